@@ -1,0 +1,38 @@
+# Two ways in: `make demo` shows the thing, `make test` checks it. SERVE=0 ends the demo unserved.
+PYTHON ?= python3
+SERVE ?= 1
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: demo test fit constraints clean
+
+demo: .venv/installed
+	$(BIN)/notesqa demo $(if $(filter 0,$(SERVE)),--no-serve)
+
+test: .venv/tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+# Fits the confidence on the fitting split of the shipped questions.
+fit: .venv/installed
+	$(BIN)/notesqa index
+	$(BIN)/python -m eval.fit eval/questions/transfer-learning.jsonl rag/confidence.json
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing notesqa into .venv; the first time takes some minutes."
+	$(INSTALL) -e .
+	@touch $@
+
+.venv/tested: .venv/installed
+	$(INSTALL) -e '.[test]'
+	@touch $@
+
+# Pins what a fresh environment resolves to today.
+constraints: .venv/tested
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf .venv .notesqa build *.egg-info

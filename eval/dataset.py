@@ -1,0 +1,148 @@
+"""Question sets: JSON Lines become checked records, and quotes become places in the notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rag import QuestionSetError, Span, terms
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Words of a note that answer a question; `document` is relative to the corpus."""
+
+    document: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question of a set.
+
+    Attributes:
+        fact: what several wordings ask for; all wordings of a fact lie in one split.
+        kind: free text that splits tables (`paraphrase`, `keyword`, `follow-up`, …).
+        evidence: alternatives, any of which answers, or all of them needed when `needs_all`;
+            empty where the notes do not answer.
+        after: the id of the question this one follows up on.
+        split: `fit` or `report`; empty where a set is not split.
+    """
+
+    id: str
+    fact: str
+    question: str
+    kind: str
+    evidence: tuple[Evidence, ...]
+    needs_all: bool = False
+    after: str | None = None
+    split: str = ""
+
+    @property
+    def answerable(self) -> bool:
+        """Returns whether the notes answer it."""
+        return bool(self.evidence)
+
+
+def load_questions(path: Path, split: str | None = None) -> list[Question]:
+    """Returns the questions of a file in order, of one split where it is named.
+
+    Raises:
+        QuestionSetError: the file cannot be read, a line breaks the format, an id stands twice,
+            `after` names no earlier question, a fact lies in two splits, or nothing is left.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QuestionSetError(f"{path} cannot be read: {error}.") from error
+    questions: dict[str, Question] = {}
+    split_of: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        question = _parse(line, f"{path}, line {number}")
+        if question.id in questions:
+            raise QuestionSetError(f"{path}, line {number}: id {question.id} stands twice.")
+        if question.after is not None and question.after not in questions:
+            raise QuestionSetError(
+                f"{path}, line {number}: after names {question.after}, which does not come before."
+            )
+        if split_of.setdefault(question.fact, question.split) != question.split:
+            raise QuestionSetError(f"{path}, line {number}: fact {question.fact} is in two splits.")
+        questions[question.id] = question
+    chosen = [q for q in questions.values() if split in (None, q.split)]
+    if not chosen:
+        raise QuestionSetError(f"{path} holds no question{f' of split {split}' if split else ''}.")
+    return chosen
+
+
+def _parse(line: str, place: str) -> Question:
+    try:
+        record: dict[str, Any] = json.loads(line)
+        needs = record.get("needs", "any")
+        if needs not in ("any", "all"):
+            raise QuestionSetError(f'{place}: needs is {needs!r}; expected "any" or "all".')
+        question = Question(
+            id=record["id"],
+            fact=record["fact"],
+            question=record["question"],
+            kind=record["kind"],
+            evidence=tuple(Evidence(e["document"], e["quote"]) for e in record["evidence"]),
+            needs_all=needs == "all",
+            after=record.get("after"),
+            split=record.get("split", ""),
+        )
+    except json.JSONDecodeError as error:
+        raise QuestionSetError(f"{place}: not JSON ({error}).") from error
+    except KeyError as error:
+        raise QuestionSetError(f"{place}: {error.args[0]} is missing.") from error
+    except (TypeError, AttributeError) as error:
+        raise QuestionSetError(
+            f"{place}: expected an object whose evidence is a list of document and quote."
+        ) from error
+    if not question.question.strip() or any(not e.quote.strip() for e in question.evidence):
+        raise QuestionSetError(f"{place}: an empty question or quote.")
+    return question
+
+
+TextOf = Callable[[str], str]
+"""A document's path to its text; raises NotesQAError where there is none."""
+
+
+def places(evidence: Evidence, text_of: TextOf) -> list[Span]:
+    """Returns where a quote stands in its document: more than one place if it is repeated.
+
+    Raises:
+        QuestionSetError: nowhere.
+        NotesQAError: there is no such document.
+    """
+    text = text_of(evidence.document)
+    found: list[Span] = []
+    start = text.find(evidence.quote)
+    while start >= 0:
+        found.append(Span(start, start + len(evidence.quote)))
+        start = text.find(evidence.quote, start + 1)
+    if not found:
+        raise QuestionSetError(
+            f"{evidence.document} does not hold the quote {evidence.quote[:60]!r}: "
+            "mend the quote, or index the notes it stands in."
+        )
+    return found
+
+
+def overlap(question: Question) -> float:
+    """Returns the largest share of an evidence quote's content words that the question repeats."""
+    asked = set(terms(question.question))
+    quoted = [set(terms(evidence.quote)) for evidence in question.evidence]
+    return max((len(asked & words) / len(words) for words in quoted if words), default=0.0)
+
+
+def by_fact(questions: Iterable[Question]) -> Iterator[tuple[str, Sequence[Question]]]:
+    """Yields each fact with its questions, in order of first appearance."""
+    facts: dict[str, list[Question]] = {}
+    for question in questions:
+        facts.setdefault(question.fact, []).append(question)
+    yield from facts.items()

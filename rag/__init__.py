@@ -1,0 +1,56 @@
+"""Notes become answers: documents, chunks, vectors and words, retrieval, quotes, confidence.
+
+`Library` is the way in. Names are imported at their first use, so `import rag` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rag.config import DESCRIPTIONS as DESCRIPTIONS
+    from rag.config import Settings as Settings
+    from rag.config import load_settings as load_settings
+    from rag.confidence import Confidence as Confidence
+    from rag.confidence import signals as signals
+    from rag.embedding import Embedder as Embedder
+    from rag.errors import NotesQAError as NotesQAError
+    from rag.errors import QuestionSetError as QuestionSetError
+    from rag.pipeline import Check as Check
+    from rag.pipeline import Draft as Draft
+    from rag.pipeline import Library as Library
+    from rag.types import Answer as Answer
+    from rag.types import Citation as Citation
+    from rag.types import Manifest as Manifest
+    from rag.types import Passage as Passage
+    from rag.types import Span as Span
+    from rag.words import terms as terms
+
+_HOME = {
+    "Answer": "rag.types",
+    "Check": "rag.pipeline",
+    "Citation": "rag.types",
+    "Confidence": "rag.confidence",
+    "DESCRIPTIONS": "rag.config",
+    "Draft": "rag.pipeline",
+    "Embedder": "rag.embedding",
+    "Library": "rag.pipeline",
+    "Manifest": "rag.types",
+    "NotesQAError": "rag.errors",
+    "Passage": "rag.types",
+    "QuestionSetError": "rag.errors",
+    "Settings": "rag.config",
+    "Span": "rag.types",
+    "load_settings": "rag.config",
+    "signals": "rag.confidence",
+    "terms": "rag.words",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'rag' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

@@ -1,0 +1,147 @@
+"""Hits become an answer: the units of the best passages that answer, verbatim and cited.
+
+A unit's score adds its own cosine with the query, the share of the query's idf that it and its
+headings hold, and its passage's score. Shown are the best unit and those that come close to it;
+units that touch become one quote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rag.retrieval import Engine, Retrieval
+from rag.store import StoredChunk, StoredUnit
+from rag.types import AnswerSentence, Citation, Span
+from rag.words import terms
+
+PASSAGES = 5
+"""How many of the best passages are searched for units."""
+
+SHOWN = 3
+"""How many units are shown at most."""
+
+MARGIN = 0.12
+"""How far below the best unit's score another may lie and still be shown."""
+
+WORDS_WEIGHT = 0.3
+PASSAGE_WEIGHT = 0.5
+
+Locate = Callable[[str, Span], str]
+"""A document's path and a span to the place a person would name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A unit weighed as an answer.
+
+    Attributes:
+        similarity: cosine of the query and the unit.
+        words: 0 to 1, the share of the query's idf that the unit and its headings hold.
+        score: what units are ranked by; higher is better.
+    """
+
+    chunk: StoredChunk
+    unit: StoredUnit
+    similarity: float
+    words: float
+    score: float
+
+
+def idf_share(words: Mapping[str, float], text: str) -> float:
+    """Returns the share, 0 to 1, of the idf in `words` whose terms occur in `text`."""
+    total = sum(words.values())
+    if not total:
+        return 0.0
+    present = set(terms(text))
+    return sum(idf for term, idf in words.items() if term in present) / total
+
+
+def rank_units(
+    retrieval: Retrieval,
+    engine: Engine,
+    chunks: Sequence[StoredChunk],
+    units: Sequence[Sequence[StoredUnit]],
+) -> list[Choice]:
+    """Returns every unit of the best passages, best first; ties by passage, then place.
+
+    Args:
+        chunks, units: of the first hits of `retrieval`, in their order.
+    """
+    choices = []
+    for hit, chunk, members in zip(retrieval.hits, chunks, units, strict=False):
+        headings = " ".join([chunk.title, *chunk.headings])
+        similarities = engine.unit_similarities(retrieval.vector, hit.row)
+        for unit, similarity in zip(members, similarities, strict=True):
+            words = idf_share(retrieval.terms, f"{headings} {unit.embedded}")
+            score = float(similarity) + WORDS_WEIGHT * words + PASSAGE_WEIGHT * hit.score
+            choices.append(Choice(chunk, unit, float(similarity), words, score))
+    return sorted(choices, key=lambda choice: -choice.score)
+
+
+def choose(ranked: Sequence[Choice]) -> list[Choice]:
+    """Returns the units to show, best first: close to the best, and none inside another."""
+    chosen: list[Choice] = []
+    for choice in ranked:
+        if len(chosen) == SHOWN or choice.score < ranked[0].score - MARGIN:
+            break
+        if not any(_overlap(choice, other) for other in chosen):
+            chosen.append(choice)
+    return chosen
+
+
+def _overlap(one: Choice, other: Choice) -> bool:
+    same = one.chunk.document == other.chunk.document
+    return same and one.unit.span.overlap(other.unit.span) > 0
+
+
+def quote(
+    chosen: Sequence[Choice], locate: Locate
+) -> tuple[tuple[AnswerSentence, ...], tuple[Citation, ...]]:
+    """Returns what is shown: citations by their best unit, units inside them in reading order.
+
+    Raises:
+        ValueError: a quote is not what stands at its place.
+    """
+    runs: list[list[Choice]] = []
+    for choice in chosen:
+        touching = next((run for run in runs if any(_touch(choice, c) for c in run)), None)
+        if touching is None:
+            runs.append([choice])
+        else:
+            touching.append(choice)
+    sentences: list[AnswerSentence] = []
+    citations: list[Citation] = []
+    for number, run in enumerate(runs, start=1):
+        chunk = run[0].chunk
+        in_order = sorted(run, key=lambda choice: choice.unit.span)
+        span = Span(in_order[0].unit.span.start, in_order[-1].unit.span.end)
+        citations.append(
+            Citation(
+                number=number,
+                document=chunk.document,
+                title=chunk.title,
+                headings=chunk.headings,
+                location=locate(chunk.document, span),
+                span=span,
+                quote=_words(chunk, span),
+            )
+        )
+        sentences += [
+            AnswerSentence(_words(chunk, choice.unit.span), number, decides=choice is chosen[0])
+            for choice in in_order
+        ]
+    return tuple(sentences), tuple(citations)
+
+
+def _touch(one: Choice, other: Choice) -> bool:
+    """Returns whether nothing but white space stands between two units of one chunk."""
+    if one.chunk.id != other.chunk.id:
+        return False
+    first, second = sorted((one.unit.span, other.unit.span))
+    return not _words(one.chunk, Span(first.end, second.start)).strip()
+
+
+def _words(chunk: StoredChunk, span: Span) -> str:
+    start = chunk.span.start
+    return Span(span.start - start, span.end - start).of(chunk.text)

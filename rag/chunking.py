@@ -1,0 +1,189 @@
+"""Documents become chunks: exact spans, each under one heading path, each within the budget.
+
+A chunk holds whole blocks of one section as long as they fit; a block that does not fit gives
+way to its items, rows or sentences, and only a piece that still does not fit is cut by the
+recursive splitter of langchain-text-splitters. That splitter serves for cutting points alone:
+its pieces, kept whole and without overlap, add up to the text, so offsets are sums of lengths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from rag.sentences import plain, split_sentences, units_of
+from rag.types import Block, BlockKind, Chunk, Document, Span, Unit, UnitKind
+
+VERSION = "1"
+"""Changes whenever the same document would give other chunks; the library is then rebuilt."""
+
+PREFIX_CHARS = 240
+"""Longest heading path that the embedder reads, so that headings never crowd out the text."""
+
+CountTokens = Callable[[Sequence[str]], list[int]]
+"""Texts to their lengths in tokens of the embedder, special tokens not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    headings: tuple[str, ...]
+    blocks: tuple[Block, ...]
+
+
+def split(
+    document: Document, count_tokens: CountTokens, chunk_tokens: int, max_tokens: int
+) -> Iterator[Chunk]:
+    """Yields the chunks of a document in order; together they cover every block's text.
+
+    Args:
+        chunk_tokens: longest text of a chunk, headings not counted.
+        max_tokens: longest text the embedder reads, headings included.
+    """
+    for section in _sections(document):
+        path = [] if document.title in section.headings else [document.title]
+        prefix = " > ".join([*path, *section.headings])[-PREFIX_CHARS:]
+        heading = section.headings[-1] if section.headings else document.title
+        budget = max(8, min(chunk_tokens, max_tokens - count_tokens([prefix])[0]))
+        units = units_of(document.text, section.blocks, heading)
+        for span in _pack(_pieces(document.text, section.blocks, count_tokens, budget), budget):
+            yield Chunk(
+                span=span,
+                headings=section.headings,
+                embedded=f"{prefix}\n{plain(span.of(document.text))}",
+                units=tuple(_inside(document.text, units, span)),
+            )
+
+
+def _sections(document: Document) -> Iterator[_Section]:
+    """Yields runs of blocks under one heading path.
+
+    A heading with nothing beneath it, not even another heading, is a section of its own: its
+    words must stay findable.
+    """
+    path: list[Block] = []
+    body: list[Block] = []
+
+    def section() -> Iterator[_Section]:
+        names = tuple(" ".join(block.parts[0].of(document.text).split()) for block in path)
+        if body:
+            yield _Section(names, tuple(body))
+        elif path:
+            yield _Section(names[:-1], (path[-1],))
+
+    for block in document.blocks:
+        if block.kind is not BlockKind.HEADING:
+            body.append(block)
+            continue
+        if body or not path or block.level <= path[-1].level:
+            yield from section()
+        while path and path[-1].level >= block.level:
+            path.pop()
+        path.append(block)
+        body = []
+    yield from section()
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    span: Span
+    tokens: int
+
+
+def _pieces(
+    text: str, blocks: Sequence[Block], count_tokens: CountTokens, budget: int
+) -> Iterator[_Piece]:
+    """Yields pieces within the budget; what announces a list or a formula stays with it."""
+    queue = list(blocks)
+    while queue:
+        block = queue.pop(0)
+        if queue and block.kind is BlockKind.PARAGRAPH and block.span.of(text)[-1] == ":":
+            span = Span(block.span.start, queue[0].span.end)
+            if (tokens := count_tokens([plain(span.of(text))])[0]) <= budget:
+                queue.pop(0)
+                yield _Piece(span, tokens)
+                continue
+        yield from _fit(text, block.span, _parts(text, block), count_tokens, budget)
+
+
+def _parts(text: str, block: Block) -> list[Span]:
+    """Returns the spans a block may be cut into, in order and disjoint."""
+    if block.kind is BlockKind.PARAGRAPH:
+        return list(split_sentences(text, block.span))
+    if block.kind is BlockKind.HEADING:
+        return []
+    return list(block.parts)
+
+
+def _fit(
+    text: str, span: Span, parts: Sequence[Span], count_tokens: CountTokens, budget: int
+) -> Iterator[_Piece]:
+    tokens = count_tokens([plain(span.of(text))])[0]
+    if tokens <= budget:
+        yield _Piece(span, tokens)
+    elif len(parts) > 1:
+        # A part takes what stands between it and the next (a table's rule), so nothing is lost.
+        ends = [part.start for part in parts[1:]] + [span.end]
+        starts = [span.start] + ends[:-1]
+        for start, end in zip(starts, ends, strict=True):
+            yield from _fit(text, _trimmed(text, start, end), [], count_tokens, budget)
+    else:
+        chars = max(16, len(span) * budget // tokens * 9 // 10)
+        for piece in _cut(text, span, min(chars, len(span) - 1)):
+            yield from _fit(text, piece, [], count_tokens, budget)
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    inside = text[start:end]
+    return Span(start, start + max(1, len(inside.rstrip())))
+
+
+def _cut(text: str, span: Span, chars: int) -> Iterator[Span]:
+    """Yields disjoint pieces of at most `chars` characters that cover all but white space."""
+    from langchain_text_splitters import RecursiveCharacterTextSplitter
+
+    splitter = RecursiveCharacterTextSplitter(
+        separators=["\n\n", "\n", r"(?<=[.!?;,:])\s+", r"\s+", ""],
+        is_separator_regex=True,
+        keep_separator="end",
+        strip_whitespace=False,
+        chunk_size=chars,
+        chunk_overlap=0,
+    )
+    start = span.start
+    for piece in splitter.split_text(span.of(text)):
+        if text[start : start + len(piece)] != piece:
+            raise ValueError(f"the splitter changed the text at {start}")
+        if match := re.search(r"\S(?:.*\S)?", piece, re.DOTALL):
+            yield Span(start + match.start(), start + match.end())
+        start += len(piece)
+
+
+def _pack(pieces: Iterator[_Piece], budget: int) -> Iterator[Span]:
+    """Yields the spans of runs of neighbouring pieces that fit together."""
+    run: Span | None = None
+    tokens = 0
+    for piece in pieces:
+        if run is not None and tokens + piece.tokens <= budget:
+            run = Span(run.start, piece.span.end)
+            tokens += piece.tokens
+            continue
+        if run is not None:
+            yield run
+        run, tokens = piece.span, piece.tokens
+    if run is not None:
+        yield run
+
+
+def _inside(text: str, units: Sequence[Unit], span: Span) -> Iterator[Unit]:
+    """Yields the units of a chunk; one that the chunk's edge cuts is quoted up to the edge.
+
+    A list or a table that does not fit into one chunk is no unit: its items and rows are.
+    """
+    for unit in units:
+        shared = unit.span.overlap(span)
+        if shared == len(unit.span):
+            yield unit
+        elif shared and unit.kind not in (UnitKind.LIST, UnitKind.TABLE):
+            part = Span(max(unit.span.start, span.start), min(unit.span.end, span.end))
+            yield replace(unit, span=part, embedded=plain(part.of(text)))

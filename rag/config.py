@@ -1,0 +1,117 @@
+"""Settings: every knob with its default.
+
+A command-line flag wins over an environment variable (`NOTESQA_CHUNK_TOKENS`), which wins over
+`notesqa.toml` in the working directory, which wins over the default. A key that is not a field
+of `Settings` is refused, wherever it stands.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from rag.errors import SettingsError
+
+PREFIX = "NOTESQA_"
+FILE = Path("notesqa.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings with their defaults; `{name: what it does}` is `DESCRIPTIONS`.
+
+    Raises:
+        SettingsError: a value is out of range.
+    """
+
+    library: str = ".notesqa"
+    corpus: str = "corpus"
+    model: str = "all-MiniLM-L6-v2"
+    chunk_tokens: int = 180
+    lexical_weight: float = 0.4
+    passages: int = 10
+    max_file_mb: float = 10.0
+    max_question_chars: int = 2000
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("chunk_tokens", 32, 8192),
+            ("lexical_weight", 0, 1),
+            ("passages", 1, 100),
+            ("max_file_mb", 0.001, 1000),
+            ("max_question_chars", 10, 100_000),
+        ):
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
+
+
+DESCRIPTIONS = {
+    "library": "folder that holds the index",
+    "corpus": "folder of notes",
+    "model": "sentence-transformers model: the packaged one, or a name or folder of yours",
+    "chunk_tokens": "longest passage, in tokens of the model",
+    "lexical_weight": "share of matching words in a passage's score; the rest is meaning",
+    "passages": "passages returned with an answer",
+    "max_file_mb": "largest file that is indexed, in MB",
+    "max_question_chars": "longest question, in characters",
+}
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] = os.environ,
+    file: Path = FILE,
+) -> Settings:
+    """Returns the settings in force.
+
+    Args:
+        flags: values given on the command line; those that are None are not given.
+
+    Raises:
+        SettingsError: an unknown key, a value of the wrong type or out of range, or a file
+            that is not TOML.
+    """
+    values: dict[str, Any] = {}
+    for name, value in _read_file(file).items():
+        values[name] = _convert(name, value, f"{file}")
+    for variable, value in environment.items():
+        if variable.startswith(PREFIX):
+            name = variable.removeprefix(PREFIX).lower()
+            values[name] = _convert(name, value, f"the environment ({variable})")
+    for name, value in (flags or {}).items():
+        if value is not None:
+            values[name] = _convert(name, value, "the command line")
+    return Settings(**values)
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"{file} cannot be read as TOML: {error}.") from error
+
+
+def _convert(name: str, value: Any, source: str) -> Any:
+    """Returns `value` as the type of the field's default."""
+    defaults = {field.name: field.default for field in fields(Settings)}
+    if name not in defaults:
+        near = difflib.get_close_matches(name, defaults, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(defaults)}."
+        raise SettingsError(f"Unknown setting {name} in {source}. {hint}")
+    kind = type(defaults[name])
+    try:
+        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
+            raise ValueError
+        return kind(value)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(
+            f"{name} in {source} is {value!r}; expected {kind.__name__}."
+        ) from error

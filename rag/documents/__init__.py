@@ -1,0 +1,92 @@
+"""Files become documents: one loader a format, chosen by suffix, imported at its first file.
+
+`find_files` lists a corpus, `load` turns one file into a `Document` or says why it cannot.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+from rag.documents.decoding import decode
+from rag.errors import CorpusError, DocumentError
+from rag.types import Document
+
+LOADERS = {
+    ".md": "rag.documents.markdown",
+    ".markdown": "rag.documents.markdown",
+    ".txt": "rag.documents.plaintext",
+    ".text": "rag.documents.plaintext",
+}
+"""Suffix to the module whose `parse(path, text)` returns a `Document`."""
+
+
+def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:
+    """Yields `(path relative to the corpus, file)` for every file that is not hidden, sorted.
+
+    Raises:
+        CorpusError: the folder is missing, is no folder, or cannot be listed.
+    """
+    if not corpus.is_dir():
+        found = "is not a folder" if corpus.exists() else "does not exist"
+        raise CorpusError(
+            f"{corpus} {found}: name the folder of your notes, notesqa --corpus DIR index."
+        )
+
+    def fail(error: OSError) -> None:
+        raise CorpusError(f"{error.filename} cannot be listed: {error.strerror}.") from error
+
+    found: list[tuple[str, Path]] = []
+    for folder, subfolders, names in os.walk(corpus, onerror=fail):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for name in names:
+            if not name.startswith("."):
+                file = Path(folder, name)
+                found.append((file.relative_to(corpus).as_posix(), file))
+    yield from sorted(found)
+
+
+def read(file: Path, max_bytes: int) -> bytes:
+    """Returns the bytes of a file that some loader can take.
+
+    Raises:
+        DocumentError: no loader for its suffix, not a regular file, too large, or unreadable.
+    """
+    if file.suffix.lower() not in LOADERS:
+        kinds = ", ".join(LOADERS)
+        raise DocumentError(
+            "no loader", f"no loader for {file.suffix or 'files without a suffix'}; read: {kinds}"
+        )
+    try:
+        if not file.is_file():
+            raise DocumentError("unreadable", "not a regular file, or a link that leads nowhere")
+        size = file.stat().st_size
+        if size > max_bytes:
+            raise DocumentError(
+                "too large",
+                f"{size / 1e6:.1f} MB, the limit is {max_bytes / 1e6:g} MB: split it, "
+                "or raise max_file_mb in notesqa.toml",
+            )
+        return file.read_bytes()
+    except OSError as error:
+        raise DocumentError(
+            "unreadable", f"{error.strerror or error}: check the file's permissions"
+        ) from error
+
+
+def load(path: str, data: bytes) -> Document:
+    """Returns the document that a file's bytes hold.
+
+    Args:
+        path: relative to the corpus; its suffix chooses the loader.
+
+    Raises:
+        DocumentError: the bytes are not text, or nothing but white space.
+    """
+    text = decode(data)
+    if not text.strip():
+        raise DocumentError("empty", "holds no text")
+    document: Document = import_module(LOADERS[Path(path).suffix.lower()]).parse(path, text)
+    return document

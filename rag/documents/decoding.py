@@ -1,0 +1,47 @@
+"""Bytes become text: once, and the same way for every format that is text on disk."""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from rag.errors import DocumentError
+
+_CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def decode(data: bytes) -> str:
+    """Returns the text, without a byte-order mark; line ends stay as they are.
+
+    A byte-order mark decides; then UTF-8; then the encoding that charset-normalizer finds the
+    most plausible.
+
+    Raises:
+        DocumentError: the bytes are not text (`not text`).
+    """
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        text = _guess(data)
+    if _CONTROL.search(text):
+        raise DocumentError("not text", "holds control characters, so it is not text")
+    return text
+
+
+def _guess(data: bytes) -> str:
+    if b"\0" in data:
+        raise DocumentError("not text", "neither UTF-8 nor any other text: save it as UTF-8")
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(data).best()
+    if best is None:
+        raise DocumentError("not text", "no known text encoding fits: save it as UTF-8")
+    return str(best)

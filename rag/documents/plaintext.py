@@ -1,0 +1,16 @@
+"""Plain-text files become documents.
+
+Notes in plain text carry the same marks as Markdown (underlined headings, bullets of many
+kinds, tables), so the same walk reads them; only indentation means nothing here.
+"""
+
+from __future__ import annotations
+
+from rag.documents.markup import parse_blocks, title_of
+from rag.types import Document
+
+
+def parse(path: str, text: str) -> Document:
+    """Returns the document."""
+    blocks = parse_blocks(text, indented_code=False)
+    return Document(path, title_of(path, text, blocks), text, blocks)

@@ -1,0 +1,238 @@
+"""The indexes derived from the store: vectors (faiss) and words (tantivy).
+
+They live in `index-GENERATION/` beside the store, with a stamp that names the generation and the
+checksum of every file; whatever does not match is rebuilt from the store, embedding nothing. A
+folder appears under its name only when it is whole. The only user of faiss.
+
+Rows number the chunks in the order that breaks ties: document path, then place in the document.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag.errors import LibraryError
+from rag.store import Store
+from rag.words import WordIndex
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    Rows = NDArray[np.int64]
+
+log = logging.getLogger(__name__)
+
+_STAMP = "stamp.json"
+_FORMAT = 1
+
+
+class StaleIndexError(Exception):
+    """What is on disk is missing, incomplete, damaged, or of another generation."""
+
+
+class Engine:
+    """Dense and lexical candidates of one generation of the library, all in rows."""
+
+    def __init__(
+        self,
+        folder: Path,
+        generation: int,
+        scratch: tempfile.TemporaryDirectory[str] | None = None,
+    ) -> None:
+        """Opens what `build` wrote.
+
+        Args:
+            scratch: a temporary folder to keep as long as the engine lives.
+
+        Raises:
+            StaleIndexError: anything does not match its stamp.
+        """
+        import numpy as np
+
+        self._scratch = scratch
+        files = _checked(folder, generation)
+        self.generation = generation
+        self.chunk_ids: Rows = np.frombuffer(files["chunk_ids"], dtype=np.int64)
+        self._unit_starts: Rows = np.frombuffer(files["unit_starts"], dtype=np.int64)
+        self._unit_rows: Rows = np.repeat(np.arange(self.size), np.diff(self._unit_starts))
+        self._chunks = _read_faiss(files["chunks.faiss"])
+        self._units = _read_faiss(files["units.faiss"])
+        self._words = WordIndex(folder / "words")
+
+    @property
+    def size(self) -> int:
+        """Returns the number of chunks."""
+        return len(self.chunk_ids)
+
+    def dense(self, query: Vectors, k: int) -> Rows:
+        """Returns rows whose chunk or one of whose units is among the `k` nearest; unsorted."""
+        import numpy as np
+
+        by_chunk = self._nearest(self._chunks, query, k)
+        by_unit = self._unit_rows[self._nearest(self._units, query, 2 * k)]
+        return np.unique(np.concatenate([by_chunk, by_unit]))
+
+    @staticmethod
+    def _nearest(index: Any, query: Vectors, k: int) -> Rows:
+        import numpy as np
+
+        if not index.ntotal:
+            return np.empty(0, dtype=np.int64)
+        _, found = index.search(query[None, :], min(k, index.ntotal))
+        rows: Rows = found[0][found[0] >= 0]
+        return rows
+
+    def chunk_similarities(self, query: Vectors, rows: Rows) -> Vectors:
+        """Returns `(len(rows),)` cosines of the query and each chunk."""
+        similarities: Vectors = self._chunks.reconstruct_batch(rows) @ query
+        return similarities
+
+    def unit_similarities(self, query: Vectors, row: int) -> Vectors:
+        """Returns the cosines of the query and each unit of a chunk, in the store's order."""
+        start, end = (int(x) for x in self._unit_starts[row : row + 2])
+        similarities: Vectors = self._units.reconstruct_n(start, end - start) @ query
+        return similarities
+
+    def lexical(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
+        """Returns up to `k` `(row, BM25 score)`, best first, ties by row."""
+        return self._words.search(terms, k)
+
+    def document_frequency(self, term: str) -> int:
+        """Returns how many chunks hold the term."""
+        return self._words.document_frequency(term)
+
+
+def open_engine(store: Store) -> Engine:
+    """Returns the engine of the store's generation, rebuilt first where need be.
+
+    Call it inside `store.snapshot()`. Where the library cannot be written, or another process is
+    writing it, the indexes are made in a temporary folder that goes with the engine.
+    """
+    generation = store.generation
+    folder = _folder(store, generation)
+    try:
+        return Engine(folder, generation)
+    except StaleIndexError as stale:
+        log.info("Rebuilding the indexes: %s.", stale)
+    try:
+        with store.lock(timeout=0):
+            build(store)
+            return Engine(folder, generation)
+    except LibraryError:
+        scratch = tempfile.TemporaryDirectory(prefix="notesqa-")
+        _write(store, generation, Path(scratch.name))
+        return Engine(Path(scratch.name), generation, scratch)
+
+
+def build(store: Store) -> None:
+    """Writes the indexes of the store's generation; all others go. Needs `store.lock`."""
+    folder = _folder(store, store.generation)
+    for other in [*store.folder.glob("index-*"), *store.folder.glob(".index-*")]:
+        shutil.rmtree(other, ignore_errors=True)
+    part = store.folder / f".{folder.name}"
+    _write(store, store.generation, part)
+    part.rename(folder)
+
+
+def check(store: Store) -> list[str]:
+    """Returns what is wrong with the indexes on disk; empty when all is well."""
+    try:
+        engine = Engine(_folder(store, store.generation), store.generation)
+    except StaleIndexError as error:
+        return [str(error)]
+    _, chunks, units = store.counts()
+    if (engine.size, engine._units.ntotal) != (chunks, units):
+        return [f"the indexes hold {engine.size} chunks, the store {chunks}"]
+    return []
+
+
+def _folder(store: Store, generation: int) -> Path:
+    return store.folder / f"index-{generation:06d}"
+
+
+def _write(store: Store, generation: int, folder: Path) -> None:
+    import faiss
+    import numpy as np
+
+    words = folder / "words"
+    words.mkdir(parents=True)
+    ids: list[int] = []
+    texts: list[str] = []
+    vectors: list[bytes] = []
+    for chunk_id, text, vector in store.chunk_rows():
+        ids.append(chunk_id)
+        texts.append(text)
+        vectors.append(vector)
+    counts = dict.fromkeys(ids, 0)
+    unit_vectors: list[bytes] = []
+    for chunk_id, vector in store.unit_rows():
+        counts[chunk_id] += 1
+        unit_vectors.append(vector)
+    starts = np.cumsum([0, *counts.values()], dtype=np.int64)
+    dim = len(vectors[0]) // 4 if vectors else 1
+    for name, rows in (("chunks.faiss", vectors), ("units.faiss", unit_vectors)):
+        index = faiss.IndexFlatIP(dim)
+        if rows:
+            index.add(np.frombuffer(b"".join(rows), dtype=np.float32).reshape(-1, dim))
+        (folder / name).write_bytes(faiss.serialize_index(index).tobytes())
+    (folder / "chunk_ids").write_bytes(np.asarray(ids, dtype=np.int64).tobytes())
+    (folder / "unit_starts").write_bytes(starts.tobytes())
+    WordIndex.build(words, texts)
+    files = {name: _digest((folder / name).read_bytes()) for name in _names(folder)}
+    stamp = {"format": _FORMAT, "generation": generation, "files": files}
+    (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
+    _sync(folder)
+
+
+def _names(folder: Path) -> list[str]:
+    """Returns the files that count, relative to the folder: no locks, not the stamp."""
+    return sorted(
+        file.relative_to(folder).as_posix()
+        for file in folder.rglob("*")
+        if file.is_file() and file.suffix != ".lock" and file.name != _STAMP
+    )
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _checked(folder: Path, generation: int) -> dict[str, bytes]:
+    """Returns the contents of the files by name, each equal to its stamp."""
+    try:
+        stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
+        if (stamp["format"], stamp["generation"]) != (_FORMAT, generation):
+            raise StaleIndexError(f"{folder.name} belongs to another generation or format")
+        contents = {name: (folder / name).read_bytes() for name in stamp["files"]}
+        for name, data in contents.items():
+            if _digest(data) != stamp["files"][name]:
+                raise StaleIndexError(f"{folder.name}/{name} is not what was written")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StaleIndexError(f"{folder.name} is missing or incomplete") from error
+    return contents
+
+
+def _read_faiss(data: bytes) -> Any:
+    import faiss
+    import numpy as np
+
+    # No array inside a file can be larger than the file.
+    faiss.set_deserialization_vector_byte_limit(len(data))
+    return faiss.deserialize_index(np.frombuffer(data, dtype=np.uint8))
+
+
+def _sync(folder: Path) -> None:
+    """Waits until the files are on the disk, so that a rename never shows empty ones."""
+    for name in [*_names(folder), _STAMP]:
+        with (folder / name).open("rb") as handle:
+            os.fsync(handle.fileno())

@@ -1,0 +1,414 @@
+"""Where the stages meet: a folder of notes becomes a library, a question becomes an answer."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from rag import answering, chunking, index
+from rag.confidence import SIGNAL_HITS, Confidence, signals
+from rag.config import Settings
+from rag.documents import find_files, load, read
+from rag.embedding import Embedder, SentenceTransformerEmbedder
+from rag.errors import CorpusError, DocumentError, ModelError, QuestionError
+from rag.retrieval import Retrieval, retrieve
+from rag.store import Store, StoredChunk
+from rag.types import (
+    Answer,
+    AnswerSentence,
+    Chunk,
+    Citation,
+    Document,
+    Manifest,
+    Passage,
+    Skipped,
+    Span,
+)
+
+EMBED_BATCH = 256
+"""Texts embedded between two commits: what a killed run loses at most."""
+
+LOCK_SECONDS = 10.0
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how much is done and how much there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that `Library.doctor` looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An answer before it is decided whether it may be shown; fields as in `Answer`."""
+
+    query: str
+    signals: dict[str, float]
+    sentences: tuple[AnswerSentence, ...]
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    timings_ms: dict[str, float]
+
+
+class Library:
+    """The folder on disk, and everything one can ask of it.
+
+    Opening costs nothing; the store, the indexes and the model are loaded by the first call that
+    needs them. All methods may be called from several threads.
+    """
+
+    def __init__(self, settings: Settings | None = None, embedder: Embedder | None = None) -> None:
+        """Args: `embedder` stands in for the one that the settings name."""
+        self.settings = settings or Settings()
+        self.folder = Path(self.settings.library)
+        self._given = embedder
+        self._engine: index.Engine | None = None
+        self._lock = threading.RLock()
+
+    @classmethod
+    def open(cls, settings: Settings | None = None, embedder: Embedder | None = None) -> Library:
+        """Returns a library that is there and can be asked.
+
+        Raises:
+            LibraryError: there is none, or it is damaged or of another format.
+            ModelError: it was made with another model than the settings name.
+        """
+        library = cls(settings, embedder)
+        library._same_model()
+        return library
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """Returns the model that the settings name."""
+        return self._given or SentenceTransformerEmbedder(self.settings.model)
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store(self.folder)
+
+    @cached_property
+    def _confidence(self) -> Confidence:
+        return Confidence.shipped()
+
+    # Indexing
+
+    def index(self, corpus: Path | None = None, progress: Progress | None = None) -> Manifest:
+        """Brings the library into agreement with a folder of notes, and returns what was done.
+
+        Only texts that the library has no vector for are embedded. Until the last moment readers
+        see the old state; a killed run leaves it in place and loses at most one batch of vectors.
+
+        Raises:
+            CorpusError: the folder is missing or holds nothing readable; the library stays as
+                it was.
+            LibraryError: the library cannot be written, or another process is writing it.
+        """
+        corpus = corpus or Path(self.settings.corpus)
+        files = list(find_files(corpus))
+        if not files:
+            raise CorpusError(
+                f"{corpus} holds no files: put notes there (.md, .txt), then run notesqa index."
+            )
+        store = Store(self.folder, write=True)
+        try:
+            with store.lock(LOCK_SECONDS):
+                manifest = self._index(store, corpus, files, progress or (lambda *_: None))
+                if index.check(store):
+                    index.build(store)
+                return manifest
+        finally:
+            store.close()
+
+    def _index(
+        self, store: Store, corpus: Path, files: Sequence[tuple[str, Path]], progress: Progress
+    ) -> Manifest:
+        made_with = self._made_with()
+        before = store.digests()
+        current = before if made_with.items() <= store.meta().items() else {}
+        changed: list[tuple[Document, str, Sequence[Chunk]]] = []
+        unchanged: list[str] = []
+        skipped: list[Skipped] = []
+        for done, (path, file) in enumerate(files):
+            progress("Reading", done, len(files))
+            try:
+                data = read(file, int(self.settings.max_file_mb * 1e6))
+                digest = hashlib.sha256(data).hexdigest()
+                if current.get(path) == digest:
+                    unchanged.append(path)
+                    continue
+                document = load(path, data)
+            except DocumentError as error:
+                skipped.append(Skipped(path, error.reason, str(error)))
+                continue
+            changed.append((document, digest, self._split(document)))
+        if not changed and not unchanged:
+            raise CorpusError(_nothing_readable(corpus, skipped))
+        removed = sorted(before.keys() - {d.path for d, _, _ in changed} - set(unchanged))
+        embedded = self._embed(store, [chunks for _, _, chunks in changed], progress)
+        generation = store.generation
+        if changed or removed or skipped != store.skipped():
+            generation = store.commit(
+                changed=changed,
+                removed=removed,
+                skipped=skipped,
+                meta=made_with,
+                digest=self._digest,
+            )
+        return Manifest(
+            indexed=tuple(document.path for document, _, _ in changed),
+            unchanged=tuple(unchanged),
+            removed=tuple(removed),
+            skipped=tuple(skipped),
+            chunks=store.counts()[1],
+            embedded=embedded,
+            generation=generation,
+        )
+
+    def _made_with(self) -> dict[str, str]:
+        return {
+            "model": self.embedder.name,
+            "fingerprint": self.embedder.fingerprint,
+            "chunking": f"{chunking.VERSION}:{self.settings.chunk_tokens}",
+        }
+
+    def _split(self, document: Document) -> list[Chunk]:
+        embedder = self.embedder
+        return list(
+            chunking.split(
+                document, embedder.count_tokens, self.settings.chunk_tokens, embedder.max_tokens
+            )
+        )
+
+    def _digest(self, text: str) -> bytes:
+        """Returns the name under which the vector of a text is kept."""
+        return hashlib.blake2b(
+            f"{self.embedder.fingerprint}\0{text}".encode(), digest_size=16
+        ).digest()
+
+    def _embed(self, store: Store, documents: list[Sequence[Chunk]], progress: Progress) -> int:
+        """Embeds what has no vector yet, longest first, and returns how many texts that were."""
+        texts: dict[bytes, str] = {}
+        for chunks in documents:
+            for chunk in chunks:
+                for text in (chunk.embedded, *(unit.embedded for unit in chunk.units)):
+                    texts[self._digest(text)] = text
+        missing = sorted(store.missing(texts), key=lambda digest: -len(texts[digest]))
+        total = sum(len(texts[digest]) for digest in missing)
+        done = 0
+        for start in range(0, len(missing), EMBED_BATCH):
+            progress("Embedding", done, total)
+            batch = missing[start : start + EMBED_BATCH]
+            store.add_vectors(batch, self.embedder.embed_passages([texts[d] for d in batch]))
+            done += sum(len(texts[digest]) for digest in batch)
+        return len(missing)
+
+    # Asking
+
+    def ask(self, question: str) -> Answer:
+        """Returns the quotes that answer, or an abstention with the nearest passages.
+
+        Raises:
+            QuestionError: the question is empty or too long.
+            LibraryError: there is no library, or it is damaged.
+            ModelError: the library was made with another model.
+        """
+        draft = self.draft(question)
+        confidence = self._confidence.probability(draft.signals)
+        threshold = self._confidence.threshold
+        shown = confidence >= threshold
+        return Answer(
+            question=question,
+            query=draft.query,
+            reason=None if shown else _refusal(confidence, threshold),
+            confidence=confidence,
+            sentences=draft.sentences if shown else (),
+            citations=draft.citations if shown else (),
+            passages=draft.passages,
+            timings_ms=draft.timings_ms,
+        )
+
+    def draft(self, question: str) -> Draft:
+        """Returns what would be answered, undecided: the confidence is fitted on this.
+
+        Raises:
+            QuestionError, LibraryError, ModelError: as for `ask`.
+        """
+        watch = _Watch()
+        with self._found(question, self.settings.passages, watch) as (retrieval, engine, chunks):
+            searched = chunks[: answering.PASSAGES]
+            units = [self._store.units(chunk.id) for chunk in searched]
+            ranked = answering.rank_units(retrieval, engine, searched, units)
+            sentences, citations = answering.quote(answering.choose(ranked), self._locate)
+            passages = self._passages(retrieval, chunks, self.settings.passages)
+        watch.lap("answer")
+        return Draft(
+            query=retrieval.query,
+            signals=signals(retrieval, ranked),
+            sentences=sentences,
+            citations=citations,
+            passages=passages,
+            timings_ms=watch.laps,
+        )
+
+    def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
+        """Returns the `k` best passages, `settings.passages` of them by default.
+
+        Raises:
+            QuestionError, LibraryError, ModelError: as for `ask`.
+        """
+        k = k or self.settings.passages
+        with self._found(question, k, _Watch()) as (retrieval, _, chunks):
+            return self._passages(retrieval, chunks, k)
+
+    @contextmanager
+    def _found(
+        self, question: str, k: int, watch: _Watch
+    ) -> Iterator[tuple[Retrieval, index.Engine, list[StoredChunk]]]:
+        """Holds one state of the library, with what retrieval found in it, best first."""
+        query = self._checked(question)
+        self._same_model()
+        vector = self.embedder.embed_query(query)
+        watch.lap("embed")
+        with self._lock, self._store.snapshot():
+            if self._engine is None or self._engine.generation != self._store.generation:
+                self._engine = index.open_engine(self._store)
+            # The signals look at the best ten, however many are shown.
+            weight = self.settings.lexical_weight
+            retrieval = retrieve(query, vector, self._engine, max(k, SIGNAL_HITS), weight)
+            chunks = self._store.chunks(
+                [int(self._engine.chunk_ids[hit.row]) for hit in retrieval.hits]
+            )
+            watch.lap("retrieve")
+            yield retrieval, self._engine, chunks
+
+    def _checked(self, question: str) -> str:
+        query = " ".join(question.split())
+        limit = self.settings.max_question_chars
+        if not query:
+            raise QuestionError("The question is empty: type what you want to know.")
+        if len(query) > limit:
+            raise QuestionError(
+                f"The question has {len(query)} characters, the limit is {limit}: "
+                "ask for one thing at a time."
+            )
+        return query
+
+    def _same_model(self) -> None:
+        with self._lock:
+            meta = self._store.meta()
+        if meta.get("fingerprint") != self.embedder.fingerprint:
+            raise ModelError(
+                f"The library in {self.folder} was made with model {meta.get('model', 'none')}, "
+                f"the settings name {self.embedder.name}: run notesqa index to make it anew, "
+                "or name the other model in notesqa.toml."
+            )
+
+    def _passages(
+        self, retrieval: Retrieval, chunks: Sequence[StoredChunk], k: int
+    ) -> tuple[Passage, ...]:
+        return tuple(
+            Passage(
+                rank=rank,
+                score=hit.score,
+                document=chunk.document,
+                title=chunk.title,
+                headings=chunk.headings,
+                location=self._locate(chunk.document, chunk.span),
+                span=chunk.span,
+                text=chunk.text,
+            )
+            for rank, (hit, chunk) in enumerate(
+                zip(retrieval.hits[:k], chunks, strict=False), start=1
+            )
+        )
+
+    def _locate(self, document: str, span: Span) -> str:
+        first = self._store.line(document, span.start)
+        last = self._store.line(document, span.end - 1)
+        return f"line {first}" if first == last else f"lines {first}–{last}"
+
+    # Looking
+
+    def source(self, document: str) -> str:
+        """Returns the text of a document as it was indexed.
+
+        Raises:
+            LibraryError: no such document.
+        """
+        with self._lock:
+            return self._store.text(document)
+
+    def titles(self) -> dict[str, str]:
+        """Returns the documents' paths and titles, by path."""
+        with self._lock:
+            return self._store.titles()
+
+    def status(self) -> dict[str, Any]:
+        """Returns the JSON object of `status --json`."""
+        with self._lock, self._store.snapshot():
+            documents, chunks, _ = self._store.counts()
+            skipped = self._store.skipped()
+            return {
+                "files": documents + len(skipped),
+                "indexed": documents,
+                "chunks": chunks,
+                "generation": self._store.generation,
+                "model": self._store.meta().get("model"),
+                "backend": self.embedder.backend,
+                "skipped": [item.to_dict() for item in skipped],
+                "partial": [],
+            }
+
+    def doctor(self) -> list[Check]:
+        """Returns what was checked: store, derived indexes, and model; mends nothing."""
+        with self._lock, self._store.snapshot():
+            store = self._store.problems()
+            derived = index.check(self._store)
+        try:
+            self._same_model()
+            model = ""
+        except ModelError as error:
+            model = str(error)
+        return [
+            Check("store", not store, "; ".join(store) or "whole"),
+            Check("indexes", not derived, "; ".join(derived) or "agree with the store"),
+            Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
+        ]
+
+
+class _Watch:
+    """Milliseconds from lap to lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = (now - self._last) * 1000
+        self._last = now
+
+
+def _refusal(confidence: float, threshold: float) -> str:
+    return (
+        "No passage answers this with enough confidence "
+        f"({confidence:.2f}; an answer needs {threshold:.2f})."
+    )
+
+
+def _nothing_readable(corpus: Path, skipped: Sequence[Skipped]) -> str:
+    first = skipped[0]
+    more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
+    return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."

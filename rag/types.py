@@ -1,0 +1,302 @@
+"""The records that travel between the stages; all frozen, all checked where they are built.
+
+`Span` and `Block` describe a document, `Chunk` and `Unit` what is indexed, `Passage` what was
+found, `Citation`, `AnswerSentence` and `Answer` what is shown. `Answer.to_dict()` is the JSON
+object that the command line, the HTTP API and run files share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A half-open range `[start, end)` in characters of `Document.text`."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start <= self.end:
+            raise ValueError(f"not a span: [{self.start}, {self.end})")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+    def of(self, text: str) -> str:
+        """Returns the characters of `text` that the span covers."""
+        return text[self.start : self.end]
+
+    def overlap(self, other: Span) -> int:
+        """Returns the number of characters both spans cover."""
+        return max(0, min(self.end, other.end) - max(self.start, other.start))
+
+
+class BlockKind(StrEnum):
+    """What a run of whole lines is, as far as cutting and quoting care."""
+
+    HEADING = "heading"
+    PARAGRAPH = "paragraph"
+    LIST = "list"
+    TABLE = "table"
+    CODE = "code"
+    MATH = "math"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of whole lines of one kind.
+
+    Attributes:
+        span: without the last line's end.
+        level: 1 to 6 for a heading, 0 otherwise.
+        parts: the items of a list, the rows of a table (its header first), the inside of a
+            heading (one span, without markers); empty for the other kinds.
+    """
+
+    kind: BlockKind
+    span: Span
+    level: int = 0
+    parts: tuple[Span, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One file of notes, decoded once.
+
+    Attributes:
+        path: relative to the corpus, with forward slashes.
+        title: the front matter's title, else the first heading, else the file's stem.
+        blocks: in order and disjoint; white space and rules lie between them.
+    """
+
+    path: str
+    title: str
+    text: str
+    blocks: tuple[Block, ...]
+
+
+class UnitKind(StrEnum):
+    """The whole things an answer may quote."""
+
+    SENTENCE = "sentence"
+    LIST = "list"
+    ITEM = "item"
+    TABLE = "table"
+    ROW = "row"
+    CODE = "code"
+    MATH = "math"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The shortest whole thing that can be quoted: a sentence, a list with its lead-in, a row …
+
+    Attributes:
+        embedded: what the embedder reads; the text shown is always `span` of the document.
+    """
+
+    kind: UnitKind
+    span: Span
+    embedded: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A span of a document, indexed.
+
+    Attributes:
+        headings: from the outermost heading to the one the chunk stands under.
+        embedded: what the embedder and the word index read (headings, then the text without
+            markup); the text shown is always `span` of the document.
+        units: sorted by start; a unit may lie inside another (an item in its list).
+    """
+
+    span: Span
+    headings: tuple[str, ...]
+    embedded: str
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk found for a question.
+
+    Attributes:
+        rank: from 1.
+        score: 0 to 1, higher is better, comparable within one question only.
+        location: the place as a person would name it (`lines 12–14`).
+    """
+
+    rank: int
+    score: float
+    document: str
+    title: str
+    headings: tuple[str, ...]
+    location: str
+    span: Span
+    text: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form that `ask --json` and `search --json` print."""
+        return {
+            "rank": self.rank,
+            "score": round(self.score, 4),
+            "document": self.document,
+            "location": self.location,
+            "start": self.span.start,
+            "end": self.span.end,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A place in the notes and the exact words that stand there."""
+
+    number: int
+    document: str
+    title: str
+    headings: tuple[str, ...]
+    location: str
+    span: Span
+    quote: str
+
+    def __post_init__(self) -> None:
+        if len(self.quote) != len(self.span) or not self.quote:
+            raise ValueError(f"a quote of {len(self.quote)} characters cannot fill {self.span}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form that `ask --json` prints."""
+        return {
+            "number": self.number,
+            "document": self.document,
+            "title": self.title,
+            "headings": list(self.headings),
+            "location": self.location,
+            "start": self.span.start,
+            "end": self.span.end,
+            "quote": self.quote,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSentence:
+    """Words shown to a person, verbatim from the quote of the citation they name.
+
+    Attributes:
+        decides: whether these are the words that the confidence is about.
+    """
+
+    text: str
+    citation: int
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a question gets: quoted words with their citations, or an abstention.
+
+    An answer without a citation cannot be built, nor a sentence that is not inside the quote it
+    cites.
+
+    Attributes:
+        query: what was searched for.
+        reason: why the notes do not answer; None exactly when there is an answer.
+        confidence: 0 to 1, the share of such answers that hold the words asked for; the
+            number that decided between answering and abstaining.
+        timings_ms: milliseconds by stage.
+    """
+
+    question: str
+    query: str
+    reason: str | None
+    confidence: float
+    sentences: tuple[AnswerSentence, ...]
+    citations: tuple[Citation, ...]
+    passages: tuple[Passage, ...]
+    timings_ms: dict[str, float]
+
+    def __post_init__(self) -> None:
+        if self.reason is not None:
+            if self.sentences or self.citations:
+                raise ValueError("an abstention quotes nothing")
+            return
+        quotes = {citation.number: citation.quote for citation in self.citations}
+        if not self.sentences or list(quotes) != list(range(1, len(self.citations) + 1)):
+            raise ValueError("an answer needs sentences, and citations numbered from 1")
+        for sentence in self.sentences:
+            if sentence.text not in quotes.get(sentence.citation, ""):
+                raise ValueError(f"not in the quote it cites: {sentence.text!r}")
+
+    @property
+    def answered(self) -> bool:
+        """True for an answer, False for an abstention."""
+        return self.reason is None
+
+    @property
+    def text(self) -> str | None:
+        """The quoted words, each followed by its citation's number; None for an abstention."""
+        if not self.answered:
+            return None
+        return " ".join(f"{sentence.text} [{sentence.citation}]" for sentence in self.sentences)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON object of `ask --json`, the HTTP API and run files."""
+        return {
+            "question": self.question,
+            "query": self.query,
+            "state": "answered" if self.answered else "abstained",
+            "reason": self.reason,
+            "confidence": round(self.confidence, 4),
+            "answer": self.text,
+            "sentences": [{"text": s.text, "citation": s.citation} for s in self.sentences],
+            "citations": [citation.to_dict() for citation in self.citations],
+            "passages": [passage.to_dict() for passage in self.passages],
+            "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A file that is not in the index, and why."""
+
+    document: str
+    reason: str
+    message: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Returns the JSON form that `index --json` and `status --json` print."""
+        return {"document": self.document, "reason": self.reason, "message": self.message}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What one run of indexing did; paths are relative to the corpus and sorted.
+
+    Attributes:
+        embedded: how many texts the model had to read; 0 when nothing changed.
+    """
+
+    indexed: tuple[str, ...]
+    unchanged: tuple[str, ...]
+    removed: tuple[str, ...]
+    skipped: tuple[Skipped, ...]
+    chunks: int
+    embedded: int
+    generation: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON object of `index --json`."""
+        return {
+            "indexed": list(self.indexed),
+            "unchanged": list(self.unchanged),
+            "removed": list(self.removed),
+            "skipped": [item.to_dict() for item in self.skipped],
+            "chunks": self.chunks,
+            "embedded": self.embedded,
+            "generation": self.generation,
+        }

@@ -1,0 +1,75 @@
+"""The HTTP door: the same JSON as the command line, and the pages that show sources."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import Body, FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from rag import Library, NotesQAError, Span
+from ui.pages import source
+
+HOSTS = ["127.0.0.1", "localhost"]
+"""Host headers that are answered; any other name could be another site's (DNS rebinding)."""
+
+MAX_BODY_BYTES = 1_000_000
+
+Next = Callable[[Request], Awaitable[Response]]
+
+
+def build_api(library: Library) -> FastAPI:
+    """Returns the application without the chat page."""
+    api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
+    api.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
+
+    @api.middleware("http")
+    async def limit_body(request: Request, call_next: Next) -> Response:
+        length = request.headers.get("content-length", "")
+        too_long = length.isdigit() and int(length) > MAX_BODY_BYTES
+        if too_long or "chunked" in request.headers.get("transfer-encoding", ""):
+            return _problem(413, f"A request may have {MAX_BODY_BYTES} bytes, sent in one piece.")
+        return await call_next(request)
+
+    @api.exception_handler(NotesQAError)
+    async def plain_error(_: Request, error: NotesQAError) -> Response:
+        return _problem(400, str(error))
+
+    @api.get("/healthz")
+    def health() -> dict[str, Any]:
+        return {"status": "ready", "generation": library.status()["generation"]}
+
+    @api.post("/api/v1/ask")
+    def ask(question: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
+        return library.ask(question).to_dict()
+
+    @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
+    def no_source() -> Response:
+        return HTMLResponse(source.empty_page(), headers=source.HEADERS)
+
+    @api.get("/source/{document:path}", response_class=HTMLResponse, include_in_schema=False)
+    def one_source(
+        document: str,
+        start: Annotated[int, Query(ge=0)] = 0,
+        end: Annotated[int, Query(ge=0)] = 0,
+    ) -> Response:
+        titles = library.titles()
+        if document not in titles:
+            page = source.missing_page(f"{document} is not in the library.")
+            return HTMLResponse(page, status_code=404, headers=source.HEADERS)
+        span = Span(start, end) if end > start else None
+        page = source.source_page(document, titles[document], library.source(document), span)
+        return HTMLResponse(page, headers=source.HEADERS)
+
+    return api
+
+
+def _problem(status: int, detail: str) -> Response:
+    """Returns an error as problem details (RFC 9457)."""
+    return JSONResponse(
+        {"title": "Not answered", "status": status, "detail": detail},
+        status_code=status,
+        media_type="application/problem+json",
+    )

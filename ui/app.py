@@ -1,0 +1,59 @@
+"""The web face: the chat page mounted beside the HTTP door, served on loopback."""
+
+from __future__ import annotations
+
+import os
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from rag import Library
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+HOST = "127.0.0.1"
+PORT = 7860
+
+
+def build_app(library: Library) -> FastAPI:
+    """Returns the whole application for a library that is there."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    import gradio as gr
+
+    from ui.api import build_api
+    from ui.pages import chat
+
+    with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
+        documents = len(library.titles())
+        gr.HTML(
+            f"<h1>notesqa</h1><p>{documents} notes, answered in their own words</p>",
+            elem_id="nq-title",
+        )
+        chat.build(library.ask)
+
+    app: FastAPI = gr.mount_gradio_app(
+        build_api(library),
+        page,
+        path="/",
+        server_name=HOST,
+        footer_links=[],
+        run_history=False,
+        show_error=False,
+        max_file_size=1,
+        enable_monitoring=False,
+        ssr_mode=False,
+        theme=gr.themes.Base(
+            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
+        ),
+        css=files("ui.pages").joinpath("chat.css").read_text("utf-8"),
+    )
+    return app
+
+
+def serve(library: Library, port: int) -> None:
+    """Serves on loopback until interrupted; the model is loaded before the first question."""
+    import uvicorn
+
+    app = build_app(library)
+    library.search("Is the model loaded?", k=1)
+    uvicorn.run(app, host=HOST, port=port, log_level="warning", access_log=False)

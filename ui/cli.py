@@ -1,0 +1,183 @@
+"""The command line: parse, call, print.
+
+Results go to stdout, as text or with `--json` as one JSON object; progress goes to stderr. Exit
+status 0: done, an abstention included. 1: an error the user can mend, in one line. 2: bad usage.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rag import NotesQAError, Settings, load_settings
+from rag.errors import LibraryError
+
+if TYPE_CHECKING:
+    from rag import Library
+
+app = typer.Typer(
+    name="notesqa",
+    help="Ask a folder of notes; get their own sentences back, each with its place.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    library: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder that holds the index [.notesqa].")
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of notes [corpus].")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Embedding model: a name or a folder [the packaged one]."
+        ),
+    ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")] = False,
+) -> None:
+    """Reads the settings that hold for every command."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
+
+
+def _library(context: typer.Context) -> Library:
+    from rag import Library
+
+    settings: Settings = context.obj
+    return Library(settings)
+
+
+def _print(value: Any) -> None:
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+@app.command()
+def index(context: typer.Context, as_json: Json = False) -> None:
+    """Bring the library into agreement with the folder of notes."""
+    from ui.console import print_manifest, progress
+
+    library = _library(context)
+    with progress() as report:
+        manifest = library.index(progress=report)
+    if as_json:
+        _print(manifest.to_dict())
+    else:
+        print_manifest(manifest, context.obj.corpus)
+
+
+@app.command()
+def ask(context: typer.Context, question: Question, as_json: Json = False) -> None:
+    """Answer a question with quotes from the notes, or say that they hold no answer."""
+    from ui.console import print_answer, waiting
+
+    with waiting("Searching the notes"):
+        answer = _library(context).ask(question)
+    if as_json:
+        _print(answer.to_dict())
+    else:
+        print_answer(answer)
+
+
+@app.command()
+def search(
+    context: typer.Context,
+    question: Question,
+    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="How many passages.")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the passages nearest to a question."""
+    from ui.console import print_passages, waiting
+
+    with waiting("Searching the notes"):
+        passages = _library(context).search(question, k)
+    if as_json:
+        _print({"question": question, "passages": [p.to_dict() for p in passages]})
+    else:
+        print_passages(passages)
+
+
+@app.command()
+def status(context: typer.Context, as_json: Json = False) -> None:
+    """Say what is indexed, what was skipped and why."""
+    from ui.console import print_status
+
+    found = _library(context).status()
+    if as_json:
+        _print(found)
+    else:
+        print_status(found)
+
+
+@app.command()
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check that store, indexes and model agree; exit status 1 where they do not."""
+    from ui.console import print_checks
+
+    checks = _library(context).doctor()
+    if as_json:
+        _print({"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]})
+    else:
+        print_checks(checks)
+    if bad := [check for check in checks if not check.ok]:
+        raise LibraryError(
+            f"{len(bad)} of {len(checks)} checks failed: run notesqa index to mend the library."
+        )
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+) -> None:
+    """Serve the chat page and the HTTP API on this machine until interrupted."""
+    from ui.app import serve as serve_pages
+
+    serve_pages(_library(context), port)
+
+
+@app.command()
+def demo(
+    context: typer.Context,
+    serve_page: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve the chat page at the end.")
+    ] = True,
+    questions: Annotated[
+        Path, typer.Option(help="Question set to score.", exists=True, dir_okay=False)
+    ] = Path("eval/questions/transfer-learning.jsonl"),
+) -> None:
+    """Index the shipped notes, show three exchanges and the scores, then serve the page."""
+    from ui.app import PORT
+    from ui.app import serve as serve_pages
+    from ui.demo import show
+
+    library = _library(context)
+    show(library, questions)
+    if serve_page:
+        typer.echo(f"\nThe chat page: http://127.0.0.1:{PORT} (Ctrl+C ends it)")
+        serve_pages(library, PORT)
+
+
+def main() -> None:
+    """Runs the command line; the entry point of `notesqa`."""
+    try:
+        app()
+    except NotesQAError as error:
+        from ui.render import visible
+
+        typer.echo(f"notesqa: {visible(' '.join(str(error).split()))}", err=True)
+        sys.exit(1)

@@ -1,0 +1,137 @@
+"""Records become lines in a terminal: results on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from rag import Answer, Check, Manifest, Passage
+from ui.render import confidence_words, place, snippet, visible
+
+PATIENCE_SECONDS = 1.0
+"""How long something may take before a progress bar is shown."""
+
+
+def _out() -> Console:
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def _say(*lines: Text | str, indent: int = 0) -> None:
+    console = _out()
+    for line in lines:
+        text = line if isinstance(line, Text) else Text(line)
+        console.print(Padding(text, (0, 0, 0, indent)) if indent else text)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """Shows on stderr that something is going on, where a person is looking."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(f"{what} …"):
+        yield
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Yields a function to report progress to; a bar appears once a second has passed."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    begun = time.monotonic()
+    tasks: dict[str, Any] = {}
+
+    def report(stage: str, done: int, total: int) -> None:
+        if not bar.live.is_started and time.monotonic() - begun > PATIENCE_SECONDS:
+            bar.start()
+        if stage not in tasks:
+            for task in tasks.values():
+                bar.update(task, completed=bar.tasks[task].total)
+            tasks[stage] = bar.add_task(stage, total=total)
+        bar.update(tasks[stage], completed=done)
+
+    try:
+        yield report
+    finally:
+        bar.stop()
+
+
+def print_manifest(manifest: Manifest, corpus: str) -> None:
+    """Prints what indexing did."""
+    indexed, unchanged = len(manifest.indexed), len(manifest.unchanged)
+    removed, skipped = len(manifest.removed), len(manifest.skipped)
+    files = indexed + unchanged + skipped
+    _say(
+        f"{indexed + unchanged} of {files} files in {visible(corpus)} are indexed, "
+        f"as {manifest.chunks} passages.",
+        f"  indexed   {indexed}   ({manifest.embedded} texts embedded)",
+        f"  unchanged {unchanged}",
+        f"  removed   {removed}",
+        f"  skipped   {skipped}",
+    )
+    for path in manifest.removed:
+        _say(f"removed: {visible(path)}", indent=4)
+    for item in manifest.skipped:
+        _say(f"skipped: {visible(item.document)}: {visible(item.message)}", indent=4)
+
+
+def print_answer(answer: Answer) -> None:
+    """Prints an answer with the deciding sentence marked, or a refusal."""
+    if not answer.answered:
+        _say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
+        if answer.passages:
+            _say("", "Nearest passages, which need not answer:")
+        for passage in answer.passages[:3]:
+            _say(Text(place(passage), style="cyan"), indent=2)
+            _say(visible(snippet(passage.text)), indent=4)
+        return
+    for sentence in answer.sentences:
+        line = Text("▶ " if sentence.decides else "  ", style="bold")
+        line.append(visible(sentence.text), style="black on yellow" if sentence.decides else "")
+        line.append(f" [{sentence.citation}]", style="cyan")
+        _say(line)
+    _say("")
+    for citation in answer.citations:
+        _say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))
+    _say(f"Confidence {answer.confidence:.2f}: {confidence_words(answer.confidence)}.")
+
+
+def print_passages(passages: Sequence[Passage]) -> None:
+    """Prints passages, best first."""
+    for passage in passages:
+        _say(Text(f"{passage.rank}. {place(passage)}  (score {passage.score:.2f})", style="cyan"))
+        _say(visible(passage.text), indent=3)
+        _say("")
+
+
+def print_status(found: dict[str, Any]) -> None:
+    """Prints what `Library.status` returns."""
+    _say(
+        f"{found['indexed']} of {found['files']} files indexed; {len(found['skipped'])} skipped.",
+        f"{found['chunks']} passages, generation {found['generation']}.",
+        f"Model {found['model']}, {found['backend']}.",
+    )
+    for item in found["skipped"]:
+        _say(f"skipped: {visible(item['document'])}: {visible(item['message'])}", indent=2)
+
+
+def print_checks(checks: Sequence[Check]) -> None:
+    """Prints one line a check."""
+    for check in checks:
+        mark = Text("ok  " if check.ok else "BAD ", style="green" if check.ok else "bold red")
+        _say(mark.append(f"{check.name}: {visible(check.detail)}", style="default"))

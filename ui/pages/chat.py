@@ -1,0 +1,104 @@
+"""The chat page: question and answers on the left, the note they come from on the right."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from typing import Any
+
+from rag import Answer, NotesQAError, Span
+from ui.render import answer_html, escape, source_url
+
+Message = dict[str, str]
+
+EMPTY_SOURCE = "/source/"
+PLACEHOLDER = (
+    "<p><strong>Ask your notes.</strong></p>"
+    "<p>Answers are quotes from the notes, each with its place. "
+    "Where the notes hold no answer, they say so.</p>"
+)
+
+
+def respond(
+    question: str, history: list[Message], ask: Callable[[str], Answer]
+) -> tuple[str, list[Message], str]:
+    """Returns the emptied question field, the longer conversation, and the source beside it."""
+    try:
+        answer = ask(question)
+    except NotesQAError as error:
+        said, source = f'<p class="nq-error">{escape(str(error))}</p>', EMPTY_SOURCE
+    else:
+        said, source = answer_html(answer), first_source(answer)
+    asked = {"role": "user", "content": escape(question.strip() or "(empty)")}
+    return "", [*history, asked, {"role": "assistant", "content": said}], source_frame(source)
+
+
+def first_source(answer: Answer) -> str:
+    """Returns the address of what an answer quotes first; of nothing for a refusal."""
+    if not answer.answered:
+        return EMPTY_SOURCE
+    best = answer.citations[0]
+    decisive = next(s.text for s in answer.sentences if s.decides)
+    start = best.span.start + best.quote.index(decisive)
+    return source_url(best.document, Span(start, start + len(decisive)))
+
+
+def source_frame(address: str) -> str:
+    """Returns the frame that shows a source page; links of the chat open in it by name."""
+    return (
+        f'<iframe name="nq-source" title="Source note" src="{html.escape(address)}" '
+        'sandbox="allow-same-origin"></iframe>'
+    )
+
+
+def build(ask: Callable[[str], Answer]) -> None:
+    """Lays the page out inside the current `gradio.Blocks`."""
+    import gradio as gr
+
+    with gr.Row(elem_id="nq-page", equal_height=False):
+        with gr.Column(scale=3, min_width=320):
+            chat = gr.Chatbot(
+                elem_id="nq-chat",
+                label="Conversation",
+                placeholder=PLACEHOLDER,
+                height="calc(100vh - 14rem)",
+                min_height=320,
+                allow_tags=False,
+                latex_delimiters=[],
+                buttons=[],
+                feedback_options=None,
+                layout="panel",
+            )
+            with gr.Row(equal_height=True):
+                question = gr.Textbox(
+                    label="Question",
+                    placeholder="Ask in your own words, then press Enter",
+                    lines=1,
+                    max_lines=6,
+                    autofocus=True,
+                    scale=6,
+                    elem_id="nq-question",
+                )
+                send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="nq-send")
+        with gr.Column(scale=2, min_width=300):
+            source = gr.HTML(source_frame(EMPTY_SOURCE), elem_id="nq-source")
+
+    def handle(text: str, history: list[dict[str, Any]]) -> tuple[str, list[Message], str]:
+        said = [{"role": m["role"], "content": _text(m["content"])} for m in history]
+        return respond(text, said, ask)
+
+    gr.on(
+        [question.submit, send.click],
+        handle,
+        inputs=[question, chat],
+        outputs=[question, chat, source],
+        api_name="ask",
+        show_progress="minimal",
+    )
+
+
+def _text(content: Any) -> str:
+    """Returns a message's text, which Gradio hands back as a list of parts."""
+    if isinstance(content, str):
+        return content
+    return "".join(part["text"] for part in content)

@@ -1,0 +1,92 @@
+"""Records become text for a terminal and HTML for a page; notes are data in both.
+
+Nothing a note contains reaches a terminal as a control sequence or a page as markup.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+from rag import Answer, Citation, Passage, Span
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def visible(text: str) -> str:
+    """Returns `text` with control characters and direction overrides shown as `�`."""
+    return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
+
+
+def confidence_words(confidence: float) -> str:
+    """Returns what a confidence means, as a frequency."""
+    return f"about {round(confidence * 10)} of 10 answers at this level hold the words asked for"
+
+
+def place(item: Citation | Passage) -> str:
+    """Returns where an item stands: document, heading path, lines."""
+    return visible(" › ".join([item.document, *item.headings]) + f", {item.location}")
+
+
+def source_url(document: str, span: Span) -> str:
+    """Returns the address of the source page that marks a span."""
+    query = urlencode({"start": span.start, "end": span.end})
+    return f"/source/{quote(document)}?{query}#marked"
+
+
+def escape(text: str) -> str:
+    """Returns HTML that shows exactly `text`, inside Markdown too.
+
+    Every character that Markdown, HTML or a formula renderer could read as markup becomes a
+    numeric reference, and so do line ends, so that no note opens a block of its own.
+    """
+    return "".join(
+        char if char.isalnum() or char == " " else "<br>" if char == "\n" else f"&#{ord(char)};"
+        for char in visible(text)
+    )
+
+
+def answer_html(answer: Answer) -> str:
+    """Returns the HTML of an answer or a refusal, each place a link to its source."""
+    parts = _answered(answer) if answer.answered else _refused(answer)
+    return f'<div class="nq-answer">{"".join(parts)}</div>'
+
+
+def _answered(answer: Answer) -> Iterator[str]:
+    links = {c.number: _link(c, f"[{c.number}]", f"source {c.number}") for c in answer.citations}
+    for sentence in answer.sentences:
+        words = escape(sentence.text)
+        marked = f"<mark>{words}</mark>" if sentence.decides else words
+        yield f'<p class="nq-quote">{marked} {links[sentence.citation]}</p>'
+    yield '<ol class="nq-places">'
+    for citation in answer.citations:
+        yield f"<li>{_link(citation, place(citation), None)}</li>"
+    yield "</ol>"
+    share = f"{answer.confidence:.2f}"
+    yield f'<p class="nq-confidence">Confidence {share}: {confidence_words(answer.confidence)}.</p>'
+
+
+def _refused(answer: Answer) -> Iterator[str]:
+    yield '<p class="nq-refusal"><strong>The notes do not seem to answer this.</strong></p>'
+    yield f'<p class="nq-confidence">{escape(answer.reason or "")}</p>'
+    if answer.passages:
+        yield '<p class="nq-near">Nearest passages, which need not answer:</p><ul class="nq-places">'
+        for passage in answer.passages[:3]:
+            yield f"<li>{_link(passage, place(passage), None)}"
+            yield f'<br><span class="nq-snippet">{escape(snippet(passage.text))}</span></li>'
+        yield "</ul>"
+
+
+def _link(item: Citation | Passage, text: str, label: str | None) -> str:
+    """Returns a link that opens the source beside the chat, marked."""
+    url = html.escape(source_url(item.document, item.span))
+    described = f' aria-label="{html.escape(label)}"' if label else ""
+    return f'<a href="{url}" target="nq-source"{described}>{escape(text)}</a>'
+
+
+def snippet(text: str, width: int = 160) -> str:
+    """Returns the beginning of `text` on one line, cut at a word."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[:width].rsplit(" ", 1)[0] + " …"
