@@ -22,7 +22,7 @@ _HOME = {
     "load_questions": "eval.dataset",
 }
 
-__all__ = sorted(_HOME)
+__all__ = ["Measure", "Question", "evaluate", "load_questions"]
 
 
 def __getattr__(name: str) -> Any:

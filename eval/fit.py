@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
+    Flags = NDArray[np.bool_]
 
 FALSE_ANSWERS = 0.10
 FOLDS = 10
@@ -103,7 +104,7 @@ def fit(
     )
 
 
-def choose_threshold(probability: Array, right: NDArray[np.bool_], answerable: Array) -> float:
+def choose_threshold(probability: Array, right: Flags, answerable: Flags) -> float:
     """Returns the threshold, to two places, that handles the most questions rightly.
 
     Args:

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.confidence import Confidence as Confidence
+    from rag.confidence import signals as signals
     from rag.config import DESCRIPTIONS as DESCRIPTIONS
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
-    from rag.confidence import Confidence as Confidence
-    from rag.confidence import signals as signals
     from rag.embedding import Embedder as Embedder
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionSetError as QuestionSetError
@@ -47,7 +47,25 @@ _HOME = {
     "terms": "rag.words",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "Answer",
+    "Check",
+    "Citation",
+    "Confidence",
+    "DESCRIPTIONS",
+    "Draft",
+    "Embedder",
+    "Library",
+    "Manifest",
+    "NotesQAError",
+    "Passage",
+    "QuestionSetError",
+    "Settings",
+    "Span",
+    "load_settings",
+    "signals",
+    "terms",
+]
 
 
 def __getattr__(name: str) -> Any:

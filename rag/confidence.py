@@ -17,7 +17,6 @@ from typing import Any
 from rag.answering import Choice, idf_share
 from rag.retrieval import Retrieval
 
-
 SIGNAL_HITS = 10
 """How many of the best hits the signals look at."""
 

@@ -101,12 +101,12 @@ def _read_file(file: Path) -> dict[str, Any]:
 
 def _convert(name: str, value: Any, source: str) -> Any:
     """Returns `value` as the type of the field's default."""
-    defaults = {field.name: field.default for field in fields(Settings)}
+    defaults = {field.name: getattr(Settings(), field.name) for field in fields(Settings)}
     if name not in defaults:
         near = difflib.get_close_matches(name, defaults, n=1)
         hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(defaults)}."
         raise SettingsError(f"Unknown setting {name} in {source}. {hint}")
-    kind = type(defaults[name])
+    kind: type[str | int | float] = type(defaults[name])
     try:
         if isinstance(value, bool) or (kind is int and isinstance(value, float)):
             raise ValueError

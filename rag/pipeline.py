@@ -12,7 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag import answering, chunking, index
+from rag import answering, chunking
+from rag import index as derived
 from rag.confidence import SIGNAL_HITS, Confidence, signals
 from rag.config import Settings
 from rag.documents import find_files, load, read
@@ -74,7 +75,7 @@ class Library:
         self.settings = settings or Settings()
         self.folder = Path(self.settings.library)
         self._given = embedder
-        self._engine: index.Engine | None = None
+        self._engine: derived.Engine | None = None
         self._lock = threading.RLock()
 
     @classmethod
@@ -125,8 +126,8 @@ class Library:
         try:
             with store.lock(LOCK_SECONDS):
                 manifest = self._index(store, corpus, files, progress or (lambda *_: None))
-                if index.check(store):
-                    index.build(store)
+                if derived.check(store):
+                    derived.build(store)
                 return manifest
         finally:
             store.close()
@@ -275,7 +276,7 @@ class Library:
     @contextmanager
     def _found(
         self, question: str, k: int, watch: _Watch
-    ) -> Iterator[tuple[Retrieval, index.Engine, list[StoredChunk]]]:
+    ) -> Iterator[tuple[Retrieval, derived.Engine, list[StoredChunk]]]:
         """Holds one state of the library, with what retrieval found in it, best first."""
         query = self._checked(question)
         self._same_model()
@@ -283,7 +284,7 @@ class Library:
         watch.lap("embed")
         with self._lock, self._store.snapshot():
             if self._engine is None or self._engine.generation != self._store.generation:
-                self._engine = index.open_engine(self._store)
+                self._engine = derived.open_engine(self._store)
             # The signals look at the best ten, however many are shown.
             weight = self.settings.lexical_weight
             retrieval = retrieve(query, vector, self._engine, max(k, SIGNAL_HITS), weight)
@@ -375,7 +376,7 @@ class Library:
         """Returns what was checked: store, derived indexes, and model; mends nothing."""
         with self._lock, self._store.snapshot():
             store = self._store.problems()
-            derived = index.check(self._store)
+            stale = derived.check(self._store)
         try:
             self._same_model()
             model = ""
@@ -383,7 +384,7 @@ class Library:
             model = str(error)
         return [
             Check("store", not store, "; ".join(store) or "whole"),
-            Check("indexes", not derived, "; ".join(derived) or "agree with the store"),
+            Check("indexes", not stale, "; ".join(stale) or "agree with the store"),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
         ]
 

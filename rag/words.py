@@ -1,11 +1,13 @@
 """Words: how text becomes terms, and the index that finds chunks by them (BM25, tantivy).
 
 One analyzer serves the index, the question and every comparison of words elsewhere: split at
-anything that is neither letter nor digit in Unicode, lower case, function words out, English stems. The only user of tantivy.
+anything that is neither letter nor digit in Unicode, lower case, function words out, English stems.
+The only user of tantivy.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,7 +17,9 @@ if TYPE_CHECKING:
     from tantivy import Schema, TextAnalyzer
 
 STOP_WORDS = frozenset(
-    """
+    re.findall(
+        r"\w+",
+        """
     a an the this that these those such same other another each every either neither both
     i me my mine myself we us our ours ourselves you your yours yourself he him his she her hers
     it its itself they them their theirs themselves one someone somebody something anyone anybody
@@ -30,7 +34,8 @@ STOP_WORDS = frozenset(
     ever never here there now once any all some many much more most less least lot lots
     please tell explain know understand get gets got getting want need let like
     say says said thing things really actually quite rather maybe perhaps etc
-    """.split()
+    """,
+    )
 )
 """Words that say nothing about a topic, the usual wrapping of a question among them."""
 
@@ -108,7 +113,7 @@ class WordIndex:
         clauses = [(Occur.Should, Query.term_query(schema, "text", term)) for term in query]
         hits = self._searcher.search(Query.boolean_query(clauses), limit=k, count=False).hits
         rows = self._searcher.fast_field_values("row", [address for _, address in hits])
-        scored = [(int(row), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
+        scored = [(int(row or 0), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
         return sorted(scored, key=lambda hit: (-hit[1], hit[0]))
 
     def document_frequency(self, term: str) -> int:

@@ -44,9 +44,7 @@ def settings(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME", help="Embedding model: a name or a folder [the packaged one]."
-        ),
+        typer.Option(metavar="NAME", help="Embedding model, by name or folder [packaged]."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")] = False,
 ) -> None:

@@ -72,7 +72,8 @@ def _refused(answer: Answer) -> Iterator[str]:
     yield '<p class="nq-refusal"><strong>The notes do not seem to answer this.</strong></p>'
     yield f'<p class="nq-confidence">{escape(answer.reason or "")}</p>'
     if answer.passages:
-        yield '<p class="nq-near">Nearest passages, which need not answer:</p><ul class="nq-places">'
+        yield '<p class="nq-near">Nearest passages, which need not answer:</p>'
+        yield '<ul class="nq-places">'
         for passage in answer.passages[:3]:
             yield f"<li>{_link(passage, place(passage), None)}"
             yield f'<br><span class="nq-snippet">{escape(snippet(passage.text))}</span></li>'

@@ -30,9 +30,9 @@ def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:
         CorpusError: the folder is missing, is no folder, or cannot be listed.
     """
     if not corpus.is_dir():
-        found = "is not a folder" if corpus.exists() else "does not exist"
+        problem = "is not a folder" if corpus.exists() else "does not exist"
         raise CorpusError(
-            f"{corpus} {found}: name the folder of your notes, notesqa --corpus DIR index."
+            f"{corpus} {problem}: name the folder of your notes, notesqa --corpus DIR index."
         )
 
     def fail(error: OSError) -> None:
