@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rag.retrieval import Engine, Retrieval
-from rag.store import StoredChunk, StoredUnit
-from rag.types import AnswerSentence, Citation, Span
+from rag.store import StoredChunk
+from rag.types import AnswerSentence, Citation, Span, Unit
 from rag.words import terms
 
 PASSAGES = 5
@@ -42,7 +42,7 @@ class Choice:
     """
 
     chunk: StoredChunk
-    unit: StoredUnit
+    unit: Unit
     similarity: float
     words: float
     score: float
@@ -61,7 +61,7 @@ def rank_units(
     retrieval: Retrieval,
     engine: Engine,
     chunks: Sequence[StoredChunk],
-    units: Sequence[Sequence[StoredUnit]],
+    units: Sequence[Sequence[Unit]],
 ) -> list[Choice]:
     """Returns every unit of the best passages, best first; ties by passage, then place.
 
@@ -70,10 +70,10 @@ def rank_units(
     """
     choices = []
     for hit, chunk, members in zip(retrieval.hits, chunks, units, strict=False):
-        headings = " ".join([chunk.title, *chunk.headings])
         similarities = engine.unit_similarities(retrieval.vector, hit.row)
         for unit, similarity in zip(members, similarities, strict=True):
-            words = idf_share(retrieval.terms, f"{headings} {unit.embedded}")
+            said = " ".join([*unit.headings, unit.embedded])
+            words = idf_share(retrieval.terms, said)
             score = float(similarity) + WORDS_WEIGHT * words + PASSAGE_WEIGHT * hit.score
             choices.append(Choice(chunk, unit, float(similarity), words, score))
     return sorted(choices, key=lambda choice: -choice.score)
@@ -121,7 +121,7 @@ def quote(
                 number=number,
                 document=chunk.document,
                 title=chunk.title,
-                headings=chunk.headings,
+                headings=in_order[0].unit.headings,
                 location=locate(chunk.document, span),
                 span=span,
                 quote=_words(chunk, span),

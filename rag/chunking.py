@@ -1,15 +1,20 @@
 """Documents become chunks: exact spans, each under one heading path, each within the budget.
 
-A chunk holds whole blocks of one section as long as they fit; a block that does not fit gives
-way to its items, rows or sentences, and only a piece that still does not fit is cut by the
-recursive splitter of langchain-text-splitters. That splitter serves for cutting points alone:
-its pieces, kept whole and without overlap, add up to the text, so offsets are sums of lengths.
+A chunk holds whole blocks of one section, its heading line in front, as long as they fit; a block
+that does not fit gives way to its items, rows or sentences, and only a piece that still does not
+fit is cut by the recursive splitter of langchain-text-splitters. That splitter serves for cutting
+points alone: its pieces, kept whole and without overlap, add up to the text, so offsets are sums
+of lengths.
+
+Neighbouring chunks that fit together become one, under the headings they share. Measured on the
+fitting split of the shipped questions (209 answerable ones): MRR@10 .565 for sections of up to 240
+tokens kept apart, .595 for sections joined up to 240.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rag.sentences import plain, split_sentences, units_of
@@ -27,8 +32,20 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    headings: tuple[str, ...]
+    """Blocks under one heading path; `start` is where the headings that open it begin."""
+
+    start: int
+    path: tuple[Block, ...]
     blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A chunk in the making."""
+
+    span: Span
+    path: tuple[Block, ...]
+    units: tuple[Unit, ...]
 
 
 def split(
@@ -37,51 +54,113 @@ def split(
     """Yields the chunks of a document in order; together they cover every block's text.
 
     Args:
-        chunk_tokens: longest text of a chunk, headings not counted.
+        chunk_tokens: longest text of a chunk, headings in front of it not counted.
         max_tokens: longest text the embedder reads, headings included.
     """
-    for section in _sections(document):
-        path = [] if document.title in section.headings else [document.title]
-        prefix = " > ".join([*path, *section.headings])[-PREFIX_CHARS:]
-        heading = section.headings[-1] if section.headings else document.title
-        budget = max(8, min(chunk_tokens, max_tokens - count_tokens([prefix])[0]))
-        units = units_of(document.text, section.blocks, heading)
-        for span in _pack(_pieces(document.text, section.blocks, count_tokens, budget), budget):
-            yield Chunk(
-                span=span,
-                headings=section.headings,
-                embedded=f"{prefix}\n{plain(span.of(document.text))}",
-                units=tuple(_inside(document.text, units, span)),
-            )
+
+    def fits(span: Span, path: Sequence[Block]) -> bool:
+        text, prefix = count_tokens([plain(span.of(document.text)), _prefix(document, span, path)])
+        return text <= chunk_tokens and text + prefix <= max_tokens
+
+    drafts = (
+        draft
+        for section in _sections(document.blocks)
+        for draft in _split_section(document, section, count_tokens, chunk_tokens, max_tokens)
+    )
+    for draft in _joined(drafts, fits):
+        prefix = _prefix(document, draft.span, draft.path)
+        yield Chunk(
+            span=draft.span,
+            headings=_names(document, draft.path),
+            embedded=f"{prefix}\n{plain(draft.span.of(document.text))}".strip(),
+            units=draft.units,
+        )
 
 
-def _sections(document: Document) -> Iterator[_Section]:
+def _names(document: Document, path: Iterable[Block]) -> tuple[str, ...]:
+    return tuple(" ".join(block.parts[0].of(document.text).split()) for block in path)
+
+
+def _prefix(document: Document, span: Span, path: Sequence[Block]) -> str:
+    """Returns what a chunk does not say itself: the title, and headings that lie before it."""
+    names = _names(document, path)
+    before = [
+        name for name, block in zip(names, path, strict=True) if block.span.start < span.start
+    ]
+    title = [] if document.title in names else [document.title]
+    return " > ".join([*title, *before])[-PREFIX_CHARS:]
+
+
+def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
     """Yields runs of blocks under one heading path.
 
-    A heading with nothing beneath it, not even another heading, is a section of its own: its
-    words must stay findable.
+    Headings with nothing beneath them open the next section with body, or close the document as
+    a section of their own: their words stay findable.
     """
     path: list[Block] = []
+    opening: list[Block] = []
     body: list[Block] = []
 
-    def section() -> Iterator[_Section]:
-        names = tuple(" ".join(block.parts[0].of(document.text).split()) for block in path)
-        if body:
-            yield _Section(names, tuple(body))
-        elif path:
-            yield _Section(names[:-1], (path[-1],))
+    def section() -> _Section:
+        start = (opening or body)[0].span.start
+        return _Section(start, tuple(path), tuple(body or opening))
 
-    for block in document.blocks:
+    for block in blocks:
         if block.kind is not BlockKind.HEADING:
             body.append(block)
             continue
-        if body or not path or block.level <= path[-1].level:
-            yield from section()
+        if body:
+            yield section()
+            opening, body = [], []
         while path and path[-1].level >= block.level:
             path.pop()
         path.append(block)
-        body = []
-    yield from section()
+        opening.append(block)
+    if body or opening:
+        yield section()
+
+
+def _split_section(
+    document: Document,
+    section: _Section,
+    count_tokens: CountTokens,
+    chunk_tokens: int,
+    max_tokens: int,
+) -> Iterator[_Draft]:
+    """Yields the chunks of one section, each within the budget."""
+    text = document.text
+    names = _names(document, section.path)
+    units = units_of(text, section.blocks, document.title, names)
+    whole = Span(section.start, section.blocks[-1].span.end)
+    longest = _prefix(document, section.blocks[0].span, section.path)
+    opening = text[section.start : section.blocks[0].span.start]
+    taken, lead = count_tokens([longest, plain(opening)])
+    budget = max(8, min(chunk_tokens, max_tokens - taken) - lead)
+    for span in _pack(_pieces(text, section.blocks, count_tokens, budget), budget):
+        first = span.start == section.blocks[0].span.start
+        start = whole.start if first and lead < budget else span.start
+        yield _Draft(Span(start, span.end), section.path, tuple(_inside(text, units, span)))
+
+
+def _joined(
+    drafts: Iterable[_Draft], fits: Callable[[Span, Sequence[Block]], bool]
+) -> Iterator[_Draft]:
+    """Yields drafts, neighbours that fit together made one."""
+    held: _Draft | None = None
+    for draft in drafts:
+        if held is None:
+            held = draft
+            continue
+        span = Span(held.span.start, draft.span.end)
+        pairs = zip(held.path, draft.path, strict=False)
+        shared = tuple(one for one, other in pairs if one is other)
+        if fits(span, shared):
+            held = _Draft(span, shared, held.units + draft.units)
+        else:
+            yield held
+            held = draft
+    if held is not None:
+        yield held
 
 
 @dataclass(frozen=True, slots=True)

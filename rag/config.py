@@ -32,8 +32,8 @@ class Settings:
     library: str = ".notesqa"
     corpus: str = "corpus"
     model: str = "all-MiniLM-L6-v2"
-    chunk_tokens: int = 180
-    lexical_weight: float = 0.4
+    chunk_tokens: int = 240
+    lexical_weight: float = 0.35
     passages: int = 10
     max_file_mb: float = 10.0
     max_question_chars: int = 2000

@@ -63,6 +63,7 @@ class Engine:
         files = _checked(folder, generation)
         self.generation = generation
         self.chunk_ids: Rows = np.frombuffer(files["chunk_ids"], dtype=np.int64)
+        self.documents: Rows = np.frombuffer(files["documents"], dtype=np.int64)
         self._unit_starts: Rows = np.frombuffer(files["unit_starts"], dtype=np.int64)
         self._unit_rows: Rows = np.repeat(np.arange(self.size), np.diff(self._unit_starts))
         self._chunks = _read_faiss(files["chunks.faiss"])
@@ -167,10 +168,12 @@ def _write(store: Store, generation: int, folder: Path) -> None:
     words = folder / "words"
     words.mkdir(parents=True)
     ids: list[int] = []
+    documents: list[int] = []
     texts: list[str] = []
     vectors: list[bytes] = []
-    for chunk_id, text, vector in store.chunk_rows():
+    for chunk_id, document, text, vector in store.chunk_rows():
         ids.append(chunk_id)
+        documents.append(document)
         texts.append(text)
         vectors.append(vector)
     counts = dict.fromkeys(ids, 0)
@@ -185,8 +188,8 @@ def _write(store: Store, generation: int, folder: Path) -> None:
         if rows:
             index.add(np.frombuffer(b"".join(rows), dtype=np.float32).reshape(-1, dim))
         (folder / name).write_bytes(faiss.serialize_index(index).tobytes())
-    (folder / "chunk_ids").write_bytes(np.asarray(ids, dtype=np.int64).tobytes())
-    (folder / "unit_starts").write_bytes(starts.tobytes())
+    for name, values in (("chunk_ids", ids), ("documents", documents), ("unit_starts", starts)):
+        (folder / name).write_bytes(np.asarray(values, dtype=np.int64).tobytes())
     WordIndex.build(words, texts)
     files = {name: _digest((folder / name).read_bytes()) for name in _names(folder)}
     stamp = {"format": _FORMAT, "generation": generation, "files": files}

@@ -2,7 +2,15 @@
 
 Dense evidence for a chunk is the cosine of the query and the chunk plus that of the query and
 the chunk's best unit; lexical evidence is BM25. Each is scaled over its own best `POOL` chunks to
-[0, 1] and the two are added with a fixed weight. Ties break by row, that is by document and place.
+[0, 1] and the two are added with a fixed weight. A chunk's neighbours in its note speak for it
+too: `NOTE_WEIGHT` times the mean of the note's best three. Ties break by row, that is by document
+and place.
+
+Measured on the fitting split of the shipped questions (209 answerable ones, hit@5 / MRR@10):
+BM25 alone .493 / .408, dense alone .651 / .496, both .722 / .587, with the note's title in front of
+every unit .732 / .595, with the note's support .751 / .602. Feedback from the first passages,
+centred vectors, the mean of the best three units instead of the best, and BM25 over word pieces
+changed MRR@10 by -.02 to +.003 and were left out.
 """
 
 from __future__ import annotations
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
 POOL = 100
 """How many chunks of each leg count; the scale of a leg runs from its 100th to its best."""
 
+NOTE_WEIGHT = 0.4
+
 
 class Engine(Protocol):
     """What retrieval asks of whatever holds the indexes; `rag.index.Engine` is the embedded one."""
@@ -31,6 +41,11 @@ class Engine(Protocol):
     @property
     def size(self) -> int:
         """Returns the number of chunks."""
+        ...
+
+    @property
+    def documents(self) -> Rows:
+        """Returns a number for each row's document."""
         ...
 
     def dense(self, query: Vectors, k: int) -> Rows:
@@ -110,12 +125,24 @@ def retrieve(
     unit = np.array([engine.unit_similarities(vector, int(row)).max(initial=-1) for row in rows])
     bm25 = np.array([lexical.get(int(row), 0.0) for row in rows])
     score = (1 - lexical_weight) * _scaled(chunk + unit) + lexical_weight * _scaled(bm25)
+    score = (score + NOTE_WEIGHT * _note_support(score, engine.documents[rows])) / (1 + NOTE_WEIGHT)
     order = np.lexsort((rows, -score))[:k]
     hits = (
         Hit(int(rows[i]), float(score[i]), float(chunk[i]), float(unit[i]), float(bm25[i]))
         for i in order
     )
     return Retrieval(query, vector, words, unseen, tuple(hits))
+
+
+def _note_support(score: Vectors, documents: Rows) -> Vectors:
+    """Returns for each chunk the mean score of the best three chunks of its document."""
+    import numpy as np
+
+    support = np.empty_like(score)
+    for document in np.unique(documents):
+        same = documents == document
+        support[same] = np.sort(score[same])[-3:].mean()
+    return support
 
 
 def _scaled(values: Vectors) -> Vectors:

@@ -8,7 +8,7 @@ the sentence that leads into them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rag.types import Block, BlockKind, Span, Unit, UnitKind
 
@@ -32,13 +32,13 @@ _TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 _WIKI = re.compile(r"\[\[(?:[^\]|\n]*\|)?([^\]\n]+)\]\]")
 _MARKUP = re.compile(r"\*\*|__|`+|^[ \t]*(?:>[ \t]?)+|^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
-_TABLE_RULE = re.compile(r"^[ \t|:-]+$", re.MULTILINE)
+_RULE_LINE = re.compile(r"^[ \t|:=-]+$", re.MULTILINE)
 
 
 def plain(text: str) -> str:
     """Returns the words of `text` on one line, without markup: for models, never for people."""
     text = _WIKI.sub(r"\1", _LINK.sub(r"\1", _TAG.sub(" ", text)))
-    text = _TABLE_RULE.sub(" ", _MARKUP.sub("", text)).replace("|", " ")
+    text = _RULE_LINE.sub(" ", _MARKUP.sub("", text)).replace("|", " ")
     return " ".join(text.split())
 
 
@@ -72,33 +72,48 @@ def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(start + left, start + len(inside.rstrip()))
 
 
-def units_of(text: str, blocks: Sequence[Block], heading: str) -> list[Unit]:
+def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[str]) -> list[Unit]:
     """Returns the units of one section's blocks, sorted by start, then longest first.
 
     Args:
-        heading: of the section; stands in front of what the embedder reads of a list, a table,
-            code or a formula, which seldom say what they are about.
+        title: of the note; stands in front of what the embedder reads of every unit.
+        headings: of the section; the last one stands there too for a list, a table, code or a
+            formula, which seldom say what they are about.
     """
+    heading = headings[-1] if headings else ""
     units: list[Unit] = []
+
+    def add(kind: UnitKind, span: Span, said: str | None = None) -> None:
+        about = title
+        if kind in _WHOLES and heading and heading != title:
+            about = f"{title}, {heading}"
+        said = plain(span.of(text)) if said is None else said
+        units.append(Unit(kind, span, tuple(headings), f"{about}: {said}"))
+
     leading: Span | None = None
     for block in blocks:
-        match block.kind:
-            case BlockKind.PARAGRAPH | BlockKind.HEADING:
-                for sentence in split_sentences(text, block.span):
-                    units.append(Unit(UnitKind.SENTENCE, sentence, plain(sentence.of(text))))
-            case BlockKind.LIST:
-                units += _whole(UnitKind.LIST, text, block, leading, heading)
-                for part in block.parts:
-                    units += _item(text, part)
-            case BlockKind.TABLE:
-                units += _whole(UnitKind.TABLE, text, block, leading, heading)
-                units += _rows(text, block)
-            case BlockKind.CODE:
-                units += _whole(UnitKind.CODE, text, block, leading, heading)
-            case BlockKind.MATH:
-                units += _whole(UnitKind.MATH, text, block, leading, heading)
+        kind = _WHOLE_OF.get(block.kind)
+        if kind is not None:
+            add(kind, Span(leading.start if leading else block.span.start, block.span.end))
+        if block.kind is BlockKind.LIST:
+            for part in block.parts:
+                _add_item(text, part, add)
+        elif block.kind is BlockKind.TABLE:
+            _add_rows(text, block, add)
+        elif kind is None:
+            for sentence in split_sentences(text, block.span):
+                add(UnitKind.SENTENCE, sentence)
         leading = _lead_in(text, units[-1] if units else None, block)
     return sorted(units, key=lambda unit: (unit.span.start, -unit.span.end))
+
+
+_WHOLE_OF = {
+    BlockKind.LIST: UnitKind.LIST,
+    BlockKind.TABLE: UnitKind.TABLE,
+    BlockKind.CODE: UnitKind.CODE,
+    BlockKind.MATH: UnitKind.MATH,
+}
+_WHOLES = frozenset(_WHOLE_OF.values())
 
 
 def _lead_in(text: str, last: Unit | None, block: Block) -> Span | None:
@@ -108,32 +123,25 @@ def _lead_in(text: str, last: Unit | None, block: Block) -> Span | None:
     return last.span if text[last.span.end - 1] not in ".!?。！？" else None
 
 
-def _whole(
-    kind: UnitKind, text: str, block: Block, leading: Span | None, heading: str
-) -> Iterator[Unit]:
-    span = Span(leading.start if leading else block.span.start, block.span.end)
-    yield Unit(kind, span, f"{heading}: {plain(span.of(text))}")
-
-
-def _item(text: str, part: Span) -> Iterator[Unit]:
+def _add_item(text: str, part: Span, add: Callable[[UnitKind, Span], None]) -> None:
+    """Adds an item without its marker and, where it has several, its sentences."""
     marker = _MARKER.match(text, part.start, part.end)
-    start = marker.end() if marker else part.start
-    for span in _stripped(text, start, part.end):
-        yield Unit(UnitKind.ITEM, span, plain(span.of(text)))
+    for span in _stripped(text, marker.end() if marker else part.start, part.end):
+        add(UnitKind.ITEM, span)
         sentences = list(split_sentences(text, span))
         if len(sentences) > 1:
             for sentence in sentences:
-                yield Unit(UnitKind.SENTENCE, sentence, plain(sentence.of(text)))
+                add(UnitKind.SENTENCE, sentence)
 
 
-def _rows(text: str, block: Block) -> Iterator[Unit]:
+def _add_rows(text: str, block: Block, add: Callable[[UnitKind, Span, str], None]) -> None:
+    """Adds the rows below the header; the embedder reads each cell behind its column's name."""
     header, *rows = block.parts
     names = _cells(header.of(text))
     for row in rows:
-        cells = _cells(row.of(text))
-        pairs = zip(names, cells, strict=False)
+        pairs = zip(names, _cells(row.of(text)), strict=False)
         said = "; ".join(f"{name}: {cell}" if name else cell for name, cell in pairs)
-        yield Unit(UnitKind.ROW, row, said)
+        add(UnitKind.ROW, row, said)
 
 
 def _cells(row: str) -> list[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryError
-from rag.types import Chunk, Document, Skipped, Span, UnitKind
+from rag.types import Chunk, Document, Skipped, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +53,7 @@ MIGRATIONS = (
         chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE,
         ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
         start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-        embedded TEXT NOT NULL, vector BLOB NOT NULL,
+        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector BLOB NOT NULL,
         PRIMARY KEY (chunk, ordinal)
     ) WITHOUT ROWID;
     CREATE TABLE vectors (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
@@ -78,15 +78,6 @@ class StoredChunk:
     span: Span
     headings: tuple[str, ...]
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class StoredUnit:
-    """A unit as it is read back; `embedded` is what the embedder and the word match read."""
-
-    kind: UnitKind
-    span: Span
-    embedded: str
 
 
 class Store:
@@ -232,11 +223,11 @@ class Store:
 
     # What the derived indexes are made of, in the order that breaks ties: path, then place.
 
-    def chunk_rows(self) -> Iterator[tuple[int, str, bytes]]:
-        """Yields `(id, embedded text, vector)` of every chunk."""
+    def chunk_rows(self) -> Iterator[tuple[int, int, str, bytes]]:
+        """Yields `(id, document id, embedded text, vector)` of every chunk."""
         with self._plainly():
             yield from self._db.execute(
-                "SELECT c.id, c.embedded, v.vector FROM chunks c"
+                "SELECT c.id, c.document, c.embedded, v.vector FROM chunks c"
                 " JOIN documents d ON d.id = c.document JOIN vectors v ON v.digest = c.vector"
                 " ORDER BY d.path, c.ordinal"
             )
@@ -266,14 +257,18 @@ class Store:
                 )
             return [found[chunk_id] for chunk_id in ids]
 
-    def units(self, chunk: int) -> list[StoredUnit]:
+    def units(self, chunk: int) -> list[Unit]:
         """Returns a chunk's units in the order of `unit_rows`."""
         with self._plainly():
             rows = self._db.execute(
-                'SELECT kind, start, "end", embedded FROM units WHERE chunk = ? ORDER BY ordinal',
+                'SELECT kind, start, "end", headings, embedded FROM units'
+                " WHERE chunk = ? ORDER BY ordinal",
                 (chunk,),
             )
-            return [StoredUnit(UnitKind(k), Span(a, b), embedded) for k, a, b, embedded in rows]
+            return [
+                Unit(UnitKind(kind), Span(start, end), tuple(json.loads(headings)), embedded)
+                for kind, start, end, headings, embedded in rows
+            ]
 
     def line(self, path: str, offset: int) -> int:
         """Returns the number, from 1, of the line that holds the character at `offset`."""
@@ -400,7 +395,7 @@ class Store:
                 ),
             )
             self._db.executemany(
-                "INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
                         cursor.lastrowid,
@@ -408,6 +403,7 @@ class Store:
                         unit.kind.value,
                         unit.span.start,
                         unit.span.end,
+                        json.dumps(unit.headings, ensure_ascii=False),
                         unit.embedded,
                         digest(unit.embedded),
                     )

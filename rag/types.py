@@ -96,11 +96,13 @@ class Unit:
     """The shortest whole thing that can be quoted: a sentence, a list with its lead-in, a row …
 
     Attributes:
+        headings: of the section it stands in, outermost first.
         embedded: what the embedder reads; the text shown is always `span` of the document.
     """
 
     kind: UnitKind
     span: Span
+    headings: tuple[str, ...]
     embedded: str
 
 
@@ -109,7 +111,7 @@ class Chunk:
     """A span of a document, indexed.
 
     Attributes:
-        headings: from the outermost heading to the one the chunk stands under.
+        headings: those that all of the chunk stands under, outermost first.
         embedded: what the embedder and the word index read (headings, then the text without
             markup); the text shown is always `span` of the document.
         units: sorted by start; a unit may lie inside another (an item in its list).
