@@ -1,12 +1,18 @@
 """Hits become an answer: the units of the best passages that answer, verbatim and cited.
 
 A unit's score adds its own cosine with the query, the share of the query's idf that it and its
-headings hold, and its passage's score. Shown are the best unit and those that come close to it;
-units that touch become one quote.
+headings hold, its passage's score, and the logarithm of its length: short units are near to many
+questions by accident. Shown are the best three that do not overlap; units that touch become one
+quote.
+
+Measured on the fitting split of the shipped questions (209 answerable ones, share whose evidence
+is in the best unit / the best two / the best three, mean characters shown): without the length
+.225 / .349 / .426, 369; with it .373 / .469 / .550, 679.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,11 +27,11 @@ PASSAGES = 5
 SHOWN = 3
 """How many units are shown at most."""
 
-MARGIN = 0.12
-"""How far below the best unit's score another may lie and still be shown."""
-
-WORDS_WEIGHT = 0.3
-PASSAGE_WEIGHT = 0.5
+WORDS_WEIGHT = 0.15
+PASSAGE_WEIGHT = 1.0
+LENGTH_WEIGHT = 0.1
+SHORTEST = 20
+"""Units of fewer characters get the length score of this many."""
 
 Locate = Callable[[str, Span], str]
 """A document's path and a span to the place a person would name."""
@@ -74,16 +80,21 @@ def rank_units(
         for unit, similarity in zip(members, similarities, strict=True):
             said = " ".join([*unit.headings, unit.embedded])
             words = idf_share(retrieval.terms, said)
-            score = float(similarity) + WORDS_WEIGHT * words + PASSAGE_WEIGHT * hit.score
+            score = (
+                float(similarity)
+                + WORDS_WEIGHT * words
+                + PASSAGE_WEIGHT * hit.score
+                + LENGTH_WEIGHT * math.log(max(len(unit.span), SHORTEST))
+            )
             choices.append(Choice(chunk, unit, float(similarity), words, score))
     return sorted(choices, key=lambda choice: -choice.score)
 
 
 def choose(ranked: Sequence[Choice]) -> list[Choice]:
-    """Returns the units to show, best first: close to the best, and none inside another."""
+    """Returns the units to show, best first, none of which overlap."""
     chosen: list[Choice] = []
     for choice in ranked:
-        if len(chosen) == SHOWN or choice.score < ranked[0].score - MARGIN:
+        if len(chosen) == SHOWN:
             break
         if not any(_overlap(choice, other) for other in chosen):
             chosen.append(choice)

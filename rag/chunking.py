@@ -14,6 +14,7 @@ tokens kept apart, .595 for sections joined up to 240.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -130,13 +131,15 @@ def _split_section(
     """Yields the chunks of one section, each within the budget."""
     text = document.text
     names = _names(document, section.path)
-    units = units_of(text, section.blocks, document.title, names)
+    units = deque(units_of(text, section.blocks, document.title, names))
     whole = Span(section.start, section.blocks[-1].span.end)
     longest = _prefix(document, section.blocks[0].span, section.path)
     opening = text[section.start : section.blocks[0].span.start]
     taken, lead = count_tokens([longest, plain(opening)])
     budget = max(8, min(chunk_tokens, max_tokens - taken) - lead)
     for span in _pack(_pieces(text, section.blocks, count_tokens, budget), budget):
+        while units and _passed(units[0], span):
+            units.popleft()
         first = span.start == section.blocks[0].span.start
         start = whole.start if first and lead < budget else span.start
         yield _Draft(Span(start, span.end), section.path, tuple(_inside(text, units, span)))
@@ -173,13 +176,13 @@ def _pieces(
     text: str, blocks: Sequence[Block], count_tokens: CountTokens, budget: int
 ) -> Iterator[_Piece]:
     """Yields pieces within the budget; what announces a list or a formula stays with it."""
-    queue = list(blocks)
+    queue = deque(blocks)
     while queue:
-        block = queue.pop(0)
+        block = queue.popleft()
         if queue and block.kind is BlockKind.PARAGRAPH and block.span.of(text)[-1] == ":":
             span = Span(block.span.start, queue[0].span.end)
             if (tokens := count_tokens([plain(span.of(text))])[0]) <= budget:
-                queue.pop(0)
+                queue.popleft()
                 yield _Piece(span, tokens)
                 continue
         yield from _fit(text, block.span, _parts(text, block), count_tokens, budget)
@@ -254,15 +257,26 @@ def _pack(pieces: Iterator[_Piece], budget: int) -> Iterator[Span]:
         yield run
 
 
-def _inside(text: str, units: Sequence[Unit], span: Span) -> Iterator[Unit]:
+def _passed(unit: Unit, span: Span) -> bool:
+    """Returns whether neither this chunk nor a later one can hold the unit."""
+    cut = unit.kind in _UNCUT and unit.span.start < span.start
+    return cut or unit.span.end <= span.start
+
+
+_UNCUT = (UnitKind.LIST, UnitKind.TABLE)
+
+
+def _inside(text: str, units: Iterable[Unit], span: Span) -> Iterator[Unit]:
     """Yields the units of a chunk; one that the chunk's edge cuts is quoted up to the edge.
 
     A list or a table that does not fit into one chunk is no unit: its items and rows are.
     """
     for unit in units:
+        if unit.span.start >= span.end:
+            break
         shared = unit.span.overlap(span)
         if shared == len(unit.span):
             yield unit
-        elif shared and unit.kind not in (UnitKind.LIST, UnitKind.TABLE):
+        elif shared and unit.kind not in _UNCUT:
             part = Span(max(unit.span.start, span.start), min(unit.span.end, span.end))
             yield replace(unit, span=part, embedded=plain(part.of(text)))

@@ -33,7 +33,7 @@ class Settings:
     corpus: str = "corpus"
     model: str = "all-MiniLM-L6-v2"
     chunk_tokens: int = 240
-    lexical_weight: float = 0.35
+    lexical_weight: float = 0.4
     passages: int = 10
     max_file_mb: float = 10.0
     max_question_chars: int = 2000

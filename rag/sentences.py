@@ -8,6 +8,7 @@ the sentence that leads into them.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 from rag.types import Block, BlockKind, Span, Unit, UnitKind
@@ -17,7 +18,8 @@ _STOP = re.compile(
     r"|[。！？｡]+[」』”’）)]*"  # Chinese and Japanese: it need not
     r"|[।؟۔]+(?=\s|$)"  # Devanagari, Arabic, Urdu
 )
-_PROTECTED = re.compile(r"\$\$.+?\$\$|\$[^$\n]+\$|`[^`\n]+`|\\\(.+?\\\)", re.DOTALL)
+_INK = re.compile(r"\S")
+_PROTECTED = re.compile(r"\$\$.{1,2000}?\$\$|\$[^$\n]+\$|`[^`\n]+`|\\\(.{1,500}?\\\)", re.DOTALL)
 _ABBREVIATION = re.compile(
     r"(?:^|[\s(\[\"'“])(?:e\.g|i\.e|cf|vs|etc|al|approx|resp|viz|ca|incl|esp|no|nos|fig|figs|eq|eqs"
     r"|sec|secs|ch|chap|chaps|ref|refs|thm|def|lem|prop|pp?|vol|ed|eds|dr|mr|mrs|ms|prof|st|jr|sr"
@@ -28,9 +30,9 @@ _MARKER = re.compile(
     r"[ \t]*(?:[-*+–—](?=[ \t])|[•➢▪◦‣·●○■□►▸✓→]|\(?(?:\d{1,3}|[a-z])\)|\d{1,3}\.)[ \t]*"
     r"(?:\[[ xX]\][ \t]+)?"
 )
-_TAG = re.compile(r"<!--.*?-->|</?[a-zA-Z][^<>]*>", re.DOTALL)
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
-_WIKI = re.compile(r"\[\[(?:[^\]|\n]*\|)?([^\]\n]+)\]\]")
+_TAG = re.compile(r"<!--.{0,2000}?-->|</?[a-zA-Z][^<>]{0,2000}>", re.DOTALL)
+_LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
+_WIKI = re.compile(r"\[\[(?:[^\]|\n]{0,300}\|)?([^\]\n]{1,300})\]\]")
 _MARKUP = re.compile(r"\*\*|__|`+|^[ \t]*(?:>[ \t]?)+|^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
 _RULE_LINE = re.compile(r"^[ \t|:=-]+$", re.MULTILINE)
 
@@ -49,15 +51,18 @@ def split_sentences(text: str, span: Span) -> Iterator[Span]:
     formula or code, or is followed by a lower-case letter.
     """
     inside = span.of(text)
-    protected = [(m.start(), m.end()) for m in _PROTECTED.finditer(inside)]
+    protected = [m.span() for m in _PROTECTED.finditer(inside)]
+    closing = [end for _, end in protected]
     begin = 0
     for stop in _STOP.finditer(inside):
-        after = inside[stop.end() :].lstrip()[:1]
+        after = _INK.search(inside, stop.end())
         if stop[0].startswith(".") and (
-            after.islower() or _ABBREVIATION.search(inside, max(0, stop.start() - 12), stop.end())
+            (after is not None and after[0].islower())
+            or _ABBREVIATION.search(inside, max(0, stop.start() - 12), stop.end())
         ):
             continue
-        if any(a < stop.end() - 1 < b - 1 for a, b in protected):
+        around = bisect_left(closing, stop.end() + 1)
+        if around < len(protected) and protected[around][0] < stop.end():
             continue
         yield from _stripped(text, span.start + begin, span.start + stop.end())
         begin = stop.end()
@@ -75,20 +80,19 @@ def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
 def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[str]) -> list[Unit]:
     """Returns the units of one section's blocks, sorted by start, then longest first.
 
+    What the embedder reads of a unit begins with the note's title and the section's heading, then
+    the unit before it: a sentence alone seldom says what it is about. Measured on the fitting
+    split of the shipped questions (209 answerable ones): the best three units of the first five
+    passages held the evidence for .498 of them with the title alone, .541 with all three.
+
     Args:
-        title: of the note; stands in front of what the embedder reads of every unit.
-        headings: of the section; the last one stands there too for a list, a table, code or a
-            formula, which seldom say what they are about.
+        title: of the note.
+        headings: of the section, outermost first.
     """
-    heading = headings[-1] if headings else ""
-    units: list[Unit] = []
+    found: list[tuple[UnitKind, Span, str]] = []
 
     def add(kind: UnitKind, span: Span, said: str | None = None) -> None:
-        about = title
-        if kind in _WHOLES and heading and heading != title:
-            about = f"{title}, {heading}"
-        said = plain(span.of(text)) if said is None else said
-        units.append(Unit(kind, span, tuple(headings), f"{about}: {said}"))
+        found.append((kind, span, plain(span.of(text)) if said is None else said))
 
     leading: Span | None = None
     for block in blocks:
@@ -103,8 +107,17 @@ def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[
         elif kind is None:
             for sentence in split_sentences(text, block.span):
                 add(UnitKind.SENTENCE, sentence)
-        leading = _lead_in(text, units[-1] if units else None, block)
-    return sorted(units, key=lambda unit: (unit.span.start, -unit.span.end))
+        leading = _lead_in(text, found[-1][1] if found else None, block)
+    about = ", ".join(dict.fromkeys([title, *headings[-1:]]))
+    by_end = sorted(found, key=lambda item: (item[1].end, item[1].start))
+    ends = [span.end for _, span, _ in by_end]
+    units = []
+    for kind, span, said in sorted(found, key=lambda item: (item[1].start, -item[1].end)):
+        before = bisect_right(ends, span.start)
+        context = by_end[before - 1][2] if before else ""
+        words = f"{about}: {context} {said}" if context else f"{about}: {said}"
+        units.append(Unit(kind, span, tuple(headings), words))
+    return units
 
 
 _WHOLE_OF = {
@@ -113,14 +126,13 @@ _WHOLE_OF = {
     BlockKind.CODE: UnitKind.CODE,
     BlockKind.MATH: UnitKind.MATH,
 }
-_WHOLES = frozenset(_WHOLE_OF.values())
 
 
-def _lead_in(text: str, last: Unit | None, block: Block) -> Span | None:
+def _lead_in(text: str, last: Span | None, block: Block) -> Span | None:
     """Returns the last sentence of a paragraph that announces what follows."""
     if block.kind is not BlockKind.PARAGRAPH or last is None:
         return None
-    return last.span if text[last.span.end - 1] not in ".!?。！？" else None
+    return last if text[last.end - 1] not in ".!?。！？" else None
 
 
 def _add_item(text: str, part: Span, add: Callable[[UnitKind, Span], None]) -> None:
