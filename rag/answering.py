@@ -1,7 +1,7 @@
 """Hits become an answer: the units of the best passages that answer, verbatim and cited.
 
-A unit's score adds its own cosine with the query, the share of the query's idf that it and its
-headings hold, its passage's score, and the logarithm of its length: short units are near to many
+A unit's score adds its own cosine with the query, the share of the query's idf that it holds,
+its passage's score, and the logarithm of its length: short units are near to many
 questions by accident. Shown are the best three that do not overlap; units that touch become one
 quote.
 
@@ -43,7 +43,7 @@ class Choice:
 
     Attributes:
         similarity: cosine of the query and the unit.
-        words: 0 to 1, the share of the query's idf that the unit and its headings hold.
+        words: 0 to 1, the share of the query's idf that the unit holds.
         score: what units are ranked by; higher is better.
     """
 
@@ -78,8 +78,7 @@ def rank_units(
     for hit, chunk, members in zip(retrieval.hits, chunks, units, strict=False):
         similarities = engine.unit_similarities(retrieval.vector, hit.row)
         for unit, similarity in zip(members, similarities, strict=True):
-            said = " ".join([*unit.headings, unit.embedded])
-            words = idf_share(retrieval.terms, said)
+            words = idf_share(retrieval.terms, _words(chunk, unit.span))
             score = (
                 float(similarity)
                 + WORDS_WEIGHT * words

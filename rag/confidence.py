@@ -24,6 +24,10 @@ SIGNAL_HITS = 10
 def signals(retrieval: Retrieval, ranked: Sequence[Choice]) -> dict[str, float]:
     """Returns what speaks for and against an answer, by name; empty where nothing was found.
 
+    Chosen on the fitting split of the shipped questions: with six more (the cosine and BM25 of the
+    best passage, its score, agreement of the legs, length of the query …) the cross-validated area
+    under the curve fell from .722 to .716.
+
     Args:
         ranked: the units of the best passages, best first.
     """
@@ -31,24 +35,17 @@ def signals(retrieval: Retrieval, ranked: Sequence[Choice]) -> dict[str, float]:
     if not hits or not ranked:
         return {}
     best = ranked[0]
-    chunk = sorted((hit.chunk_similarity for hit in hits), reverse=True)
-    unit = sorted((hit.unit_similarity for hit in hits), reverse=True)
-    bm25 = max(hit.bm25 for hit in hits)
+    chunk = [hit.chunk_similarity for hit in hits]
+    unit = [hit.unit_similarity for hit in hits]
     idf = sum(retrieval.terms.values()) or 1.0
     passage = " ".join([best.chunk.title, *best.chunk.headings, best.chunk.text])
     return {
-        "chunk_similarity": chunk[0],
-        "unit_similarity": unit[0],
-        "chosen_similarity": best.similarity,
-        "chosen_words": best.words,
+        "unit_similarity": best.similarity,
+        "unit_words": best.words,
         "passage_words": idf_share(retrieval.terms, passage),
-        "bm25_over_idf": bm25 / idf,
-        "chunk_drop": chunk[0] - chunk[-1],
-        "unit_drop": unit[0] - unit[-1],
-        "top_score": hits[0].score,
-        "legs_agree": float(hits[0].chunk_similarity == chunk[0]) + float(hits[0].bm25 == bm25 > 0),
+        "chunk_drop": max(chunk) - min(chunk),
+        "unit_drop": max(unit) - min(unit),
         "unseen_words": sum(retrieval.terms[term] for term in retrieval.unseen) / idf,
-        "length": math.log1p(len(retrieval.terms)),
     }
 
 

@@ -37,15 +37,8 @@ def source_url(document: str, span: Span) -> str:
 
 
 def escape(text: str) -> str:
-    """Returns HTML that shows exactly `text`, inside Markdown too.
-
-    Every character that Markdown, HTML or a formula renderer could read as markup becomes a
-    numeric reference, and so do line ends, so that no note opens a block of its own.
-    """
-    return "".join(
-        char if char.isalnum() or char == " " else "<br>" if char == "\n" else f"&#{ord(char)};"
-        for char in visible(text)
-    )
+    """Returns HTML that shows exactly `text`, its line ends included."""
+    return html.escape(visible(text)).replace("\n", "<br>")
 
 
 def answer_html(answer: Answer) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 from rag import Answer, NotesQAError, Span
 from ui.render import answer_html, escape, source_url
 
-Message = dict[str, str]
+Turn = tuple[str, str]
+"""What was asked, as text, and what came back, as HTML."""
 
 EMPTY_SOURCE = "/source/"
 PLACEHOLDER = (
@@ -20,17 +21,16 @@ PLACEHOLDER = (
 
 
 def respond(
-    question: str, history: list[Message], ask: Callable[[str], Answer]
-) -> tuple[str, list[Message], str]:
-    """Returns the emptied question field, the longer conversation, and the source beside it."""
+    question: str, turns: list[Turn], ask: Callable[[str], Answer]
+) -> tuple[list[Turn], str]:
+    """Returns the longer conversation, and the address of the source to open beside it."""
     try:
         answer = ask(question)
     except NotesQAError as error:
         said, source = f'<p class="nq-error">{escape(str(error))}</p>', EMPTY_SOURCE
     else:
         said, source = answer_html(answer), first_source(answer)
-    asked = {"role": "user", "content": escape(question.strip() or "(empty)")}
-    return "", [*history, asked, {"role": "assistant", "content": said}], source_frame(source)
+    return [*turns, (question.strip() or "(empty)", said)], source
 
 
 def first_source(answer: Answer) -> str:
@@ -83,22 +83,25 @@ def build(ask: Callable[[str], Answer]) -> None:
         with gr.Column(scale=2, min_width=300):
             source = gr.HTML(source_frame(EMPTY_SOURCE), elem_id="nq-source")
 
-    def handle(text: str, history: list[dict[str, Any]]) -> tuple[str, list[Message], str]:
-        said = [{"role": m["role"], "content": _text(m["content"])} for m in history]
-        return respond(text, said, ask)
+    turns = gr.State([])
+
+    def handle(text: str, before: list[Turn]) -> tuple[str, list[Turn], list[Any], str]:
+        after, address = respond(text, before, ask)
+        messages = [
+            message
+            for asked, said in after
+            for message in (
+                {"role": "user", "content": gr.HTML(f"<p>{escape(asked)}</p>")},
+                {"role": "assistant", "content": gr.HTML(said)},
+            )
+        ]
+        return "", after, messages, source_frame(address)
 
     gr.on(
         [question.submit, send.click],
         handle,
-        inputs=[question, chat],
-        outputs=[question, chat, source],
+        inputs=[question, turns],
+        outputs=[question, turns, chat, source],
         api_name="ask",
         show_progress="minimal",
     )
-
-
-def _text(content: Any) -> str:
-    """Returns a message's text, which Gradio hands back as a list of parts."""
-    if isinstance(content, str):
-        return content
-    return "".join(part["text"] for part in content)
