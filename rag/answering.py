@@ -1,7 +1,7 @@
 """Hits become an answer: the units of the best passages that answer, verbatim and cited.
 
-A unit's score adds its own cosine with the query, the share of the query's idf that it holds,
-its passage's score, and the logarithm of its length: short units are near to many
+A unit's score adds its own cosine with the query, the share of the query's idf that it and its
+headings hold, its passage's score, and the logarithm of its length: short units are near to many
 questions by accident. Shown are the best three that do not overlap; units that touch become one
 quote.
 
@@ -43,7 +43,7 @@ class Choice:
 
     Attributes:
         similarity: cosine of the query and the unit.
-        words: 0 to 1, the share of the query's idf that the unit holds.
+        words: 0 to 1, the share of the query's idf that the unit and its headings hold.
         score: what units are ranked by; higher is better.
     """
 
@@ -78,7 +78,8 @@ def rank_units(
     for hit, chunk, members in zip(retrieval.hits, chunks, units, strict=False):
         similarities = engine.unit_similarities(retrieval.vector, hit.row)
         for unit, similarity in zip(members, similarities, strict=True):
-            words = idf_share(retrieval.terms, _words(chunk, unit.span))
+            said = " ".join([*unit.headings, _words(chunk, unit.span)])
+            words = idf_share(retrieval.terms, said)
             score = (
                 float(similarity)
                 + WORDS_WEIGHT * words

@@ -67,14 +67,14 @@ class Confidence:
     fitted_on: dict[str, Any]
 
     def probability(self, values: Mapping[str, float]) -> float:
-        """Returns the probability, 0 to 1, to four places; 0 where nothing was found."""
+        """Returns the probability, 0 to 1, to two places; 0 where nothing was found."""
         if not values:
             return 0.0
         logit = self.intercept + sum(
             weight * (values[name] - self.means[name]) / self.scales[name]
             for name, weight in self.weights.items()
         )
-        return round(1 / (1 + math.exp(-logit)), 4)
+        return round(1 / (1 + math.exp(-logit)), 2)
 
     def to_json(self) -> str:
         """Returns the text that `from_json` reads."""

@@ -8,7 +8,7 @@ the sentence that leads into them.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 from rag.types import Block, BlockKind, Span, Unit, UnitKind
@@ -80,10 +80,10 @@ def _stripped(text: str, start: int, end: int) -> Iterator[Span]:
 def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[str]) -> list[Unit]:
     """Returns the units of one section's blocks, sorted by start, then longest first.
 
-    What the embedder reads of a unit begins with the note's title and the section's heading, then
-    the unit before it: a sentence alone seldom says what it is about. Measured on the fitting
-    split of the shipped questions (209 answerable ones): the best three units of the first five
-    passages held the evidence for .498 of them with the title alone, .541 with all three.
+    What the embedder reads of a unit begins with the note's title and the section's heading: a
+    sentence alone seldom says what it is about. Putting the unit before it there as well changed
+    nothing: the best three units held the evidence of .564 instead of .553 of the 385 answerable
+    questions of the fitting split.
 
     Args:
         title: of the note.
@@ -109,15 +109,8 @@ def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[
                 add(UnitKind.SENTENCE, sentence)
         leading = _lead_in(text, found[-1][1] if found else None, block)
     about = ", ".join(dict.fromkeys([title, *headings[-1:]]))
-    by_end = sorted(found, key=lambda item: (item[1].end, item[1].start))
-    ends = [span.end for _, span, _ in by_end]
-    units = []
-    for kind, span, said in sorted(found, key=lambda item: (item[1].start, -item[1].end)):
-        before = bisect_right(ends, span.start)
-        context = by_end[before - 1][2] if before else ""
-        words = f"{about}: {context} {said}" if context else f"{about}: {said}"
-        units.append(Unit(kind, span, tuple(headings), words))
-    return units
+    found.sort(key=lambda item: (item[1].start, -item[1].end))
+    return [Unit(kind, span, tuple(headings), f"{about}: {said}") for kind, span, said in found]
 
 
 _WHOLE_OF = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 
@@ -241,10 +242,13 @@ class Answer:
 
     @property
     def text(self) -> str | None:
-        """The quoted words, each followed by its citation's number; None for an abstention."""
+        """The quoted words, each run followed by its citation's number; None for an abstention."""
         if not self.answered:
             return None
-        return " ".join(f"{sentence.text} [{sentence.citation}]" for sentence in self.sentences)
+        runs = groupby(self.sentences, key=lambda sentence: sentence.citation)
+        return " ".join(
+            f"{' '.join(sentence.text for sentence in run)} [{number}]" for number, run in runs
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `ask --json`, the HTTP API and run files."""

@@ -66,7 +66,7 @@ def _print(value: Any) -> None:
 
 @app.command()
 def index(context: typer.Context, as_json: Json = False) -> None:
-    """Bring the library into agreement with the folder of notes."""
+    """Bring the library up to date with the notes."""
     from ui.console import print_manifest, progress
 
     library = _library(context)
@@ -80,7 +80,7 @@ def index(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def ask(context: typer.Context, question: Question, as_json: Json = False) -> None:
-    """Answer a question with quotes from the notes, or say that they hold no answer."""
+    """Answer a question with quotes, or say there is no answer."""
     from ui.console import print_answer, waiting
 
     with waiting("Searching the notes"):
@@ -123,7 +123,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 @app.command()
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check that store, indexes and model agree; exit status 1 where they do not."""
+    """Check that store, indexes and model agree."""
     from ui.console import print_checks
 
     checks = _library(context).doctor()
@@ -142,7 +142,7 @@ def serve(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
 ) -> None:
-    """Serve the chat page and the HTTP API on this machine until interrupted."""
+    """Serve the chat page and the HTTP API on this machine."""
     from ui.app import serve as serve_pages
 
     serve_pages(_library(context), port)
@@ -158,7 +158,7 @@ def demo(
         Path, typer.Option(help="Question set to score.", exists=True, dir_okay=False)
     ] = Path("eval/questions/transfer-learning.jsonl"),
 ) -> None:
-    """Index the shipped notes, show three exchanges and the scores, then serve the page."""
+    """Show three exchanges and the scores, then the page."""
     from ui.app import PORT
     from ui.app import serve as serve_pages
     from ui.demo import show

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from rich.console import Console
@@ -14,21 +14,22 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from rag import Answer, Check, Manifest, Passage
-from ui.render import confidence_words, place, snippet, visible
+from ui.render import confidence_words, flowing, place, snippet, visible
 
 PATIENCE_SECONDS = 1.0
 """How long something may take before a progress bar is shown."""
 
 
-def _out() -> Console:
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-
-
 def _say(*lines: Text | str, indent: int = 0) -> None:
-    console = _out()
+    """Prints lines: wrapped to a terminal's width, as they are into a file or a pipe."""
+    console = Console(highlight=False)
     for line in lines:
         text = line if isinstance(line, Text) else Text(line)
-        console.print(Padding(text, (0, 0, 0, indent)) if indent else text)
+        if console.is_terminal:
+            console.print(Padding(text, (0, 0, 0, indent)))
+        else:
+            for part in text.split("\n", allow_blank=True):
+                console.print(Text(" " * indent) + part, soft_wrap=True)
 
 
 @contextmanager
@@ -45,13 +46,15 @@ def waiting(what: str) -> Iterator[None]:
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yields a function to report progress to; a bar appears once a second has passed."""
+    console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     begun = time.monotonic()
     tasks: dict[str, Any] = {}
@@ -100,11 +103,14 @@ def print_answer(answer: Answer) -> None:
             _say(Text(place(passage), style="cyan"), indent=2)
             _say(visible(snippet(passage.text)), indent=4)
         return
-    for sentence in answer.sentences:
-        line = Text("▶ " if sentence.decides else "  ", style="bold")
-        line.append(visible(sentence.text), style="black on yellow" if sentence.decides else "")
-        line.append(f" [{sentence.citation}]", style="cyan")
-        _say(line)
+    for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
+        for sentence in run:
+            words = visible(flowing(sentence.text))
+            if sentence.decides:
+                _say(Text.assemble(("▶ ", "bold"), (words, "black on yellow")))
+            else:
+                _say(words, indent=2)
+        _say(Text(f"[{number}]", style="cyan"), indent=2)
     _say("")
     for citation in answer.citations:
         _say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))

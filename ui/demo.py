@@ -11,8 +11,8 @@ from rag import Library
 from ui.console import print_answer, print_manifest, progress
 
 EXCHANGES = (
-    "Does LoRA slow down inference?",
-    "We must not get slower in production. Do those low-rank updates cost time when predicting?",
+    "What is negative transfer?",
+    "I heard transfer can also do harm, when does one speak of that?",
     "How do I renew my library card?",
 )
 

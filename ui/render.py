@@ -8,11 +8,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from itertools import groupby
 from urllib.parse import quote, urlencode
 
 from rag import Answer, Citation, Passage, Span
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+_WRAPPED = re.compile(r"(?<![\n|])[ \t]*\r?\n[ \t]*(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)")
 
 
 def visible(text: str) -> str:
@@ -23,6 +26,17 @@ def visible(text: str) -> str:
 def confidence_words(confidence: float) -> str:
     """Returns what a confidence means, as a frequency."""
     return f"about {round(confidence * 10)} of 10 answers at this level hold the words asked for"
+
+
+def flowing(text: str) -> str:
+    """Returns `text` with the line ends inside a sentence as spaces.
+
+    Those before a list's marker, a table's row or an empty line stay, and all do in code and
+    formulas.
+    """
+    if "```" in text or "$$" in text:
+        return text
+    return _WRAPPED.sub(" ", text)
 
 
 def place(item: Citation | Passage) -> str:
@@ -49,10 +63,12 @@ def answer_html(answer: Answer) -> str:
 
 def _answered(answer: Answer) -> Iterator[str]:
     links = {c.number: _link(c, f"[{c.number}]", f"source {c.number}") for c in answer.citations}
-    for sentence in answer.sentences:
-        words = escape(sentence.text)
-        marked = f"<mark>{words}</mark>" if sentence.decides else words
-        yield f'<p class="nq-quote">{marked} {links[sentence.citation]}</p>'
+    for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
+        shown = []
+        for sentence in run:
+            words = escape(flowing(sentence.text))
+            shown.append(f"<mark>{words}</mark>" if sentence.decides else words)
+        yield f'<p class="nq-quote">{" ".join(shown)} {links[number]}</p>'
     yield '<ol class="nq-places">'
     for citation in answer.citations:
         yield f"<li>{_link(citation, place(citation), None)}</li>"

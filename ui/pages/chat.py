@@ -60,6 +60,7 @@ def build(ask: Callable[[str], Answer]) -> None:
             chat = gr.Chatbot(
                 elem_id="nq-chat",
                 label="Conversation",
+                show_label=False,
                 placeholder=PLACEHOLDER,
                 height="calc(100vh - 14rem)",
                 min_height=320,
@@ -97,6 +98,9 @@ def build(ask: Callable[[str], Answer]) -> None:
         ]
         return "", after, messages, source_frame(address)
 
+    chat.clear(
+        lambda: ([], source_frame(EMPTY_SOURCE)), outputs=[turns, source], api_visibility="private"
+    )
     gr.on(
         [question.submit, send.click],
         handle,

