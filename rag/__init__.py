@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
     from rag.embedding import Embedder as Embedder
+    from rag.errors import LibraryError as LibraryError
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionSetError as QuestionSetError
     from rag.pipeline import Check as Check
@@ -36,6 +37,7 @@ _HOME = {
     "Draft": "rag.pipeline",
     "Embedder": "rag.embedding",
     "Library": "rag.pipeline",
+    "LibraryError": "rag.errors",
     "Manifest": "rag.types",
     "NotesQAError": "rag.errors",
     "Passage": "rag.types",
@@ -56,6 +58,7 @@ __all__ = [
     "Draft",
     "Embedder",
     "Library",
+    "LibraryError",
     "Manifest",
     "NotesQAError",
     "Passage",

@@ -106,7 +106,11 @@ def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[
             _add_rows(text, block, add)
         elif kind is None:
             for sentence in split_sentences(text, block.span):
-                add(UnitKind.SENTENCE, sentence)
+                if found and found[-1][0] is UnitKind.MATH and text[sentence.start].islower():
+                    # The sentence that the formula stands in goes on behind it.
+                    add(UnitKind.MATH, Span(found.pop()[1].start, sentence.end))
+                else:
+                    add(UnitKind.SENTENCE, sentence)
         leading = _lead_in(text, found[-1][1] if found else None, block)
     about = ", ".join(dict.fromkeys([title, *headings[-1:]]))
     found.sort(key=lambda item: (item[1].start, -item[1].end))

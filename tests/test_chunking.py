@@ -60,12 +60,6 @@ def test_spans_are_exact_and_chunks_fit_and_cover(
 
 
 @given(generated_notes())
-def test_the_same_document_gives_the_same_chunks(text: str) -> None:
-    if text.strip():
-        assert chunks_of(text) == chunks_of(text)
-
-
-@given(generated_notes())
 def test_every_word_of_a_block_can_be_quoted_or_is_a_heading(text: str) -> None:
     if not text.strip():
         return

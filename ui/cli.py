@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rag import NotesQAError, Settings, load_settings
-from rag.errors import LibraryError
+from rag import LibraryError, NotesQAError, Settings, load_settings
 
 if TYPE_CHECKING:
     from rag import Library

@@ -25,8 +25,14 @@ def source_page(document: str, title: str, text: str, span: Span | None) -> str:
     """Returns the page; `span` is what to mark and scroll to."""
     lines = []
     offset = 0
-    for number, line in enumerate(text.split("\n"), start=1):
-        lines.append(_line(number, line, offset, span))
+    anchor = ' id="marked"'
+    for line in text.split("\n"):
+        here = Span(offset, offset + len(line))
+        if span is not None and span.overlap(here):
+            lines.append(_marked(line, offset, span, anchor))
+            anchor = ""
+        else:
+            lines.append(f"<li>{_shown(line)}</li>")
         offset += len(line) + 1
     return _page(
         title,
@@ -45,12 +51,8 @@ def missing_page(message: str) -> str:
     return _page("Not found", f'<p class="empty">{html.escape(visible(message))}</p>')
 
 
-def _line(number: int, line: str, offset: int, span: Span | None) -> str:
-    here = Span(offset, offset + len(line))
-    if span is None or not span.overlap(here):
-        return f"<li>{_shown(line)}</li>"
+def _marked(line: str, offset: int, span: Span, anchor: str) -> str:
     start, end = max(span.start - offset, 0), min(span.end - offset, len(line))
-    anchor = ' id="marked"' if span.start >= offset else ""
     return (
         f"<li>{_shown(line[:start])}<mark{anchor}>{_shown(line[start:end])}</mark>"
         f"{_shown(line[end:])}</li>"

@@ -1,0 +1,384 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import WordLengths
+from numpy.typing import NDArray
+
+from rag import Library, Settings
+from rag.index import Engine, StaleIndexError, build, check, open_engine
+from rag.store import Store
+
+DIM = 24
+
+
+class Scattered(WordLengths):
+    """An embedder whose vectors point anywhere, the same text always the same way."""
+
+    @staticmethod
+    def _embed(text: str) -> NDArray[np.float32]:
+        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
+        vector = np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+
+def note(number: int) -> str:
+    sections = (
+        f"## Part {part}\n\n" + " ".join(f"Word{number} is here{i}." for i in range(part * 3))
+        for part in range(1, 5)
+    )
+    return "\n\n".join([f"# Note {number}", *sections])
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    corpus = tmp_path / "notes"
+    corpus.mkdir()
+    for number in range(12):
+        (corpus / f"{number}.md").write_text(note(number))
+    settings = Settings(library=str(tmp_path / "library"), corpus=str(corpus), chunk_tokens=32)
+    library = Library(settings, Scattered())
+    library.index()
+    return library
+
+
+@pytest.fixture
+def store(library: Library) -> Iterator[Store]:
+    with closing(Store(library.folder)) as store:
+        yield store
+
+
+def matrices(store: Store) -> tuple[NDArray[np.float32], NDArray[np.float32], list[int]]:
+    """Returns the chunks' vectors, the units' vectors, and the row of each unit's chunk."""
+    rows, units = list(store.chunk_rows()), list(store.unit_rows())
+    row_of = {chunk_id: row for row, (chunk_id, *_) in enumerate(rows)}
+
+    def matrix(vectors: Sequence[bytes]) -> NDArray[np.float32]:
+        return np.stack([np.frombuffer(vector, dtype=np.float32) for vector in vectors])
+
+    return (
+        matrix([r[3] for r in rows]),
+        matrix([u[1] for u in units]),
+        [row_of[u[0]] for u in units],
+    )
+
+
+def results(engine: Engine) -> object:
+    """Returns what an engine says, in a form that can be compared."""
+    rows = np.arange(engine.size)
+    said = []
+    for text in ("word", "part of a note", "here3 word7"):
+        query = Scattered().embed_query(text)
+        said.append(
+            (
+                engine.dense(query, 5).tolist(),
+                engine.chunk_similarities(query, rows).tolist(),
+                [engine.unit_similarities(query, row).tolist() for row in rows],
+                engine.lexical(text.split(), 7),
+            )
+        )
+    return said, engine.chunk_ids.tolist(), engine.documents.tolist(), engine.size
+
+
+def test_engine_finds_what_brute_force_finds(store: Store) -> None:
+    engine = open_engine(store)
+    chunks, units, owners = matrices(store)
+    assert engine.size == len(chunks) > 20 and len(units) > 2 * len(chunks)
+    for number in range(20):
+        query = Scattered().embed_query(f"question {number}")
+        for k in (1, 3, 10):
+            nearest = set(np.argsort(-(chunks @ query))[:k].tolist())
+            by_unit = {owners[u] for u in np.argsort(-(units @ query))[: 2 * k]}
+            found = engine.dense(query, k).tolist()
+            assert sorted(found) == sorted(nearest | by_unit)
+            assert len(set(found)) == len(found)
+
+
+def test_similarities_are_cosines_in_the_order_of_the_store(store: Store) -> None:
+    engine = open_engine(store)
+    chunks, units, owners = matrices(store)
+    query = Scattered().embed_query("what is it?")
+    rows = np.array([5, 0, len(chunks) - 1, 5])
+    np.testing.assert_allclose(
+        engine.chunk_similarities(query, rows), chunks[rows] @ query, atol=1e-6
+    )
+    for row in range(len(chunks)):
+        expected = units[[u for u, owner in enumerate(owners) if owner == row]] @ query
+        np.testing.assert_allclose(engine.unit_similarities(query, row), expected, atol=1e-6)
+
+
+def test_a_text_is_nearest_to_itself(store: Store) -> None:
+    engine = open_engine(store)
+    for row, (_, _, text, _) in enumerate(store.chunk_rows()):
+        vector = Scattered().embed_query(text)
+        assert engine.chunk_similarities(vector, np.array([row]))[0] == pytest.approx(1)
+        assert row in engine.dense(vector, 1)
+
+
+def test_rows_name_chunks_and_documents_of_the_store(store: Store) -> None:
+    engine = open_engine(store)
+    rows = list(store.chunk_rows())
+    assert engine.chunk_ids.tolist() == [row[0] for row in rows]
+    assert engine.documents.tolist() == [row[1] for row in rows]
+
+
+def test_k_beyond_the_index_gives_every_row(store: Store) -> None:
+    engine = open_engine(store)
+    query = Scattered().embed_query("all")
+    assert engine.dense(query, 10_000).tolist() == list(range(engine.size))
+    assert len(engine.lexical(["note"], 10_000)) <= engine.size
+
+
+def test_words_find_the_chunks_that_hold_them(store: Store) -> None:
+    engine = open_engine(store)
+    texts = [row[2].lower() for row in store.chunk_rows()]
+    expected = {row for row, text in enumerate(texts) if "word7 " in text}
+    assert {row for row, _ in engine.lexical(["word7"], 100)} == expected
+    assert engine.document_frequency("word7") == len(expected) > 0
+    assert engine.document_frequency("absent") == 0 and engine.lexical(["absent"], 5) == []
+
+
+def test_ties_are_broken_the_same_way_every_time(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    for number in range(30):
+        (tmp_path / "notes" / f"{number:02}.md").write_text("The same words everywhere.")
+    found = []
+    for name in ("one", "two"):
+        settings = Settings(library=str(tmp_path / name), corpus=str(tmp_path / "notes"))
+        library = Library(settings, WordLengths())
+        library.index()
+        with closing(Store(library.folder)) as store:
+            engine = open_engine(store)
+            query = WordLengths().embed_query("same words")
+            found.append((engine.dense(query, 4).tolist(), engine.lexical(["word"], 4)))
+            assert len({s for _, s in engine.lexical(["word"], 30)}) == 1
+        passages = library.search("same words", 4)
+        assert [p.document for p in passages] == ["00.md", "01.md", "02.md", "03.md"]
+    assert found[0] == found[1]
+    assert [row for row, _ in found[0][1]] == [0, 1, 2, 3]
+
+
+# What is on disk
+
+
+def folder_of(store: Store) -> Path:
+    (folder,) = store.folder.glob("index-*")
+    return folder
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(f for f in folder.rglob("*") if f.is_file() and f.suffix != ".lock")
+
+
+def damage(file: Path, content: bytes) -> None:
+    """Puts another file in its place: the old one may still be mapped into memory."""
+    file.unlink()
+    file.write_bytes(content)
+
+
+def assert_mended(library: Library, store: Store, expected: object) -> None:
+    """Asserts that the damage is seen, and mended without the model."""
+    assert check(store) != []
+    embedder = library.embedder
+    assert isinstance(embedder, Scattered)
+    embedder.embedded.clear()
+    with store.snapshot():
+        assert results(open_engine(store)) == expected
+    assert check(store) == []
+    assert embedder.embedded == []
+
+
+def test_indexes_are_whole_after_indexing(store: Store) -> None:
+    assert check(store) == []
+    assert folder_of(store).name == "index-000001"
+    assert [item.name for item in store.folder.iterdir() if item.name.startswith(".")] == []
+
+
+def test_opening_whole_indexes_writes_nothing(store: Store) -> None:
+    before = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files_of(store.folder)}
+    results(open_engine(store))
+    after = {file: (file.read_bytes(), file.stat().st_mtime_ns) for file in files_of(store.folder)}
+    assert after == before
+
+
+def test_a_flipped_byte_in_any_file_is_seen_and_mended(library: Library, store: Store) -> None:
+    expected = results(open_engine(store))
+    names = [file.relative_to(folder_of(store)) for file in files_of(folder_of(store))]
+    assert len(names) >= 8
+    for number in range(len(names)):  # the word index names its files anew each time
+        file = files_of(folder_of(store))[number]
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        damage(file, bytes(content))
+        assert_mended(library, store, expected)
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.5, None], ids=["emptied", "halved", "deleted"])
+def test_a_file_cut_short_is_seen_and_mended(
+    library: Library, store: Store, kept: float | None
+) -> None:
+    expected = results(open_engine(store))
+    for number in range(len(files_of(folder_of(store)))):
+        file = files_of(folder_of(store))[number]
+        if kept is None:
+            file.unlink()
+        else:
+            damage(file, file.read_bytes()[: int(file.stat().st_size * kept)])
+        assert_mended(library, store, expected)
+
+
+@pytest.mark.parametrize("stamp", ["", "{}", "[]", "null", '{"format": 1, "generation": 1}', "\0"])
+def test_a_stamp_that_says_nothing_is_stale(library: Library, store: Store, stamp: str) -> None:
+    expected = results(open_engine(store))
+    (folder_of(store) / "stamp.json").write_text(stamp)
+    assert_mended(library, store, expected)
+
+
+def test_missing_indexes_are_rebuilt(library: Library, store: Store) -> None:
+    expected = results(open_engine(store))
+    shutil.rmtree(folder_of(store))
+    assert_mended(library, store, expected)
+
+
+def test_indexes_of_another_generation_are_not_opened(library: Library, store: Store) -> None:
+    expected = results(open_engine(store))
+    old = folder_of(store)
+    with pytest.raises(StaleIndexError, match="another generation"):
+        Engine(old, 2)
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    library.index()
+    shutil.rmtree(folder_of(store))
+    with closing(Store(library.folder, write=True)) as writer:
+        build(writer)
+    fresh = results(open_engine(store))
+    assert fresh != expected
+    # An old one under the new name: the stamp inside gives it away.
+    stamp = folder_of(store) / "stamp.json"
+    stamp.write_text(stamp.read_text().replace('"generation": 2', '"generation": 1'))
+    assert_mended(library, store, fresh)
+
+
+def test_indexes_of_another_library_are_not_opened(library: Library, store: Store) -> None:
+    expected = results(open_engine(store))
+    for file in (library.folder.parent / "notes").iterdir():
+        file.write_text(file.read_text().replace("here", "gone"))
+    other = Library(
+        Settings(
+            library=str(library.folder.parent / "other"),
+            corpus=str(library.folder.parent / "notes"),
+            chunk_tokens=32,
+        ),
+        Scattered(),
+    )
+    other.index()
+    shutil.rmtree(folder_of(store))
+    shutil.copytree(other.folder / "index-000001", store.folder / "index-000001")
+    assert_mended(library, store, expected)
+
+
+def test_only_the_newest_indexes_stay(library: Library, store: Store) -> None:
+    (library.folder / ".index-000009").mkdir()
+    (library.folder / ".index-000002").mkdir()  # left by a process killed while it built
+    (library.folder / ".index-000002" / "words").mkdir()
+    (library.folder / "index-000007").mkdir()
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    library.index()
+    assert sorted(item.name for item in library.folder.iterdir()) == [
+        *("index-000002", "library.sqlite3", "lock")
+    ]
+    assert check(store) == []
+
+
+def test_an_open_engine_outlives_its_files(library: Library, store: Store) -> None:
+    engine = open_engine(store)
+    expected = results(engine)
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    library.index()
+    assert results(engine) == expected
+
+
+def test_indexes_that_do_not_match_the_store_are_reported(library: Library, store: Store) -> None:
+    (library.folder.parent / "notes" / "0.md").unlink()
+    assert check(store) == []
+    writer = Library(library.settings, Scattered())
+    folder = folder_of(store)
+    kept = library.folder.parent / "kept"
+    shutil.copytree(folder, kept)
+    writer.index()
+    shutil.rmtree(folder_of(store))
+    stamp = (kept / "stamp.json").read_text().replace('"generation": 1', '"generation": 2')
+    (kept / "stamp.json").write_text(stamp)
+    shutil.copytree(kept, library.folder / "index-000002")
+    assert any("chunks" in problem for problem in check(store))
+
+
+# Without the right to write
+
+
+def test_a_library_another_process_is_writing_is_asked_from_a_temporary_index(
+    library: Library, store: Store
+) -> None:
+    expected = results(open_engine(store))
+    shutil.rmtree(folder_of(store))
+    with closing(Store(library.folder, write=True)) as writer, writer.lock(timeout=0):
+        with store.snapshot():
+            assert results(open_engine(store)) == expected
+        assert not list(library.folder.glob("*index*"))
+
+
+def test_a_folder_that_cannot_be_written_is_asked_from_a_temporary_index(
+    library: Library, store: Store
+) -> None:
+    expected = results(open_engine(store))
+    shutil.rmtree(folder_of(store))
+    (library.folder / "lock").unlink()
+    (library.folder / "lock").mkdir()  # not even root can open it for writing
+    assert results(open_engine(store)) == expected
+    assert not list(library.folder.glob("*index*"))
+
+
+def test_whole_indexes_in_a_folder_that_cannot_be_written_are_used(
+    library: Library, store: Store
+) -> None:
+    expected = results(open_engine(store))
+    for lock in [library.folder / "lock", *folder_of(store).rglob("*.lock")]:
+        lock.unlink()
+        lock.mkdir()  # not even root can open it for writing
+    assert results(open_engine(store)) == expected
+    assert len(library.search("word", 3)) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write all")
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_read_only_folder_is_asked(library: Library, store: Store, whole: bool) -> None:
+    expected = results(open_engine(store))
+    if not whole:
+        shutil.rmtree(folder_of(store))
+    folders = [library.folder, *(f for f in library.folder.rglob("*") if f.is_dir())]
+    files = [file for file in library.folder.rglob("*") if file.is_file()]
+    for item in [*files, *folders]:
+        item.chmod(0o400 if item.is_file() else 0o500)
+    try:
+        assert results(open_engine(store)) == expected
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+
+
+def test_words_that_vanish_after_the_checks_are_stale(store: Store) -> None:
+    # Another process may be replacing the indexes; here no checksum speaks for the words.
+    folder = folder_of(store)
+    stamp = folder / "stamp.json"
+    listed = stamp.read_text().splitlines()
+    kept = [line for line in listed if '"words/' not in line]
+    stamp.write_text("\n".join(kept).replace(",\n }", "\n }"))
+    shutil.rmtree(folder / "words")
+    with pytest.raises(StaleIndexError):
+        Engine(folder, 1)

@@ -1,0 +1,253 @@
+"""Killing `notesqa index` with SIGKILL at any moment leaves the old state or the new one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT, WordLengths
+
+from rag import Library, NotesQAError, Settings
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+
+MOMENTS = {
+    "notes read": ("return", "_split", 2),
+    "one batch embedded": ("return", "embed_passages", 1),
+    "one batch committed": ("return", "add_vectors", 1),
+    "two batches committed": ("return", "add_vectors", 2),
+    "first note of the commit": ("return", "_replace", 1),
+    "last note of the commit": ("return", "_replace", 4),
+    "all of the commit but its end": ("return", "generation", 2),
+    "just committed": ("return", "commit", 1),
+    "derived folder begun": ("call", "chunk_rows", 1),
+    "words written, not the stamp": ("return", "build", 1),
+    "derived files written, not synced": ("call", "_sync", 1),
+    "derived folder not yet named": ("return", "_write", 1),
+    "all done but the lock": ("return", "build", 2),
+}
+"""Where the process kills itself: the nth time that a function of `rag` is called or returns."""
+
+TIMES = 25
+QUESTIONS = ("transfer of sentences", "what does note b say", "removed unchanged added state")
+
+# Forks a process for each job and kills it, or has it kill itself; the first job runs to its end
+# and tells how long that takes.
+SCRIPT = """
+import json, os, signal, sqlite3, sys, time, traceback
+import faiss, tantivy
+from conftest import WordLengths
+from rag import Library, Settings, pipeline
+
+pipeline.EMBED_BATCH = 16
+connect = sqlite3.connect
+
+def small_cache(*args, **kwargs):
+    # As with a large corpus, changed pages reach the file before the commit.
+    db = connect(*args, **kwargs)
+    db.execute("PRAGMA cache_size = 4")
+    return db
+
+sqlite3.connect = small_cache
+
+class Logged(WordLengths):
+    def __init__(self, log):
+        super().__init__()
+        self.log = log
+
+    def embed_passages(self, texts):
+        with open(self.log, "a") as file:
+            file.write(json.dumps(list(texts)) + "\\n")
+        time.sleep(0.01)
+        return super().embed_passages(texts)
+
+def index(folder, corpus, event, function, nth):
+    count = 0
+
+    def watch(frame, seen, _):
+        nonlocal count
+        if (seen, frame.f_code.co_name) == (event, function):
+            count += 1
+            if count == nth:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    settings = Settings(library=folder, corpus=corpus, chunk_tokens=32)
+    library = Library(settings, Logged(folder + ".log"))
+    if function:
+        sys.setprofile(watch)
+    library.index()
+
+statuses = []
+for folder, corpus, event, function, nth, share in json.load(sys.stdin):
+    begin = time.perf_counter()
+    pid = os.fork()
+    if not pid:
+        try:
+            index(folder, corpus, event, function, nth)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    if share is not None:
+        time.sleep(share * whole)
+        os.kill(pid, signal.SIGKILL)
+    statuses.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+    if len(statuses) == 1:
+        whole = time.perf_counter() - begin
+json.dump(statuses, sys.stdout)
+"""
+
+
+def note(name: str, state: str) -> str:
+    lines = (f"Sentence {i} of note {name} tells the {state} state {'so ' * i}." for i in range(9))
+    return f"# Note {name}\n\n" + "\n\n".join(lines) + "\n"
+
+
+OLD = {f"{name}.md": note(name, "old") for name in "abc"} | {"same.md": note("same", "unchanged")}
+NEW = {f"{name}.md": note(name, "new") for name in "abde"} | {"same.md": OLD["same.md"]}
+
+
+def opened(folder: Path, embedder: WordLengths | None = None) -> Library:
+    settings = Settings(library=str(folder), chunk_tokens=32)
+    return Library.open(settings, embedder or WordLengths())
+
+
+def said(library: Library) -> dict[str, Any]:
+    """Returns everything the library says, in a form that can be compared."""
+    return {
+        "texts": {path: library.source(path) for path in library.titles()},
+        "passages": [library.search(question) for question in QUESTIONS],
+        "answers": [
+            {k: v for k, v in library.ask(question).to_dict().items() if k != "timings_ms"}
+            for question in QUESTIONS
+        ],
+    }
+
+
+@dataclass
+class Killed:
+    """What the killed processes left, by name, and what there should be."""
+
+    root: Path
+    statuses: dict[str, int]
+    old: dict[str, Any]
+    new: dict[str, Any]
+    new_texts: set[str]
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
+    root = tmp_path_factory.mktemp("killed")
+    made: dict[str, set[str]] = {}
+    for name, notes in (("old", OLD), ("new", NEW)):
+        (root / f"{name}-notes").mkdir()
+        for path, text in notes.items():
+            (root / f"{name}-notes" / path).write_text(text)
+        embedder = WordLengths()
+        settings = Settings(library=str(root / name), chunk_tokens=32)
+        Library(settings, embedder).index(root / f"{name}-notes")
+        made[name] = set(embedder.embedded)
+    random.seed(7)
+    jobs: dict[str, tuple[str, str, int, float | None]] = {"whole": ("", "", 0, None)}
+    for name, moment in MOMENTS.items():
+        jobs[f"changed, {name}"] = jobs[f"made, {name}"] = (*moment, None)
+    for number in range(TIMES):
+        jobs[f"changed, time {number}"] = ("", "", 0, random.random())
+    for name in jobs:
+        if not name.startswith("made"):
+            shutil.copytree(root / "old", root / name)
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps(
+            [(str(root / n), str(root / "new-notes"), *job) for n, job in jobs.items()]
+        ),
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
+            "OMP_NUM_THREADS": "1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert not result.returncode and not result.stderr, result.stderr
+    statuses = dict(zip(jobs, json.loads(result.stdout), strict=True))
+    old, new = said(opened(root / "old")), said(opened(root / "new"))
+    return Killed(root, statuses, old, new, made["new"] - made["old"])
+
+
+def assert_mended(killed: Killed, name: str) -> None:
+    """Asserts that the next run completes the work, and embeds nothing that was committed."""
+    log = killed.root / f"{name}.log"
+    batches = [json.loads(line) for line in log.open()] if log.exists() else []
+    committed = {text for batch in batches[:-1] for text in batch}  # of the last one who knows
+    embedder = WordLengths()
+    settings = Settings(library=str(killed.root / name), chunk_tokens=32)
+    library = Library(settings, embedder)
+    library.index(killed.root / "new-notes")
+    assert not committed & set(embedder.embedded)
+    assert len(embedder.embedded) == len(set(embedder.embedded))
+    if name.startswith("changed"):
+        assert set(embedder.embedded) <= killed.new_texts
+    assert [check for check in library.doctor() if not check.ok] == []
+    assert said(library) == killed.new
+    folder = killed.root / name
+    assert len(list(folder.iterdir())) == 3, "the store, its lock, one derived folder"
+
+
+def test_a_run_that_is_not_killed_gives_the_new_state(killed: Killed) -> None:
+    assert killed.statuses["whole"] == 0
+    assert said(opened(killed.root / "whole")) == killed.new != killed.old
+    assert_mended(killed, "whole")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_at_a_chosen_moment_the_library_is_old_or_new(killed: Killed, moment: str) -> None:
+    name = f"changed, {moment}"
+    assert killed.statuses[name] == -signal.SIGKILL
+    done = list(MOMENTS).index(moment) >= list(MOMENTS).index("just committed")
+    assert said(opened(killed.root / name)) == (killed.new if done else killed.old)
+    assert_mended(killed, name)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_while_the_library_is_made_it_is_not_there_or_new(
+    killed: Killed, moment: str
+) -> None:
+    name = f"made, {moment}"
+    assert killed.statuses[name] == -signal.SIGKILL
+    if list(MOMENTS).index(moment) >= list(MOMENTS).index("just committed"):
+        assert said(opened(killed.root / name)) == killed.new
+    else:
+        with pytest.raises(NotesQAError, match="run notesqa index"):
+            opened(killed.root / name)
+    assert_mended(killed, name)
+
+
+@pytest.mark.parametrize("number", range(TIMES))
+def test_killed_at_any_time_the_library_is_old_or_new(killed: Killed, number: int) -> None:
+    name = f"changed, time {number}"
+    assert killed.statuses[name] in (-signal.SIGKILL, 0)
+    assert said(opened(killed.root / name)) in (killed.old, killed.new)
+    assert_mended(killed, name)
+
+
+def test_most_times_the_process_was_killed_before_its_end(killed: Killed) -> None:
+    statuses = [status for name, status in killed.statuses.items() if "time" in name]
+    assert statuses.count(-signal.SIGKILL) > TIMES / 2
+
+
+@pytest.mark.parametrize("moment", ["one batch committed", "two batches committed"])
+def test_what_was_committed_is_kept(killed: Killed, moment: str) -> None:
+    log = (killed.root / f"made, {moment}.log").read_text().splitlines()
+    assert len(log) == MOMENTS[moment][2]

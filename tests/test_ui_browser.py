@@ -1,0 +1,159 @@
+"""The page in Chromium, against the real server and the real model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from rag import Library
+
+pytestmark = [pytest.mark.browser, pytest.mark.model]
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ANSWERED = "What is negative transfer?"
+REFUSED = "How do I renew my library card?"
+
+
+@pytest.fixture(scope="module")
+def address(shipped: Library) -> Iterator[str]:
+    from ui.app import build_app
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = uvicorn.Config(build_app(shipped), host="127.0.0.1", port=port, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("NOTESQA_TEST_REQUIRE_BROWSER"):
+            pytest.fail("Chromium is required here and not installed")
+        pytest.skip("needs Chromium: install it, for instance with apt install chromium")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser, address: str) -> Iterator[Page]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    yield page
+    context.close()
+
+
+def ask(page: Page, question: str) -> None:
+    before = page.locator(".nq-answer").count()
+    page.get_by_role("textbox").fill(question)
+    page.keyboard.press("Enter")
+    expect(page.locator(".nq-answer")).to_have_count(before + 1, timeout=20_000)
+
+
+def source_marks(page: Page) -> str:
+    frame = page.frame_locator("iframe[name=nq-source]")
+    expect(frame.locator("#marked")).to_be_visible()
+    return "\n".join(frame.locator("mark").all_inner_texts())
+
+
+def test_an_answer_opens_its_note_at_the_marked_words(page: Page, shipped: Library) -> None:
+    ask(page, ANSWERED)
+    decisive = next(s.text for s in shipped.ask(ANSWERED).sentences if s.decides)
+    expect(page.locator(".nq-answer mark")).to_have_text(decisive)
+    assert source_marks(page) == decisive
+    expect(page.frame_locator("iframe[name=nq-source]").locator("#marked")).to_be_in_viewport()
+
+
+def test_a_citation_opens_its_whole_quote_beside_the_chat(page: Page, shipped: Library) -> None:
+    ask(page, ANSWERED)
+    quote = shipped.ask(ANSWERED).citations[0].quote
+    page.locator(".nq-places a").first.click()
+    frame = page.frame_locator("iframe[name=nq-source]")
+    expect(frame.locator("mark")).to_have_text(quote)
+    assert len(page.context.pages) == 1
+
+
+def test_a_refusal_says_so_and_labels_its_passages(page: Page) -> None:
+    ask(page, REFUSED)
+    answer = page.locator(".nq-answer")
+    expect(answer).to_contain_text("The notes do not seem to answer this.")
+    expect(answer).to_contain_text("Nearest passages, which need not answer:")
+    expect(answer.locator("mark")).to_have_count(0)
+
+
+def test_the_keyboard_alone_reaches_the_marked_source(page: Page) -> None:
+    page.get_by_role("textbox").focus()
+    page.keyboard.type(ANSWERED)
+    page.keyboard.press("Enter")
+    expect(page.locator(".nq-answer")).to_have_count(1, timeout=20_000)
+    link = page.locator(".nq-places a").first
+    for _ in range(40):
+        if link.evaluate("element => element === document.activeElement"):
+            break
+        page.keyboard.press("Shift+Tab")
+    expect(link).to_be_focused()
+    page.keyboard.press("Enter")
+    assert source_marks(page)
+
+
+def test_clearing_forgets_the_conversation(page: Page) -> None:
+    ask(page, ANSWERED)
+    page.get_by_role("button", name="Clear").first.click()
+    expect(page.locator(".nq-answer")).to_have_count(0)
+    ask(page, REFUSED)
+    expect(page.locator(".nq-answer")).to_have_count(1)
+
+
+def test_an_empty_question_gets_a_plain_sentence(page: Page) -> None:
+    page.get_by_role("button", name="Ask").click()
+    expect(page.locator(".nq-error")).to_have_text(
+        "The question is empty: type what you want to know."
+    )
+
+
+def test_a_visit_requests_nothing_from_elsewhere(chromium: Browser, address: str) -> None:
+    context = chromium.new_context()
+    page = context.new_page()
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    page.goto(address)
+    ask(page, ANSWERED)
+    source_marks(page)
+    context.close()
+    assert len(requested) > 5
+    assert [url for url in requested if not url.startswith((address, "data:", "blob:"))] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_all_without_scrolling_sideways(
+    chromium: Browser, address: str, scheme: str
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 360, "height": 740}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(address)
+    ask(page, ANSWERED)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert source_marks(page)
+    context.close()

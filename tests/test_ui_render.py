@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import html
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rag import Answer, Citation, Passage, Span
+from rag.types import AnswerSentence
+from ui.render import answer_html, confidence_words, escape, flowing, snippet, source_url, visible
+
+HOSTILE = '<img src=x onerror=alert(1)> & "q" `c` $x$ [a](javascript:b) \x1b[31m \u202e'
+
+
+def answer(quote: str) -> Answer:
+    citation = Citation(1, "a b/ü.md", quote, (quote,), "line 1", Span(0, len(quote)), quote)
+    return Answer("q", "q", None, 0.73, (AnswerSentence(quote, 1, True),), (citation,), (), {})
+
+
+def refusal(text: str) -> Answer:
+    passage = Passage(1, 0.5, "a.md", "A", ("H",), "line 1", Span(0, len(text)), text)
+    return Answer("q", "q", "Not near enough.", 0.1, (), (), (passage,), {})
+
+
+def test_visible_replaces_control_characters_and_direction_overrides() -> None:
+    assert visible("a\x1b[31mb\u202ec\td\r\ne") == "a\ufffd[31mb\ufffdc\td\ne"
+
+
+@given(st.text())
+def test_escaped_text_holds_no_markup_and_reads_back_as_it_was(text: str) -> None:
+    escaped = escape(text)
+    assert "<" not in escaped.replace("<br>", "")
+    assert html.unescape(escaped.replace("<br>", "\n")) == visible(text)
+
+
+def test_an_answer_shows_a_hostile_quote_as_text_only() -> None:
+    page = answer_html(answer(HOSTILE))
+    tags = {tag.lower() for tag in re.findall(r"</?([a-zA-Z]+)", page)}
+    assert tags == {"div", "p", "mark", "a", "ol", "li"}
+    assert "onerror" not in re.sub(r">[^<]*<", "><", page)
+    assert "\x1b" not in page and "\u202e" not in page
+
+
+def test_a_refusal_labels_its_passages_and_quotes_nothing_as_an_answer() -> None:
+    page = answer_html(refusal(HOSTILE))
+    assert "do not seem to answer" in page
+    assert "which need not answer" in page
+    assert "<mark>" not in page and "<img" not in page
+
+
+def test_a_source_link_names_document_and_span() -> None:
+    assert source_url("a b/ü.md", Span(3, 9)) == "/source/a%20b/%C3%BC.md?start=3&end=9#marked"
+
+
+def test_flowing_joins_wrapped_lines_and_keeps_lists_rows_and_code() -> None:
+    assert flowing("one\n  two") == "one two"
+    assert flowing("➢one\n➢two\nmore") == "➢one\n➢two more"
+    assert flowing("1. one\n2. two") == "1. one\n2. two"
+    assert flowing("| a |\n|---|\n| b |") == "| a |\n|---|\n| b |"
+    assert flowing("```\na\nb\n```") == "```\na\nb\n```"
+
+
+def test_confidence_words_say_a_frequency() -> None:
+    assert confidence_words(0.87).startswith("about 9 of 10")
+
+
+def test_a_snippet_ends_at_a_word() -> None:
+    assert snippet("one two three", 9) == "one two …"
+    assert snippet("one\ntwo", 9) == "one two"
