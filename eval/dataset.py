@@ -55,7 +55,7 @@ def load_questions(path: Path, split: str | None = None) -> list[Question]:
             `after` names no earlier question, a fact lies in two splits, or nothing is left.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise QuestionSetError(f"{path} cannot be read: {error}.") from error
     questions: dict[str, Question] = {}
@@ -100,12 +100,22 @@ def _parse(line: str, place: str) -> Question:
     except KeyError as error:
         raise QuestionSetError(f"{place}: {error.args[0]} is missing.") from error
     except (TypeError, AttributeError) as error:
-        raise QuestionSetError(
-            f"{place}: expected an object whose evidence is a list of document and quote."
-        ) from error
+        raise QuestionSetError(f"{place}: {_EXPECTED}") from error
+    if not all(isinstance(text, str) for text in _texts(question)):
+        raise QuestionSetError(f"{place}: {_EXPECTED}")
     if not question.question.strip() or any(not e.quote.strip() for e in question.evidence):
         raise QuestionSetError(f"{place}: an empty question or quote.")
     return question
+
+
+_EXPECTED = "expected an object of texts whose evidence is a list of documents and quotes."
+
+
+def _texts(question: Question) -> Iterator[object]:
+    yield from (question.id, question.fact, question.question, question.kind, question.split)
+    yield "" if question.after is None else question.after
+    for evidence in question.evidence:
+        yield from (evidence.document, evidence.quote)
 
 
 TextOf = Callable[[str], str]

@@ -34,9 +34,8 @@ CountTokens = Callable[[Sequence[str]], list[int]]
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Blocks under one heading path; `start` is where the headings that open it begin."""
+    """Blocks under one heading path, the headings that open it among them."""
 
-    start: int
     path: tuple[Block, ...]
     blocks: tuple[Block, ...]
 
@@ -97,30 +96,22 @@ def _prefix(document: Document, span: Span, path: Sequence[Block]) -> str:
 def _sections(blocks: Iterable[Block]) -> Iterator[_Section]:
     """Yields runs of blocks under one heading path.
 
-    Headings with nothing beneath them open the next section with body, or close the document as
-    a section of their own: their words stay findable.
+    Headings with nothing beneath them open the next section, or close the document as a section
+    of their own: their words stay findable.
     """
     path: list[Block] = []
-    opening: list[Block] = []
-    body: list[Block] = []
-
-    def section() -> _Section:
-        start = (opening or body)[0].span.start
-        return _Section(start, tuple(path), tuple(body or opening))
-
+    section: list[Block] = []
     for block in blocks:
-        if block.kind is not BlockKind.HEADING:
-            body.append(block)
-            continue
-        if body:
-            yield section()
-            opening, body = [], []
-        while path and path[-1].level >= block.level:
-            path.pop()
-        path.append(block)
-        opening.append(block)
-    if body or opening:
-        yield section()
+        if block.kind is BlockKind.HEADING:
+            if section and section[-1].kind is not BlockKind.HEADING:
+                yield _Section(tuple(path), tuple(section))
+                section = []
+            while path and path[-1].level >= block.level:
+                path.pop()
+            path.append(block)
+        section.append(block)
+    if section:
+        yield _Section(tuple(path), tuple(section))
 
 
 def _split_section(
@@ -132,20 +123,17 @@ def _split_section(
 ) -> Iterator[_Draft]:
     """Yields the chunks of one section, each within the budget."""
     text = document.text
+    body = [block for block in section.blocks if block.kind is not BlockKind.HEADING]
     names = _names(document, section.path)
-    units = deque(units_of(text, section.blocks, document.title, names))
-    whole = Span(section.start, section.blocks[-1].span.end)
-    longest = _prefix(document, section.blocks[0].span, section.path)
-    opening = text[section.start : section.blocks[0].span.start]
-    taken, lead = count_tokens([longest, plain(opening)])
-    budget = max(8, min(chunk_tokens, max_tokens - taken) - lead)
+    units = deque(units_of(text, body or section.blocks, document.title, names))
+    end = section.blocks[-1].span.end
+    longest = _prefix(document, Span(end, end), section.path)
+    budget = max(8, min(chunk_tokens, max_tokens - count_tokens([longest])[0]))
     for span in _pack(_pieces(text, section.blocks, count_tokens, budget), budget):
         while units and _passed(units[0], span):
             units.popleft()
-        first = span.start == section.blocks[0].span.start
-        start = whole.start if first and lead < budget else span.start
         inside = tuple(_inside(text, units, span))
-        yield _Draft(Span(start, span.end), section.path, len(section.path), inside)
+        yield _Draft(span, section.path, len(section.path), inside)
 
 
 def _joined(

@@ -108,8 +108,8 @@ def _convert(name: str, value: Any, source: str) -> Any:
         raise SettingsError(f"Unknown setting {name} in {source}. {hint}")
     kind: type[str | int | float] = type(defaults[name])
     try:
-        if isinstance(value, bool) or (kind is int and isinstance(value, float)):
-            raise ValueError
+        if type(value) not in (kind, str, *((int,) if kind is float else ())):
+            raise TypeError
         return kind(value)
     except (TypeError, ValueError) as error:
         raise SettingsError(

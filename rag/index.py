@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STAMP = "stamp.json"
-_FORMAT = 1
+_FORMAT = "1"
+
+
+Identity = dict[str, str]
+"""What a stamp must equal: the store's library number and generation, and our format."""
 
 
 class StaleIndexError(Exception):
@@ -46,7 +50,7 @@ class Engine:
     def __init__(
         self,
         folder: Path,
-        generation: int,
+        identity: Identity,
         scratch: tempfile.TemporaryDirectory[str] | None = None,
     ) -> None:
         """Opens what `build` wrote.
@@ -60,15 +64,18 @@ class Engine:
         import numpy as np
 
         self._scratch = scratch
-        files = _checked(folder, generation)
-        self.generation = generation
+        files = _checked(folder, identity)
+        self.identity = identity
         self.chunk_ids: Rows = np.frombuffer(files["chunk_ids"], dtype=np.int64)
         self.documents: Rows = np.frombuffer(files["documents"], dtype=np.int64)
         self._unit_starts: Rows = np.frombuffer(files["unit_starts"], dtype=np.int64)
         self._unit_rows: Rows = np.repeat(np.arange(self.size), np.diff(self._unit_starts))
         self._chunks = _read_faiss(files["chunks.faiss"])
         self._units = _read_faiss(files["units.faiss"])
-        self._words = WordIndex(folder / "words")
+        try:
+            self._words = WordIndex(folder / "words")
+        except (ValueError, OSError) as error:
+            raise StaleIndexError(f"{folder.name}/words cannot be opened") from error
 
     @property
     def size(self) -> int:
@@ -119,36 +126,36 @@ def open_engine(store: Store) -> Engine:
     Call it inside `store.snapshot()`. Where the library cannot be written, or another process is
     writing it, the indexes are made in a temporary folder that goes with the engine.
     """
-    generation = store.generation
-    folder = _folder(store, generation)
+    found = identity(store)
+    folder = _folder(store)
     try:
-        return Engine(folder, generation)
+        return Engine(folder, found)
     except StaleIndexError as stale:
         log.info("Rebuilding the indexes: %s.", stale)
     try:
         with store.lock(timeout=0):
             build(store)
-            return Engine(folder, generation)
+            return Engine(folder, found)
     except LibraryError:
         scratch = tempfile.TemporaryDirectory(prefix="notesqa-")
-        _write(store, generation, Path(scratch.name))
-        return Engine(Path(scratch.name), generation, scratch)
+        _write(store, Path(scratch.name))
+        return Engine(Path(scratch.name), found, scratch)
 
 
 def build(store: Store) -> None:
     """Writes the indexes of the store's generation; all others go. Needs `store.lock`."""
-    folder = _folder(store, store.generation)
+    folder = _folder(store)
     for other in [*store.folder.glob("index-*"), *store.folder.glob(".index-*")]:
         shutil.rmtree(other, ignore_errors=True)
     part = store.folder / f".{folder.name}"
-    _write(store, store.generation, part)
+    _write(store, part)
     part.rename(folder)
 
 
 def check(store: Store) -> list[str]:
     """Returns what is wrong with the indexes on disk; empty when all is well."""
     try:
-        engine = Engine(_folder(store, store.generation), store.generation)
+        engine = Engine(_folder(store), identity(store))
     except StaleIndexError as error:
         return [str(error)]
     _, chunks, units = store.counts()
@@ -157,11 +164,21 @@ def check(store: Store) -> list[str]:
     return []
 
 
-def _folder(store: Store, generation: int) -> Path:
-    return store.folder / f"index-{generation:06d}"
+def identity(store: Store) -> Identity:
+    """Returns what the stamp of the store's present indexes says."""
+    meta = store.meta()
+    return {
+        "format": _FORMAT,
+        "library": meta.get("library", ""),
+        "generation": meta["generation"],
+    }
 
 
-def _write(store: Store, generation: int, folder: Path) -> None:
+def _folder(store: Store) -> Path:
+    return store.folder / f"index-{store.generation:06d}"
+
+
+def _write(store: Store, folder: Path) -> None:
     import faiss
     import numpy as np
 
@@ -192,7 +209,7 @@ def _write(store: Store, generation: int, folder: Path) -> None:
         (folder / name).write_bytes(np.asarray(values, dtype=np.int64).tobytes())
     WordIndex.build(words, texts)
     files = {name: _digest((folder / name).read_bytes()) for name in _names(folder)}
-    stamp = {"format": _FORMAT, "generation": generation, "files": files}
+    stamp = {**identity(store), "files": files}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     _sync(folder)
 
@@ -210,12 +227,12 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _checked(folder: Path, generation: int) -> dict[str, bytes]:
+def _checked(folder: Path, identity: Identity) -> dict[str, bytes]:
     """Returns the contents of the files by name, each equal to its stamp."""
     try:
         stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
-        if (stamp["format"], stamp["generation"]) != (_FORMAT, generation):
-            raise StaleIndexError(f"{folder.name} belongs to another generation or format")
+        if {name: stamp[name] for name in identity} != identity:
+            raise StaleIndexError(f"{folder.name} is of another generation, library or format")
         contents = {name: (folder / name).read_bytes() for name in stamp["files"]}
         for name, data in contents.items():
             if _digest(data) != stamp["files"][name]:

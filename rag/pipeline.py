@@ -283,7 +283,7 @@ class Library:
         vector = self.embedder.embed_query(query)
         watch.lap("embed")
         with self._lock, self._store.snapshot():
-            if self._engine is None or self._engine.generation != self._store.generation:
+            if self._engine is None or self._engine.identity != derived.identity(self._store):
                 self._engine = derived.open_engine(self._store)
             # The signals look at the best ten, however many are shown.
             weight = self.settings.lexical_weight

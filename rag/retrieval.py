@@ -125,7 +125,8 @@ def retrieve(
     unit = np.array([engine.unit_similarities(vector, int(row)).max(initial=-1) for row in rows])
     bm25 = np.array([lexical.get(int(row), 0.0) for row in rows])
     score = (1 - lexical_weight) * _scaled(chunk + unit) + lexical_weight * _scaled(bm25)
-    score = (score + NOTE_WEIGHT * _note_support(score, engine.documents[rows])) / (1 + NOTE_WEIGHT)
+    score += NOTE_WEIGHT * _note_support(score, engine.documents[rows])
+    score = np.minimum(score / (1 + NOTE_WEIGHT), 1)
     order = np.lexsort((rows, -score))[:k]
     hits = (
         Hit(int(rows[i]), float(score[i]), float(chunk[i]), float(unit[i]), float(bm25[i]))

@@ -14,16 +14,20 @@ from collections.abc import Callable, Iterator, Sequence
 from rag.types import Block, BlockKind, Span, Unit, UnitKind
 
 _STOP = re.compile(
-    r"[.!?…]+[\"'”’»)\]*_`]*(?=\s|$)"  # Latin: white space must follow
+    r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]*(?=\s|$)"  # Latin: white space must follow
     r"|[。！？｡]+[」』”’）)]*"  # Chinese and Japanese: it need not
     r"|[।؟۔]+(?=\s|$)"  # Devanagari, Arabic, Urdu
 )
 _INK = re.compile(r"\S")
 _PROTECTED = re.compile(r"\$\$.{1,2000}?\$\$|\$[^$\n]+\$|`[^`\n]+`|\\\(.{1,500}?\\\)", re.DOTALL)
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'“])(?:e\.g|i\.e|cf|vs|etc|al|approx|resp|viz|ca|incl|esp|no|nos|fig|figs|eq|eqs"
-    r"|sec|secs|ch|chap|chaps|ref|refs|thm|def|lem|prop|pp?|vol|ed|eds|dr|mr|mrs|ms|prof|st|jr|sr"
-    r"|dept|univ|inc|ltd|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|[a-z])\.$",
+    r"(?:^|[\s(\[\"'“])(?:e\.g|i\.e|cf|vs|approx|resp|viz|ca|incl|esp|dr|mr|mrs|ms|prof|st"
+    r"|al|dept|univ|inc|ltd|[a-z])\.$",
+    re.IGNORECASE,
+)
+_BEFORE_NUMBER = re.compile(
+    r"(?:^|[\s(\[\"'“])(?:nos?|figs?|eqs?|secs?|chaps?|ch|refs?|thm|def|lem|prop|pp?|vol|eds?"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.$",
     re.IGNORECASE,
 )
 _MARKER = re.compile(
@@ -55,11 +59,7 @@ def split_sentences(text: str, span: Span) -> Iterator[Span]:
     closing = [end for _, end in protected]
     begin = 0
     for stop in _STOP.finditer(inside):
-        after = _INK.search(inside, stop.end())
-        if stop[0].startswith(".") and (
-            (after is not None and after[0].islower())
-            or _ABBREVIATION.search(inside, max(0, stop.start() - 12), stop.end())
-        ):
+        if stop[0].startswith(".") and _goes_on(inside, stop.start(), stop.end()):
             continue
         around = bisect_left(closing, stop.end() + 1)
         if around < len(protected) and protected[around][0] < stop.end():
@@ -67,6 +67,18 @@ def split_sentences(text: str, span: Span) -> Iterator[Span]:
         yield from _stripped(text, span.start + begin, span.start + stop.end())
         begin = stop.end()
     yield from _stripped(text, span.start + begin, span.end)
+
+
+def _goes_on(text: str, start: int, end: int) -> bool:
+    """Returns whether the full stop at `[start, end)` does not end a sentence."""
+    found = _INK.search(text, end)
+    after = found[0] if found else ""
+    left = max(0, start - 12)
+    return (
+        after.islower()
+        or _ABBREVIATION.search(text, left, end) is not None
+        or (after.isdigit() and _BEFORE_NUMBER.search(text, left, end) is not None)
+    )
 
 
 def _stripped(text: str, start: int, end: int) -> Iterator[Span]:

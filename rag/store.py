@@ -60,7 +60,7 @@ MIGRATIONS = (
     CREATE TABLE skipped (
         document TEXT PRIMARY KEY, reason TEXT NOT NULL, message TEXT NOT NULL
     ) WITHOUT ROWID;
-    INSERT INTO meta VALUES ('generation', '0');
+    INSERT INTO meta VALUES ('generation', '0'), ('library', lower(hex(randomblob(16))));
     """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
@@ -105,7 +105,9 @@ class Store:
         elif not self._file.is_file():
             raise LibraryError(f"There is no library in {folder}: make it with notesqa index.")
         with self._plainly():
-            uri = f"{self._file.resolve().as_uri()}?mode={'rwc' if write else 'ro'}"
+            # A reader opens for writing too, where it may: a killed writer leaves a journal that
+            # the next connection has to roll back.
+            uri = f"{self._file.resolve().as_uri()}?mode={'rwc' if write else 'rw'}"
             self._db = sqlite3.connect(
                 uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
             )
@@ -117,7 +119,9 @@ class Store:
 
     def _prepare(self, write: bool) -> None:
         found = self._value("PRAGMA user_version")
-        foreign = found and self._value("PRAGMA application_id") != _APPLICATION_ID
+        owner = self._value("PRAGMA application_id")
+        empty = not self._value("SELECT count(*) FROM sqlite_master")
+        foreign = owner != _APPLICATION_ID and not (empty and owner == 0)
         if foreign or found > FORMAT:
             raise LibraryError(
                 f"{self._file} has format version {found}; this notesqa reads versions up to "
@@ -125,6 +129,7 @@ class Store:
                 "notesqa --library DIR index."
             )
         if not write:
+            self._db.execute("PRAGMA query_only = ON")
             if found < FORMAT:
                 raise LibraryError(
                     f"{self._file} has format version {found}, this notesqa needs {FORMAT}: "
@@ -134,11 +139,13 @@ class Store:
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA foreign_keys = ON")
-        for version in range(found, FORMAT):
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {MIGRATIONS[version]} PRAGMA user_version = {version + 1};"
-                f"PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
-            )
+        with self._transaction():
+            # Asked again inside: another process may have been first.
+            for version in range(self._value("PRAGMA user_version"), FORMAT):
+                for statement in MIGRATIONS[version].split(";"):
+                    self._db.execute(statement)
+                self._db.execute(f"PRAGMA user_version = {version + 1}")
+                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
     def close(self) -> None:
         """Ends the connection."""
@@ -180,7 +187,10 @@ class Store:
             return self._value("SELECT value FROM meta WHERE key = 'generation'")
 
     def meta(self) -> dict[str, str]:
-        """Returns what the library was made with: `model`, `fingerprint`, `chunking`."""
+        """Returns what the library was made with: `model`, `fingerprint`, `chunking`.
+
+        `library` is a number of its own, so that nothing derived from another one fits.
+        """
         with self._plainly():
             return dict(self._db.execute("SELECT key, value FROM meta"))
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import groupby
 from typing import Any
 
 
@@ -242,13 +241,10 @@ class Answer:
 
     @property
     def text(self) -> str | None:
-        """The quoted words, each run followed by its citation's number; None for an abstention."""
+        """The quoted words, each followed by its citation's number; None for an abstention."""
         if not self.answered:
             return None
-        runs = groupby(self.sentences, key=lambda sentence: sentence.citation)
-        return " ".join(
-            f"{' '.join(sentence.text for sentence in run)} [{number}]" for number, run in runs
-        )
+        return " ".join(f"{sentence.text} [{sentence.citation}]" for sentence in self.sentences)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `ask --json`, the HTTP API and run files."""

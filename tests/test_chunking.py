@@ -46,7 +46,7 @@ def assert_exact(document: Document, chunks: Sequence[Chunk], max_tokens: int) -
             assert covered[i] or text[i].isspace(), text[block.span.start : i + 1]
 
 
-@given(generated_notes(), st.integers(32, 120), st.integers(100, 160), st.booleans())
+@given(generated_notes(), st.integers(32, 260), st.integers(250, 300), st.booleans())
 def test_spans_are_exact_and_chunks_fit_and_cover(
     text: str, chunk_tokens: int, max_tokens: int, mark: bool
 ) -> None:

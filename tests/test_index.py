@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from conftest import WordLengths
 from numpy.typing import NDArray
 
 from rag import Library, Settings
-from rag.index import Engine, StaleIndexError, build, check, open_engine
+from rag.index import Engine, StaleIndexError, build, check, identity, open_engine
 from rag.store import Store
 
 DIM = 24
@@ -177,6 +178,12 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(f for f in folder.rglob("*") if f.is_file() and f.suffix != ".lock")
 
 
+def restamp(folder: Path, generation: int) -> None:
+    stamp = json.loads((folder / "stamp.json").read_text())
+    stamp["generation"] = type(stamp["generation"])(generation)
+    (folder / "stamp.json").write_text(json.dumps(stamp))
+
+
 def damage(file: Path, content: bytes) -> None:
     """Puts another file in its place: the old one may still be mapped into memory."""
     file.unlink()
@@ -251,7 +258,7 @@ def test_indexes_of_another_generation_are_not_opened(library: Library, store: S
     expected = results(open_engine(store))
     old = folder_of(store)
     with pytest.raises(StaleIndexError, match="another generation"):
-        Engine(old, 2)
+        Engine(old, {**identity(store), "generation": "2"})
     (library.folder.parent / "notes" / "new.md").write_text("Something new.")
     library.index()
     shutil.rmtree(folder_of(store))
@@ -260,8 +267,7 @@ def test_indexes_of_another_generation_are_not_opened(library: Library, store: S
     fresh = results(open_engine(store))
     assert fresh != expected
     # An old one under the new name: the stamp inside gives it away.
-    stamp = folder_of(store) / "stamp.json"
-    stamp.write_text(stamp.read_text().replace('"generation": 2', '"generation": 1'))
+    restamp(folder_of(store), 1)
     assert_mended(library, store, fresh)
 
 
@@ -313,8 +319,7 @@ def test_indexes_that_do_not_match_the_store_are_reported(library: Library, stor
     shutil.copytree(folder, kept)
     writer.index()
     shutil.rmtree(folder_of(store))
-    stamp = (kept / "stamp.json").read_text().replace('"generation": 1', '"generation": 2')
-    (kept / "stamp.json").write_text(stamp)
+    restamp(kept, 2)
     shutil.copytree(kept, library.folder / "index-000002")
     assert any("chunks" in problem for problem in check(store))
 
@@ -376,9 +381,9 @@ def test_words_that_vanish_after_the_checks_are_stale(store: Store) -> None:
     # Another process may be replacing the indexes; here no checksum speaks for the words.
     folder = folder_of(store)
     stamp = folder / "stamp.json"
-    listed = stamp.read_text().splitlines()
-    kept = [line for line in listed if '"words/' not in line]
-    stamp.write_text("\n".join(kept).replace(",\n }", "\n }"))
+    listed = json.loads(stamp.read_text())
+    listed["files"] = {n: v for n, v in listed["files"].items() if not n.startswith("words/")}
+    stamp.write_text(json.dumps(listed))
     shutil.rmtree(folder / "words")
     with pytest.raises(StaleIndexError):
-        Engine(folder, 1)
+        Engine(folder, identity(store))

@@ -167,14 +167,23 @@ def test_code_and_formulas_are_quoted_whole_with_their_lead_in(kind: UnitKind, b
     ]
 
 
-def test_the_embedder_reads_title_heading_and_the_unit_before() -> None:
+def test_a_sentence_that_goes_on_behind_a_formula_is_quoted_with_it() -> None:
+    text = "We minimise\n\n$$x = 1,$$\n\nwhere x is small. More."
+    assert quoted(text) == [
+        (MATH, "We minimise\n\n$$x = 1,$$\n\nwhere x is small."),
+        (SENTENCE, "We minimise"),
+        (SENTENCE, "More."),
+    ]
+
+
+def test_the_embedder_reads_title_and_nearest_heading_before_the_words() -> None:
     found = units("One **is** here.\n\nTwo:\n- three\n- four", "Outer", "Inner")
     assert [unit.embedded for unit in found] == [
         "Title, Inner: One is here.",
-        "Title, Inner: One is here. Two: - three - four",
-        "Title, Inner: One is here. Two:",
-        "Title, Inner: Two: three",
-        "Title, Inner: three four",
+        "Title, Inner: Two: - three - four",
+        "Title, Inner: Two:",
+        "Title, Inner: three",
+        "Title, Inner: four",
     ]
     assert {unit.headings for unit in found} == {("Outer", "Inner")}
 

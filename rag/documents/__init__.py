@@ -44,7 +44,8 @@ def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:
         for name in names:
             if not name.startswith("."):
                 file = Path(folder, name)
-                found.append((file.relative_to(corpus).as_posix(), file))
+                path = file.relative_to(corpus).as_posix()
+                found.append((path.encode("utf-8", "replace").decode("utf-8"), file))
     yield from sorted(found)
 
 
@@ -59,6 +60,10 @@ def read(file: Path, max_bytes: int) -> bytes:
         raise DocumentError(
             "no loader", f"no loader for {file.suffix or 'files without a suffix'}; read: {kinds}"
         )
+    try:
+        str(file).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DocumentError("unreadable", "its name is not Unicode: rename it") from error
     try:
         if not file.is_file():
             raise DocumentError("unreadable", "not a regular file, or a link that leads nowhere")

@@ -8,6 +8,10 @@ import re
 from rag.errors import DocumentError
 
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_WESTERN = "cp1252"
+_AS_PLAUSIBLE = 0.05
+"""Short western texts fit several encodings about as well; the one by far most used wins then."""
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -21,7 +25,7 @@ def decode(data: bytes) -> str:
     """Returns the text, without a byte-order mark; line ends stay as they are.
 
     A byte-order mark decides; then UTF-8; then the encoding that charset-normalizer finds the
-    most plausible.
+    most plausible, with Windows-1252 winning near ties.
 
     Raises:
         DocumentError: the bytes are not text (`not text`).
@@ -41,7 +45,11 @@ def _guess(data: bytes) -> str:
         raise DocumentError("not text", "neither UTF-8 nor any other text: save it as UTF-8")
     from charset_normalizer import from_bytes
 
-    best = from_bytes(data).best()
-    if best is None:
+    matches = list(from_bytes(data))
+    if not matches:
         raise DocumentError("not text", "no known text encoding fits: save it as UTF-8")
-    return str(best)
+    for match in matches:
+        near = match.chaos <= matches[0].chaos + _AS_PLAUSIBLE
+        if near and _WESTERN in (match.encoding, *match.could_be_from_charset):
+            return data.decode(_WESTERN)
+    return str(matches[0])

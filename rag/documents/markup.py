@@ -15,7 +15,8 @@ from rag.types import Block, BlockKind, Span
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _FENCE = re.compile(r"[ \t]*(?:>[ \t]?)*(`{3,}|~{3,})([^`]*)$")
-_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(\S.*?)(?:[ \t]+#+)?[ \t]*$")
+_ATX = re.compile(r" {0,3}(#{1,6})[ \t]+(?=\S)")
+_ATX_END = re.compile(r"(?<![ \t#])[ \t]+#+$")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _ITEM = re.compile(
@@ -28,6 +29,7 @@ _INDENTED = re.compile(r" {4}|\t")
 _FRONT_MATTER = re.compile(
     r"---[ \t]*\r?\n((?:[\w-]+:|[ \t]|#|- )(?:[^\n]*\n){1,200}?)(?:---|\.\.\.)[ \t]*(?:\r?\n|$)"
 )
+_MATH_LINES = 200
 _TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
 
 
@@ -127,7 +129,9 @@ class _Walk:
         if match is None:
             return False
         self._end_paragraph()
-        inside = self._inside(self.i, match.start(2), match.end(2))
+        end = len(line.rstrip())
+        closing = _ATX_END.search(line, match.end(), end)
+        inside = self._inside(self.i, match.end(), closing.start() if closing else end)
         self._emit(BlockKind.HEADING, self.i, self.i, len(match[1]), [inside])
         self.i += 1
         return True
@@ -160,11 +164,12 @@ class _Walk:
         end = self.i
         if close not in stripped[2:]:
             end += 1
-            while end < len(self.lines) and close not in self.lines[end]:
+            last = min(len(self.lines), end + _MATH_LINES)
+            while end < last and close not in self.lines[end]:
                 if not self.lines[end].strip():
                     return False  # never closed: ordinary text
                 end += 1
-            if end == len(self.lines):
+            if end == last:
                 return False
         elif not stripped.endswith((close, ".", ",")):
             return False  # a sentence that begins with a formula

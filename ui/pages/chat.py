@@ -9,6 +9,12 @@ from typing import Any
 from rag import Answer, NotesQAError, Span
 from ui.render import answer_html, escape, source_url
 
+SHOW_NEWEST = """() => setTimeout(() => {
+  const asked = document.querySelectorAll("#nq-chat .user");
+  asked[asked.length - 1]?.scrollIntoView({ block: "start" });
+}, 100)"""
+"""Brings the newest question to the top of the conversation, its answer below it."""
+
 Turn = tuple[str, str]
 """What was asked, as text, and what came back, as HTML."""
 
@@ -108,4 +114,4 @@ def build(ask: Callable[[str], Answer]) -> None:
         outputs=[question, turns, chat, source],
         api_name="ask",
         show_progress="minimal",
-    )
+    ).then(None, js=SHOW_NEWEST, api_visibility="private")
