@@ -159,7 +159,7 @@ def test_observe_says_whether_the_draft_holds_the_evidence(set_file: Path) -> No
     text = library.source("otter0.md")
     asked = [
         Question("1", "1", text, "", (Evidence("otter0.md", text.split(". ")[0]),)),
-        Question("2", "2", text, "", ()),
+        Question("2", "2", text, "", (), needs_all=True),
     ]
     signals, right = observe(library, asked)
     assert right == [True, False]

@@ -298,6 +298,13 @@ def test_the_interval_is_that_of_the_normal_approximation_for_many_facts() -> No
     assert measure.high == pytest.approx(0.5 + 0.049, abs=0.004)
 
 
+def test_a_fact_weighs_as_many_wordings_as_it_has() -> None:
+    # 50 facts of nine right wordings and 50 of a single wrong one: 450 / 500.
+    measure = of_facts(*([[1.0] * 9] * 50 + [[0.0]] * 50))
+    assert measure.value == 0.9
+    assert 0.8 < measure.low < 0.9 < measure.high < 0.96
+
+
 def test_the_interval_covers_the_truth_about_95_times_in_100() -> None:
     randomly = np.random.default_rng(3)
     covered = 0

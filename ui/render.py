@@ -15,6 +15,7 @@ from rag import Answer, Citation, Passage, Span
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
+_RULE = re.compile(r"^[ \t|:=-]+$|^#+ ", re.MULTILINE)
 _WRAPPED = re.compile(r"(?<![\n|])[ \t]*\r?\n[ \t]*(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)")
 
 
@@ -97,6 +98,6 @@ def _link(item: Citation | Passage, text: str, label: str | None) -> str:
 
 
 def snippet(text: str, width: int = 160) -> str:
-    """Returns the beginning of `text` on one line, cut at a word."""
-    line = " ".join(text.split())
+    """Returns the beginning of `text` on one line, without rules, cut at a word."""
+    line = " ".join(_RULE.sub(" ", text).split())
     return line if len(line) <= width else line[:width].rsplit(" ", 1)[0] + " …"
