@@ -297,6 +297,8 @@ class Library:
     def _checked(self, question: str) -> str:
         query = " ".join(question.split())
         limit = self.settings.max_question_chars
+        if not query.isprintable() and any("\ud800" <= char <= "\udfff" for char in query):
+            raise QuestionError("The question is not Unicode text: type it again.")
         if not query:
             raise QuestionError("The question is empty: type what you want to know.")
         if len(query) > limit:

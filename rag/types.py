@@ -231,7 +231,7 @@ class Answer:
         if not self.sentences or list(quotes) != list(range(1, len(self.citations) + 1)):
             raise ValueError("an answer needs sentences, and citations numbered from 1")
         for sentence in self.sentences:
-            if sentence.text not in quotes.get(sentence.citation, ""):
+            if not sentence.text or sentence.text not in quotes.get(sentence.citation, ""):
                 raise ValueError(f"not in the quote it cites: {sentence.text!r}")
 
     @property

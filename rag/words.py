@@ -8,6 +8,8 @@ The only user of tantivy.
 from __future__ import annotations
 
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -77,6 +79,18 @@ class WordIndex:
 
     def __init__(self, folder: Path) -> None:
         """Opens the index in `folder`; raises ValueError or OSError where there is none."""
+        try:
+            self._open(folder)
+        except ValueError:
+            # tantivy locks what it reads; where the folder cannot be written, a copy is read.
+            self._copy = tempfile.TemporaryDirectory(prefix="notesqa-")
+            copy = Path(self._copy.name)
+            for file in folder.iterdir():
+                if file.suffix != ".lock":
+                    shutil.copyfile(file, copy / file.name)
+            self._open(copy)
+
+    def _open(self, folder: Path) -> None:
         from tantivy import Index
 
         self._index = Index.open(str(folder))

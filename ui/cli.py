@@ -6,6 +6,7 @@ status 0: done, an abstention included. 1: an error the user can mend, in one li
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import sys
@@ -60,7 +61,8 @@ def _library(context: typer.Context) -> Library:
 
 
 def _print(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Prints JSON in ASCII: no control character of a note reaches a terminal, in any encoding."""
+    typer.echo(json.dumps(value))
 
 
 @app.command()
@@ -171,6 +173,9 @@ def demo(
 
 def main() -> None:
     """Runs the command line; the entry point of `notesqa`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal shows what it can
     try:
         app()
     except NotesQAError as error:
