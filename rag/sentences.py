@@ -51,8 +51,8 @@ def plain(text: str) -> str:
 def split_sentences(text: str, span: Span) -> Iterator[Span]:
     """Yields the sentences of `text[span]`, in order, without white space around them.
 
-    A stop ends a sentence unless it belongs to an abbreviation or an initial, lies inside a
-    formula or code, or is followed by a lower-case letter.
+    A stop ends a sentence unless it lies inside a formula or code; a full stop also goes on
+    behind an abbreviation or an initial, and before a lower-case letter.
     """
     inside = span.of(text)
     protected = [m.span() for m in _PROTECTED.finditer(inside)]

@@ -179,7 +179,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert result.returncode == 0, result.stderr
@@ -210,13 +210,20 @@ def assert_mended(killed: Killed, name: str, *, last_batch_committed: bool = Fal
     assert len(list(folder.iterdir())) == 3, "the store, its lock, one derived folder"
 
 
+def left(killed: Killed, name: str) -> Library:
+    """Returns a copy of what was left: reading may mend, and the next run must do so alone."""
+    copy = killed.root / f"{name}, read"
+    shutil.copytree(killed.root / name, copy)
+    return opened(copy)
+
+
 def reached(moment: str, of: str) -> bool:
     return list(MOMENTS).index(moment) >= list(MOMENTS).index(of)
 
 
 def test_a_run_that_is_not_killed_gives_the_new_state(killed: Killed) -> None:
     assert killed.statuses["whole"] == 0
-    assert said(opened(killed.root / "whole")) == killed.new != killed.old
+    assert said(left(killed, "whole")) == killed.new != killed.old
     assert_mended(killed, "whole")
 
 
@@ -225,7 +232,7 @@ def test_killed_at_a_chosen_moment_the_library_is_old_or_new(killed: Killed, mom
     name = f"changed, {moment}"
     assert killed.statuses[name] == -signal.SIGKILL
     done = reached(moment, "just committed")
-    assert said(opened(killed.root / name)) == (killed.new if done else killed.old)
+    assert said(left(killed, name)) == (killed.new if done else killed.old)
     assert_mended(killed, name, last_batch_committed=reached(moment, "one batch committed"))
 
 
@@ -236,10 +243,10 @@ def test_killed_while_the_library_is_made_it_is_not_there_or_new(
     name = f"made, {moment}"
     assert killed.statuses[name] == -signal.SIGKILL
     if reached(moment, "just committed"):
-        assert said(opened(killed.root / name)) == killed.new
+        assert said(left(killed, name)) == killed.new
     else:
         with pytest.raises(NotesQAError, match="run notesqa index"):
-            opened(killed.root / name)
+            left(killed, name)
     assert_mended(killed, name, last_batch_committed=reached(moment, "one batch committed"))
 
 
@@ -247,10 +254,10 @@ def test_killed_while_the_library_is_made_it_is_not_there_or_new(
 def test_killed_at_any_time_the_library_is_old_or_new(killed: Killed, number: int) -> None:
     name = f"changed, time {number}"
     assert killed.statuses[name] in (-signal.SIGKILL, 0)
-    assert said(opened(killed.root / name)) in (killed.old, killed.new)
+    assert said(left(killed, name)) in (killed.old, killed.new)
     assert_mended(killed, name)
 
 
-def test_most_times_the_process_was_killed_before_its_end(killed: Killed) -> None:
+def test_many_times_the_process_was_killed_before_its_end(killed: Killed) -> None:
     statuses = [status for name, status in killed.statuses.items() if "time" in name]
-    assert statuses.count(-signal.SIGKILL) > TIMES / 2
+    assert statuses.count(-signal.SIGKILL) > TIMES / 4

@@ -11,8 +11,8 @@ from rag import Library
 from ui.console import print_answer, print_manifest, progress
 
 EXCHANGES = (
-    "What is negative transfer?",
-    "I heard transfer can also do harm, when does one speak of that?",
+    "Why is the distillation loss multiplied by T squared?",
+    "Why does the soft-target part of the distillation loss need an extra temperature factor?",
     "How do I renew my library card?",
 )
 

@@ -50,6 +50,7 @@ def _guess(data: bytes) -> str:
         raise DocumentError("not text", "no known text encoding fits: save it as UTF-8")
     for match in matches:
         near = match.chaos <= matches[0].chaos + _AS_PLAUSIBLE
-        if near and _WESTERN in (match.encoding, *match.could_be_from_charset):
+        as_coherent = match.coherence >= matches[0].coherence
+        if near and as_coherent and _WESTERN in (match.encoding, *match.could_be_from_charset):
             return data.decode(_WESTERN)
     return str(matches[0])
