@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,11 +148,3 @@ def overlap(question: Question) -> float:
     asked = set(terms(question.question))
     quoted = [set(terms(evidence.quote)) for evidence in question.evidence]
     return max((len(asked & words) / len(words) for words in quoted if words), default=0.0)
-
-
-def by_fact(questions: Iterable[Question]) -> Iterator[tuple[str, Sequence[Question]]]:
-    """Yields each fact with its questions, in order of first appearance."""
-    facts: dict[str, list[Question]] = {}
-    for question in questions:
-        facts.setdefault(question.fact, []).append(question)
-    yield from facts.items()

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from eval.dataset import Question, TextOf, places
+from eval.dataset import Evidence, Question, TextOf, places
 from eval.run import Result
 from rag import Span
 
@@ -44,15 +44,14 @@ Shown = Sequence[tuple[str, Span]]
 
 def covers(question: Question, shown: Shown, text_of: TextOf) -> bool:
     """Returns whether spans together hold the evidence: one entry of it, or all if all needed."""
-    held = (
-        any(
-            2 * _covered(place, [span for name, span in shown if name == evidence.document])
-            >= len(place)
-            for place in places(evidence, text_of)
-        )
-        for evidence in question.evidence
-    )
+    held = (_holds(evidence, shown, text_of) for evidence in question.evidence)
     return all(held) if question.needs_all else any(held)
+
+
+def _holds(evidence: Evidence, shown: Shown, text_of: TextOf) -> bool:
+    spans = [span for document, span in shown if document == evidence.document]
+    quotes = places(evidence, text_of)
+    return any(2 * _covered(quote, spans) >= len(quote) for quote in quotes)
 
 
 def _covered(place: Span, spans: Sequence[Span]) -> int:
@@ -114,7 +113,7 @@ def _retrieval(results: Sequence[Result], text_of: TextOf) -> dict[str, dict[str
         qrels.append(Qrel(item.question.id, "elsewhere", 1))
         shown = _spans((item.result or {}).get("passages", []))
         for rank in range(1, len(shown) + 1):
-            finds = _found_by(item.question, shown[:rank], text_of)
+            finds = _finds(item.question, shown[:rank], text_of)
             qrels.append(Qrel(item.question.id, str(rank), int(finds)))
             run.append(ScoredDoc(item.question.id, str(rank), 1 / rank))
     table: dict[str, dict[str, float]] = {name: {} for name in names.values()}
@@ -125,22 +124,14 @@ def _retrieval(results: Sequence[Result], text_of: TextOf) -> dict[str, dict[str
     return table
 
 
-def _found_by(question: Question, shown: Shown, text_of: TextOf) -> bool:
-    """Returns whether the last passage shown finds evidence, or completes all that is needed."""
-    if question.needs_all:
-        return all(
-            any(_finds(span, name, evidence.document, evidence, text_of) for name, span in shown)
-            for evidence in question.evidence
-        )
-    name, span = shown[-1]
-    return any(
-        _finds(span, name, evidence.document, evidence, text_of) for evidence in question.evidence
-    )
-
-
-def _finds(span: Span, name: str, document: str, evidence: Any, text_of: TextOf) -> bool:
-    return name == document and any(
-        2 * place.overlap(span) >= len(place) for place in places(evidence, text_of)
+def _finds(question: Question, shown: Shown, text_of: TextOf) -> bool:
+    """Returns whether the last passage finds a quote, or completes those that are all needed."""
+    each = [[passage] for passage in shown]
+    if not question.needs_all:
+        return covers(question, each[-1], text_of)
+    return all(
+        any(_holds(evidence, passage, text_of) for passage in each)
+        for evidence in question.evidence
     )
 
 

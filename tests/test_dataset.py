@@ -10,7 +10,7 @@ import pytest
 from conftest import CORPUS, QUESTIONS
 
 from eval import Question, load_questions
-from eval.dataset import Evidence, by_fact, overlap, places
+from eval.dataset import Evidence, overlap, places
 from rag import NotesQAError, QuestionSetError, Span, terms
 
 LINE: dict[str, Any] = {
@@ -171,12 +171,6 @@ def test_overlap_is_the_largest_share_of_a_quotes_content_words() -> None:
     assert overlap(question) == 1 / 2
     assert overlap(Question("a", "f", "Which layer?", "", evidence[:1])) == 1 / 5
     assert overlap(Question("a", "f", "Anything?", "", ())) == 0
-
-
-def test_by_fact_keeps_the_order_of_first_appearance(write: Write) -> None:
-    file = write({"id": "1", "fact": "b"}, {"id": "2", "fact": "a"}, {"id": "3", "fact": "b"})
-    grouped = [(fact, [q.id for q in group]) for fact, group in by_fact(load_questions(file))]
-    assert grouped == [("b", ["1", "3"]), ("a", ["2"])]
 
 
 # The shipped set
