@@ -132,10 +132,7 @@ def main(questions_file: Path, out: Path) -> None:
         "sha256": hashlib.sha256(questions_file.read_bytes()).hexdigest(),
         "split": questions[0].split,
         "model": library.embedder.fingerprint,
-        "settings": {
-            "chunk_tokens": settings.chunk_tokens,
-            "lexical_weight": settings.lexical_weight,
-        },
+        "settings": settings.decisive(),
     }
     model = fit(signals, right, questions, fitted_on)
     out.write_text(model.to_json(), encoding="utf-8")

@@ -76,6 +76,16 @@ class Confidence:
         )
         return round(1 / (1 + math.exp(-logit)), 2)
 
+    def measured_with(self, model: str, settings: Mapping[str, float]) -> bool:
+        """Returns whether it was fitted on answers made with this model and these settings.
+
+        Args:
+            model: the embedder's fingerprint.
+            settings: those that change what is found and shown.
+        """
+        fitted = self.fitted_on
+        return (fitted.get("model"), fitted.get("settings")) == (model, settings)
+
     def to_json(self) -> str:
         """Returns the text that `from_json` reads."""
         return json.dumps(asdict(self), indent=1) + "\n"

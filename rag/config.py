@@ -50,6 +50,10 @@ class Settings:
             if not low <= value <= high:
                 raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
 
+    def decisive(self) -> dict[str, float]:
+        """Returns the settings that change which words are found and shown."""
+        return {"chunk_tokens": self.chunk_tokens, "lexical_weight": self.lexical_weight}
+
 
 DESCRIPTIONS = {
     "library": "folder that holds the index",

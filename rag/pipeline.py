@@ -18,7 +18,7 @@ from rag.confidence import SIGNAL_HITS, Confidence, signals
 from rag.config import Settings
 from rag.documents import find_files, load, read
 from rag.embedding import Embedder, SentenceTransformerEmbedder
-from rag.errors import CorpusError, DocumentError, ModelError, QuestionError
+from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.retrieval import Retrieval, retrieve
 from rag.store import Store, StoredChunk
 from rag.types import (
@@ -170,7 +170,7 @@ class Library:
         return Manifest(
             indexed=tuple(document.path for document, _, _ in changed),
             unchanged=tuple(unchanged),
-            removed=tuple(removed),
+            removed=tuple(path for path in removed if path not in {s.document for s in skipped}),
             skipped=tuple(skipped),
             chunks=store.counts()[1],
             embedded=embedded,
@@ -238,7 +238,12 @@ class Library:
             citations=draft.citations if shown else (),
             passages=draft.passages,
             timings_ms=draft.timings_ms,
+            measured=self._measured,
         )
+
+    @cached_property
+    def _measured(self) -> bool:
+        return self._confidence.measured_with(self.embedder.fingerprint, self.settings.decisive())
 
     def draft(self, question: str) -> Draft:
         """Returns what would be answered, undecided: the confidence is fitted on this.
@@ -311,9 +316,14 @@ class Library:
     def _same_model(self) -> None:
         with self._lock:
             meta = self._store.meta()
-        if meta.get("fingerprint") != self.embedder.fingerprint:
+        if "fingerprint" not in meta:
+            raise LibraryError(
+                f"The library in {self.folder} is empty, its indexing never ended: "
+                "run notesqa index."
+            )
+        if meta["fingerprint"] != self.embedder.fingerprint:
             raise ModelError(
-                f"The library in {self.folder} was made with model {meta.get('model', 'none')}, "
+                f"The library in {self.folder} was made with model {meta['model']}, "
                 f"the settings name {self.embedder.name}: run notesqa index to make it anew, "
                 "or name the other model in notesqa.toml."
             )

@@ -118,9 +118,10 @@ class Store:
                 raise
 
     def _prepare(self, write: bool) -> None:
-        found = self._value("PRAGMA user_version")
-        owner = self._value("PRAGMA application_id")
-        empty = not self._value("SELECT count(*) FROM sqlite_master")
+        with self.snapshot():
+            empty = not self._value("SELECT count(*) FROM sqlite_master")
+            found = self._value("PRAGMA user_version")
+            owner = self._value("PRAGMA application_id")
         foreign = owner != _APPLICATION_ID and not (empty and owner == 0)
         if foreign or found > FORMAT:
             raise LibraryError(
@@ -161,6 +162,8 @@ class Store:
                 f"{self._file}: {error}. Check that the folder is writable and the disk not full; "
                 "nothing was lost, so run the command again."
             ) from error
+        except sqlite3.IntegrityError:
+            raise  # ours to mend, not the user's
         except sqlite3.DatabaseError as error:
             raise LibraryError(
                 f"{self._file} is damaged ({error}): delete {self.folder} and make it again "

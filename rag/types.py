@@ -190,7 +190,8 @@ class AnswerSentence:
     """Words shown to a person, verbatim from the quote of the citation they name.
 
     Attributes:
-        decides: whether these are the words that the confidence is about.
+        decides: whether these are the best-ranked words, to be marked; the confidence is about
+            all the words shown together.
     """
 
     text: str
@@ -208,8 +209,9 @@ class Answer:
     Attributes:
         query: what was searched for.
         reason: why the notes do not answer; None exactly when there is an answer.
-        confidence: 0 to 1, the share of such answers that hold the words asked for; the
-            number that decided between answering and abstaining.
+        confidence: 0 to 1, the share of such answers that hold the words asked for (at least
+            half of them); the number that decided between answering and abstaining.
+        measured: whether that share was measured with this model and these settings.
         timings_ms: milliseconds by stage.
     """
 
@@ -221,6 +223,7 @@ class Answer:
     citations: tuple[Citation, ...]
     passages: tuple[Passage, ...]
     timings_ms: dict[str, float]
+    measured: bool = True
 
     def __post_init__(self) -> None:
         if self.reason is not None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 from conftest import ROOT, WordLengths
 
-from rag import Confidence
+from rag import Confidence, Settings
 from ui.cli import main
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
@@ -42,7 +43,9 @@ class Named(WordLengths):
 
 
 def decide(threshold: float) -> Confidence:
-    return Confidence({}, {}, {}, intercept=0.0, threshold=threshold, fitted_on={})
+    model = Named(Settings().model).fingerprint
+    fitted_on = {"model": model, "settings": Settings().decisive()}
+    return Confidence({}, {}, {}, intercept=0.0, threshold=threshold, fitted_on=fitted_on)
 
 
 @pytest.fixture
@@ -82,6 +85,13 @@ def indexed(run: Run, corpus: Path) -> Path:
     """Returns a library made of the two notes."""
     assert run("index").status == 0
     return corpus.parent / ".notesqa"
+
+
+def environment() -> dict[str, str]:
+    """Returns the variables for a program of its own that runs this checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("NOTESQA_")}
+    path = os.pathsep.join([str(ROOT), *filter(None, [kept.get("PYTHONPATH")])])
+    return {**kept, "PYTHONPATH": path}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -427,6 +437,16 @@ def test_a_library_where_a_file_stands_is_refused(run: Run, corpus: Path) -> Non
     assert Path("diary").read_bytes() == b"Dear diary"
 
 
+def test_a_port_in_use_is_refused(run: Run, indexed: Path) -> None:
+    assert indexed.is_dir()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run("serve", "--port", str(port))
+    check_refused(done, f"Port {port} cannot be used", "notesqa serve --port N")
+
+
 def test_an_unknown_setting_is_refused(run: Run, indexed: Path) -> None:
     before = contents(indexed)
     Path("notesqa.toml").write_text("passage = 3\n", encoding="utf-8")
@@ -509,7 +529,7 @@ def as_somebody(folder: Path, *arguments: str) -> Done:
     done = subprocess.run(
         [sys.executable, "-c", CHILD, str(ROOT / "tests"), *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -544,6 +564,18 @@ def test_an_unreadable_file_is_refused_alone_and_listed_among_good_ones(common: 
 def test_an_unreadable_folder_is_refused(common: Path) -> None:
     (common / "corpus").chmod(0)
     check_refused(as_somebody(common, "index"), "corpus cannot be listed: Permission denied")
+
+
+@posix
+def test_an_unreadable_folder_among_good_notes_is_listed(common: Path) -> None:
+    (common / "corpus" / "private").mkdir()
+    (common / "corpus" / "private" / "diary.md").write_text("Dear diary", encoding="utf-8")
+    (common / "corpus" / "private").chmod(0)
+    done = as_somebody(common, "index", "--json")
+    assert (done.status, done.err) == (0, "")
+    found = parsed(done)
+    assert found["indexed"] == ["otters.md"]
+    assert [(s["document"], s["reason"]) for s in found["skipped"]] == [("private", "unreadable")]
 
 
 @posix
@@ -672,11 +704,10 @@ def test_markup_of_rich_in_a_note_is_shown_as_it_is(run: Run, corpus: Path) -> N
 
 
 def notesqa(folder: Path, *arguments: str, **variables: str) -> Done:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("NOTESQA_")}
     done = subprocess.run(
         [sys.executable, "-c", "from ui.cli import main; main()", *arguments],
         cwd=folder,
-        env={**environment, "PYTHONPATH": str(ROOT), **variables},
+        env={**environment(), **variables},
         capture_output=True,
         check=False,
         timeout=300,

@@ -79,6 +79,13 @@ def test_json_brings_back_the_same_model(number: float, text: str) -> None:
     assert Confidence.from_json(before.to_json()) == before
 
 
+def test_a_model_is_measured_with_what_it_was_fitted_on() -> None:
+    fitted = model(fitted_on={"model": "m", "settings": {"chunk_tokens": 240}})
+    assert fitted.measured_with("m", {"chunk_tokens": 240})
+    assert not fitted.measured_with("m", {"chunk_tokens": 200})
+    assert not fitted.measured_with("n", {"chunk_tokens": 240})
+
+
 # The shipped one
 
 
@@ -127,9 +134,9 @@ RETRIEVAL = Retrieval(
     terms={"otter": 1.0, "crab": 2.0, "zzz": 5.0},
     unseen=frozenset({"zzz"}),
     hits=(
-        Hit(0, score=0.75, chunk_similarity=0.5, unit_similarity=0.625, bm25=4.0),
-        Hit(1, score=0.5, chunk_similarity=0.25, unit_similarity=0.875, bm25=0.0),
-        Hit(2, score=0.25, chunk_similarity=0.375, unit_similarity=0.25, bm25=2.0),
+        Hit(0, score=0.75, chunk_similarity=0.5, unit_similarity=0.625),
+        Hit(1, score=0.5, chunk_similarity=0.25, unit_similarity=0.875),
+        Hit(2, score=0.25, chunk_similarity=0.375, unit_similarity=0.25),
     ),
 )
 
@@ -158,7 +165,7 @@ def test_signals_are_empty_where_nothing_was_found() -> None:
 
 
 def test_signals_do_not_depend_on_how_many_passages_are_asked_for() -> None:
-    more = tuple(Hit(row, 0.1, 0.1, 0.1, 0.1) for row in range(3, 40))
+    more = tuple(Hit(row, 0.1, 0.1, 0.1) for row in range(3, 40))
     ten, forty = RETRIEVAL.hits + more[:7], RETRIEVAL.hits + more
     assert len(ten) == 10
     found = [

@@ -43,7 +43,7 @@ def address(shipped: Library) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if CHROMIUM is None:
-        if os.environ.get("NOTESQA_TEST_REQUIRE_BROWSER"):
+        if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("Chromium is required here and not installed")
         pytest.skip("needs Chromium: install it, for instance with apt install chromium")
     with sync_playwright() as playwright:

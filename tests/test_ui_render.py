@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,7 +63,8 @@ def test_flowing_joins_wrapped_lines_and_keeps_lists_rows_and_code() -> None:
 
 
 def test_confidence_words_say_a_frequency() -> None:
-    assert confidence_words(0.87).startswith("about 9 of 10")
+    assert confidence_words(answer("x")).startswith("Confidence 0.73: about 7 of 10")
+    assert "no share was measured" in confidence_words(replace(answer("x"), measured=False))
 
 
 def test_a_snippet_ends_at_a_word() -> None:

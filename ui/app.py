@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rag import Library
+from rag import Library, NotesQAError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -54,6 +56,24 @@ def serve(library: Library, port: int) -> None:
     """Serves on loopback until interrupted; the model is loaded before the first question."""
     import uvicorn
 
-    app = build_app(library)
-    library.search("Is the model loaded?", k=1)
-    uvicorn.run(app, host=HOST, port=port, log_level="warning", access_log=False)
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((HOST, port))
+        except OSError as error:
+            raise NotesQAError(
+                f"Port {port} cannot be used ({error.strerror}): choose another, "
+                "notesqa serve --port N."
+            ) from error
+        app = build_app(library)
+        library.search("Is the model loaded?", k=1)
+        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        # In a thread of its own, since uvicorn in the main one prints a traceback at Ctrl+C.
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            thread.join()
+        except KeyboardInterrupt:
+            server.should_exit = True
+            thread.join()

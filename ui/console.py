@@ -114,7 +114,7 @@ def print_answer(answer: Answer) -> None:
     _say("")
     for citation in answer.citations:
         _say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))
-    _say(f"Confidence {answer.confidence:.2f}: {confidence_words(answer.confidence)}.")
+    _say(confidence_words(answer))
 
 
 def print_passages(passages: Sequence[Passage]) -> None:

@@ -29,6 +29,8 @@ def show(library: Library, questions: Path) -> None:
         scores = evaluate(library, load_questions(questions, "report"), report)
     typer.secho(f"\nEvaluation on {questions}, reporting split:", bold=True)
     for name, label in SHOWN.items():
+        if name not in scores:
+            continue
         measure = scores[name]
         typer.echo(
             f"  {label:<46} {measure.value:.3f}  "

@@ -24,9 +24,14 @@ def visible(text: str) -> str:
     return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
-def confidence_words(confidence: float) -> str:
-    """Returns what a confidence means, as a frequency."""
-    return f"about {round(confidence * 10)} of 10 answers at this level hold the words asked for"
+def confidence_words(answer: Answer) -> str:
+    """Returns a confidence and what it means, as a frequency where that was measured."""
+    if answer.measured:
+        tenths = round(answer.confidence * 10)
+        meaning = f"about {tenths} of 10 answers at this level hold the words asked for"
+    else:
+        meaning = "higher is surer, but no share was measured with this model and these settings"
+    return f"Confidence {answer.confidence:.2f}: {meaning}."
 
 
 def flowing(text: str) -> str:
@@ -74,8 +79,7 @@ def _answered(answer: Answer) -> Iterator[str]:
     for citation in answer.citations:
         yield f"<li>{_link(citation, place(citation), None)}</li>"
     yield "</ol>"
-    share = f"{answer.confidence:.2f}"
-    yield f'<p class="nq-confidence">Confidence {share}: {confidence_words(answer.confidence)}.</p>'
+    yield f'<p class="nq-confidence">{confidence_words(answer)}</p>'
 
 
 def _refused(answer: Answer) -> Iterator[str]:

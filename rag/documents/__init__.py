@@ -26,6 +26,8 @@ LOADERS = {
 def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:
     """Yields `(path relative to the corpus, file)` for every file that is not hidden, sorted.
 
+    A folder inside it that cannot be listed stands there like a file that cannot be read.
+
     Raises:
         CorpusError: the folder is missing, is no folder, or cannot be listed.
     """
@@ -35,17 +37,23 @@ def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:
             f"{corpus} {problem}: name the folder of your notes, notesqa --corpus DIR index."
         )
 
-    def fail(error: OSError) -> None:
-        raise CorpusError(f"{error.filename} cannot be listed: {error.strerror}.") from error
-
     found: list[tuple[str, Path]] = []
+
+    def add(file: Path) -> None:
+        path = file.relative_to(corpus).as_posix()
+        found.append((path.encode("utf-8", "backslashreplace").decode("utf-8"), file))
+
+    def fail(error: OSError) -> None:
+        folder = Path(error.filename)
+        if folder == corpus:
+            raise CorpusError(f"{corpus} cannot be listed: {error.strerror}.") from error
+        add(folder)
+
     for folder, subfolders, names in os.walk(corpus, onerror=fail):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         for name in names:
             if not name.startswith("."):
-                file = Path(folder, name)
-                path = file.relative_to(corpus).as_posix()
-                found.append((path.encode("utf-8", "replace").decode("utf-8"), file))
+                add(Path(folder, name))
     yield from sorted(found)
 
 
@@ -55,6 +63,8 @@ def read(file: Path, max_bytes: int) -> bytes:
     Raises:
         DocumentError: no loader for its suffix, not a regular file, too large, or unreadable.
     """
+    if file.is_dir():
+        raise DocumentError("unreadable", "the folder cannot be listed: check its permissions")
     if file.suffix.lower() not in LOADERS:
         kinds = ", ".join(LOADERS)
         raise DocumentError(
