@@ -116,6 +116,14 @@ def test_the_keyboard_alone_reaches_the_marked_source(page: Page) -> None:
     assert source_marks(page)
 
 
+def test_the_newest_question_stands_above_its_answer_in_view(page: Page) -> None:
+    ask(page, ANSWERED)
+    ask(page, REFUSED)
+    page.wait_for_timeout(1000)
+    expect(page.locator("#nq-chat .user").last).to_be_in_viewport()
+    expect(page.get_by_text("The notes do not seem to answer this.")).to_be_in_viewport()
+
+
 def test_clearing_forgets_the_conversation(page: Page) -> None:
     ask(page, ANSWERED)
     page.get_by_role("button", name="Clear").first.click()

@@ -12,7 +12,7 @@ from ui.render import answer_html, escape, source_url
 SHOW_NEWEST = """() => setTimeout(() => {
   const asked = document.querySelectorAll("#nq-chat .user");
   asked[asked.length - 1]?.scrollIntoView({ block: "start" });
-}, 100)"""
+}, 200)"""
 """Brings the newest question to the top of the conversation, its answer below it."""
 
 Turn = tuple[str, str]
@@ -67,6 +67,7 @@ def build(ask: Callable[[str], Answer]) -> None:
                 elem_id="nq-chat",
                 label="Conversation",
                 show_label=False,
+                autoscroll=False,
                 placeholder=PLACEHOLDER,
                 height="calc(100vh - 14rem)",
                 min_height=320,
