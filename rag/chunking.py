@@ -7,9 +7,8 @@ points alone: its pieces, kept whole and without overlap, add up to the text, so
 of lengths.
 
 Neighbouring chunks that fit together become one where they stand under the same heading, or one
-stands right below the other's. Measured on the first tranche of the shipped questions' fitting
-split (209 answerable ones): MRR@10 .565 for sections of up to 240 tokens kept apart, .595 for all
-neighbours joined up to 240.
+stands right below the other's. Measured on the fitting split of the shipped questions (385
+answerable ones, hit@5 / MRR@10): kept apart .803 / .633, joined .800 / .654.
 """
 
 from __future__ import annotations

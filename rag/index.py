@@ -143,13 +143,23 @@ def open_engine(store: Store) -> Engine:
 
 
 def build(store: Store) -> None:
-    """Writes the indexes of the store's generation; all others go. Needs `store.lock`."""
+    """Writes the indexes of the store's generation; all others go. Needs `store.lock`.
+
+    Raises:
+        LibraryError: the folder cannot be written, or the disk is full.
+    """
     folder = _folder(store)
     for other in [*store.folder.glob("index-*"), *store.folder.glob(".index-*")]:
         shutil.rmtree(other, ignore_errors=True)
     part = store.folder / f".{folder.name}"
-    _write(store, part)
-    part.rename(folder)
+    try:
+        _write(store, part)
+        part.rename(folder)
+    except OSError as error:
+        raise LibraryError(
+            f"The indexes cannot be written into {store.folder} ({error.strerror}): make room "
+            "there, then run notesqa index again; nothing was lost."
+        ) from error
 
 
 def check(store: Store) -> list[str]:

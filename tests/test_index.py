@@ -13,7 +13,7 @@ import pytest
 from conftest import WordLengths
 from numpy.typing import NDArray
 
-from rag import Library, Settings
+from rag import Library, LibraryError, Settings
 from rag.index import Engine, StaleIndexError, build, check, identity, open_engine
 from rag.store import Store
 
@@ -387,3 +387,16 @@ def test_words_that_vanish_after_the_checks_are_stale(store: Store) -> None:
     shutil.rmtree(folder / "words")
     with pytest.raises(StaleIndexError):
         Engine(folder, identity(store))
+
+
+def test_indexes_that_cannot_be_written_are_an_error_in_plain_words(
+    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(folder_of(store))
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(LibraryError, match=r"No space left.*notesqa index"):
+        library.index()
