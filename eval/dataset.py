@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rag import QuestionSetError, Span, terms
+from rag import NotesQAError, QuestionSetError, Span, terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,24 +122,37 @@ TextOf = Callable[[str], str]
 """A document's path to its text; raises NotesQAError where there is none."""
 
 
-def places(evidence: Evidence, text_of: TextOf) -> list[Span]:
+def places(evidence: Evidence, text_of: TextOf, question: str) -> list[Span]:
     """Returns where a quote stands in its document: more than one place if it is repeated.
 
+    Args:
+        question: the id of the question it belongs to.
+
     Raises:
-        QuestionSetError: nowhere.
-        NotesQAError: there is no such document.
+        QuestionSetError: nowhere, or there is no such document.
     """
-    text = text_of(evidence.document)
-    found: list[Span] = []
-    start = text.find(evidence.quote)
-    while start >= 0:
-        found.append(Span(start, start + len(evidence.quote)))
-        start = text.find(evidence.quote, start + 1)
+    try:
+        found = occurrences(evidence.quote, text_of(evidence.document))
+    except NotesQAError as error:
+        raise QuestionSetError(
+            f"Question {question} quotes {evidence.document}, which is not indexed: "
+            "see notesqa eval check."
+        ) from error
     if not found:
         raise QuestionSetError(
-            f"{evidence.document} does not hold the quote {evidence.quote[:60]!r}: "
-            "mend the quote, or index the notes it stands in."
+            f"Question {question}: {evidence.document} does not hold the quote "
+            f"{evidence.quote[:60]!r}: see notesqa eval check."
         )
+    return found
+
+
+def occurrences(quote: str, text: str) -> list[Span]:
+    """Returns every place of a quote in a text, in order."""
+    found: list[Span] = []
+    start = text.find(quote)
+    while start >= 0:
+        found.append(Span(start, start + len(quote)))
+        start = text.find(quote, start + 1)
     return found
 
 

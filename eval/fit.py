@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from eval.cases import covers
 from eval.dataset import Question, load_questions
-from eval.measures import covers
 from rag import Confidence, Library, Settings
 
 if TYPE_CHECKING:

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
     from rag.config import DESCRIPTIONS as DESCRIPTIONS
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
+    from rag.documents import read_notes as read_notes
+    from rag.documents.records import Record as Record
     from rag.embedding import Embedder as Embedder
+    from rag.errors import GateError as GateError
     from rag.errors import LibraryError as LibraryError
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionSetError as QuestionSetError
+    from rag.errors import RunError as RunError
     from rag.pipeline import Check as Check
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
+    from rag.retrieval import Parts as Parts
     from rag.types import Answer as Answer
     from rag.types import Citation as Citation
     from rag.types import Manifest as Manifest
@@ -36,15 +41,20 @@ _HOME = {
     "DESCRIPTIONS": "rag.config",
     "Draft": "rag.pipeline",
     "Embedder": "rag.embedding",
+    "GateError": "rag.errors",
     "Library": "rag.pipeline",
     "LibraryError": "rag.errors",
     "Manifest": "rag.types",
     "NotesQAError": "rag.errors",
+    "Parts": "rag.retrieval",
     "Passage": "rag.types",
     "QuestionSetError": "rag.errors",
+    "Record": "rag.documents.records",
+    "RunError": "rag.errors",
     "Settings": "rag.config",
     "Span": "rag.types",
     "load_settings": "rag.config",
+    "read_notes": "rag.documents",
     "signals": "rag.confidence",
     "terms": "rag.words",
 }
@@ -57,15 +67,20 @@ __all__ = [
     "DESCRIPTIONS",
     "Draft",
     "Embedder",
+    "GateError",
     "Library",
     "LibraryError",
     "Manifest",
     "NotesQAError",
+    "Parts",
     "Passage",
     "QuestionSetError",
+    "Record",
+    "RunError",
     "Settings",
     "Span",
     "load_settings",
+    "read_notes",
     "signals",
     "terms",
 ]

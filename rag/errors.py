@@ -47,3 +47,11 @@ class QuestionError(NotesQAError):
 
 class QuestionSetError(NotesQAError):
     """A question set breaks its format or quotes what its notes do not say."""
+
+
+class RunError(NotesQAError):
+    """A run file breaks its format, or does not belong to the set or the state it is used with."""
+
+
+class GateError(NotesQAError):
+    """A run is worse than its baseline beyond chance, or below a floor."""

@@ -16,10 +16,10 @@ from rag import answering, chunking
 from rag import index as derived
 from rag.confidence import SIGNAL_HITS, Confidence, signals
 from rag.config import Settings
-from rag.documents import find_files, load, read
+from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
-from rag.retrieval import Retrieval, retrieve
+from rag.retrieval import ALL, Parts, Retrieval, retrieve
 from rag.store import Store, StoredChunk
 from rag.types import (
     Answer,
@@ -87,7 +87,7 @@ class Library:
             ModelError: it was made with another model than the settings name.
         """
         library = cls(settings, embedder)
-        library._same_model()
+        library.ensure_ready()
         return library
 
     @cached_property
@@ -117,15 +117,29 @@ class Library:
             LibraryError: the library cannot be written, or another process is writing it.
         """
         corpus = corpus or Path(self.settings.corpus)
-        files = list(find_files(corpus))
+        max_bytes = int(self.settings.max_file_mb * 1e6)
+        files = [File(path, file, max_bytes) for path, file in find_files(corpus)]
         if not files:
             raise CorpusError(
                 f"{corpus} holds no files: put notes there (.md, .txt), then run notesqa index."
             )
+        return self.index_sources(files, str(corpus), progress)
+
+    def index_sources(
+        self, sources: Sequence[Source], name: str, progress: Progress | None = None
+    ) -> Manifest:
+        """Brings the library into agreement with sources of any kind, as `index` does.
+
+        Args:
+            name: what the sources are called in an error.
+
+        Raises:
+            CorpusError, LibraryError: as for `index`.
+        """
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):
-                manifest = self._index(store, corpus, files, progress or (lambda *_: None))
+                manifest = self._index(store, name, sources, progress or (lambda *_: None))
                 if derived.check(store):
                     derived.build(store)
                 return manifest
@@ -133,7 +147,7 @@ class Library:
             store.close()
 
     def _index(
-        self, store: Store, corpus: Path, files: Sequence[tuple[str, Path]], progress: Progress
+        self, store: Store, name: str, sources: Sequence[Source], progress: Progress
     ) -> Manifest:
         made_with = self._made_with()
         before = store.digests()
@@ -141,21 +155,21 @@ class Library:
         changed: list[tuple[Document, str, Sequence[Chunk]]] = []
         unchanged: list[str] = []
         skipped: list[Skipped] = []
-        for done, (path, file) in enumerate(files):
-            progress("Reading", done, len(files))
+        for done, source in enumerate(sources):
+            progress("Reading", done, len(sources))
             try:
-                data = read(file, int(self.settings.max_file_mb * 1e6))
+                data = source.read()
                 digest = hashlib.sha256(data).hexdigest()
-                if current.get(path) == digest:
-                    unchanged.append(path)
+                if current.get(source.path) == digest:
+                    unchanged.append(source.path)
                     continue
-                document = load(path, data)
+                document = source.document(data)
             except DocumentError as error:
-                skipped.append(Skipped(path, error.reason, str(error)))
+                skipped.append(Skipped(source.path, error.reason, str(error)))
                 continue
             changed.append((document, digest, self._split(document)))
         if not changed and not unchanged:
-            raise CorpusError(_nothing_readable(corpus, skipped))
+            raise CorpusError(_nothing_readable(name, skipped))
         removed = sorted(before.keys() - {d.path for d, _, _ in changed} - set(unchanged))
         embedded = self._embed(store, [chunks for _, _, chunks in changed], progress)
         generation = store.generation
@@ -225,7 +239,10 @@ class Library:
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
-        draft = self.draft(question)
+        return self.decide(question, self.draft(question))
+
+    def decide(self, question: str, draft: Draft) -> Answer:
+        """Returns the draft as an answer where its confidence allows, else an abstention."""
         confidence = self._confidence.probability(draft.signals)
         threshold = self._confidence.threshold
         shown = confidence >= threshold
@@ -278,26 +295,57 @@ class Library:
         with self._found(question, k, _Watch()) as (retrieval, _, chunks):
             return self._passages(retrieval, chunks, k)
 
+    def rank(
+        self, question: str, ablations: Sequence[Parts] = (ALL,)
+    ) -> list[list[tuple[str, float]]]:
+        """Returns the documents by their best passage, `(path, score)`, best first.
+
+        One such list for each of `ablations`, all for one embedding of the question. Only
+        documents among the candidates are ranked: some hundred.
+
+        Raises:
+            QuestionError, LibraryError, ModelError: as for `ask`.
+        """
+        query = self._checked(question)
+        self.ensure_ready()
+        vector = self.embedder.embed_query(query)
+        with self._engine_now() as engine:
+            paths = self._store.paths()
+            ranked = []
+            for parts in ablations:
+                found = retrieve(
+                    query, vector, engine, engine.size, self.settings.lexical_weight, parts
+                )
+                best: dict[str, float] = {}
+                for hit in found.hits:
+                    best.setdefault(paths[int(engine.documents[hit.row])], hit.score)
+                ranked.append(list(best.items()))
+            return ranked
+
+    @contextmanager
+    def _engine_now(self) -> Iterator[derived.Engine]:
+        """Holds one state of the library, and gives the indexes of it."""
+        with self._lock, self._store.snapshot():
+            if self._engine is None or self._engine.identity != derived.identity(self._store):
+                self._engine = derived.open_engine(self._store)
+            yield self._engine
+
     @contextmanager
     def _found(
         self, question: str, k: int, watch: _Watch
     ) -> Iterator[tuple[Retrieval, derived.Engine, list[StoredChunk]]]:
         """Holds one state of the library, with what retrieval found in it, best first."""
         query = self._checked(question)
-        self._same_model()
+        self.ensure_ready()
         vector = self.embedder.embed_query(query)
         watch.lap("embed")
-        with self._lock, self._store.snapshot():
-            if self._engine is None or self._engine.identity != derived.identity(self._store):
-                self._engine = derived.open_engine(self._store)
+        with self._engine_now() as engine:
             # The signals look at the best ten, however many are shown.
             weight = self.settings.lexical_weight
-            retrieval = retrieve(query, vector, self._engine, max(k, SIGNAL_HITS), weight)
-            chunks = self._store.chunks(
-                [int(self._engine.chunk_ids[hit.row]) for hit in retrieval.hits]
-            )
+            retrieval = retrieve(query, vector, engine, max(k, SIGNAL_HITS), weight)
+            chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
             watch.lap("retrieve")
-            yield retrieval, self._engine, chunks
+            yield retrieval, engine, chunks
 
     def _checked(self, question: str) -> str:
         query = " ".join(question.split())
@@ -313,7 +361,8 @@ class Library:
             )
         return query
 
-    def _same_model(self) -> None:
+    def ensure_ready(self) -> None:
+        """Raises LibraryError or ModelError, as `open` does, where nothing could be asked."""
         with self._lock:
             meta = self._store.meta()
         if "fingerprint" not in meta:
@@ -363,6 +412,16 @@ class Library:
         with self._lock:
             return self._store.text(document)
 
+    def chunk_spans(self, document: str) -> list[Span]:
+        """Returns where a document's chunks lie, in order; empty where it is not indexed."""
+        with self._lock:
+            return self._store.chunk_spans(document)
+
+    def digests(self) -> dict[str, str]:
+        """Returns the documents' paths and the SHA-256 of their bytes."""
+        with self._lock:
+            return self._store.digests()
+
     def titles(self) -> dict[str, str]:
         """Returns the documents' paths and titles, by path."""
         with self._lock:
@@ -390,7 +449,7 @@ class Library:
             store = self._store.problems()
             stale = derived.check(self._store)
         try:
-            self._same_model()
+            self.ensure_ready()
             model = ""
         except ModelError as error:
             model = str(error)
@@ -421,7 +480,7 @@ def _refusal(confidence: float, threshold: float) -> str:
     )
 
 
-def _nothing_readable(corpus: Path, skipped: Sequence[Skipped]) -> str:
+def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
     first = skipped[0]
     more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
     return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."

@@ -70,6 +70,25 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """Which parts of the ranking are in use; an ablation leaves some out.
+
+    Attributes:
+        lexical, dense: the two legs; one of them may be left out.
+        sentences: a chunk's dense evidence includes its best unit.
+        notes: a chunk's neighbours in its note speak for it.
+    """
+
+    lexical: bool = True
+    dense: bool = True
+    sentences: bool = True
+    notes: bool = True
+
+
+ALL = Parts()
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """A chunk found.
 
@@ -101,7 +120,12 @@ class Retrieval:
 
 
 def retrieve(
-    query: str, vector: Vectors, engine: Engine, k: int, lexical_weight: float
+    query: str,
+    vector: Vectors,
+    engine: Engine,
+    k: int,
+    lexical_weight: float,
+    parts: Parts = ALL,
 ) -> Retrieval:
     """Returns the `k` best chunks, or all where there are fewer.
 
@@ -114,17 +138,21 @@ def retrieve(
     frequency = {term: engine.document_frequency(term) for term in terms(query)}
     words = {term: _idf(count, engine.size) for term, count in frequency.items()}
     unseen = frozenset(term for term, count in frequency.items() if not count)
-    lexical = dict(engine.lexical(list(words), POOL))
-    found = set(lexical) | {int(row) for row in engine.dense(vector, POOL)}
+    lexical = dict(engine.lexical(list(words), POOL)) if parts.lexical else {}
+    dense = engine.dense(vector, POOL) if parts.dense else ()
+    found = set(lexical) | {int(row) for row in dense}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):
         return Retrieval(query, vector, words, unseen, ())
     chunk = engine.chunk_similarities(vector, rows)
     unit = np.array([engine.unit_similarities(vector, int(row)).max(initial=-1) for row in rows])
     bm25 = np.array([lexical.get(int(row), 0.0) for row in rows])
-    score = (1 - lexical_weight) * _scaled(chunk + unit) + lexical_weight * _scaled(bm25)
-    score += NOTE_WEIGHT * _note_support(score, engine.documents[rows])
-    score = np.minimum(score / (1 + NOTE_WEIGHT), 1)
+    similarity = chunk + unit if parts.sentences else chunk
+    weight = lexical_weight if parts.lexical and parts.dense else float(parts.lexical)
+    score = (1 - weight) * _scaled(similarity) + weight * _scaled(bm25)
+    if parts.notes:
+        score += NOTE_WEIGHT * _note_support(score, engine.documents[rows])
+        score = np.minimum(score / (1 + NOTE_WEIGHT), 1)
     order = np.lexsort((rows, -score))[:k]
     hits = (Hit(int(rows[i]), float(score[i]), float(chunk[i]), float(unit[i])) for i in order)
     return Retrieval(query, vector, words, unseen, tuple(hits))

@@ -234,6 +234,21 @@ class Store:
         with self._plainly():
             return dict(self._db.execute("SELECT path, title FROM documents ORDER BY path"))
 
+    def paths(self) -> dict[int, str]:
+        """Returns each document's path, by id."""
+        with self._plainly():
+            return dict(self._db.execute("SELECT id, path FROM documents"))
+
+    def chunk_spans(self, path: str) -> list[Span]:
+        """Returns where a document's chunks lie, in order."""
+        with self._plainly():
+            rows = self._db.execute(
+                'SELECT c.start, c."end" FROM chunks c JOIN documents d ON d.id = c.document'
+                " WHERE d.path = ? ORDER BY c.ordinal",
+                (path,),
+            )
+            return [Span(start, end) for start, end in rows]
+
     # What the derived indexes are made of, in the order that breaks ties: path, then place.
 
     def chunk_rows(self) -> Iterator[tuple[int, int, str, bytes]]:

@@ -74,7 +74,7 @@ def test_probability_grows_with_a_signal_of_positive_weight(
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text())
-def test_json_brings_back_the_same_model(number: float, text: str) -> None:
+def test_json_brings_back_theensure_ready(number: float, text: str) -> None:
     before = model(intercept=number, fitted_on={"set": text, "held_out": {"AUROC": number}})
     assert Confidence.from_json(before.to_json()) == before
 

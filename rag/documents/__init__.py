@@ -1,14 +1,18 @@
 """Files become documents: one loader a format, chosen by suffix, imported at its first file.
 
 `find_files` lists a corpus, `load` turns one file into a `Document` or says why it cannot.
+`File` and `records.Record` are what indexing takes: something with a path that becomes a document.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from typing import Protocol
 
 from rag.documents.decoding import decode
 from rag.errors import CorpusError, DocumentError
@@ -21,6 +25,52 @@ LOADERS = {
     ".text": "rag.documents.plaintext",
 }
 """Suffix to the module whose `parse(path, text)` returns a `Document`."""
+
+
+class Source(Protocol):
+    """Something that becomes a document: a file, or a record of a collection."""
+
+    @property
+    def path(self) -> str:
+        """Returns the document's path in the library."""
+        ...
+
+    def read(self) -> bytes:
+        """Returns the bytes whose digest tells whether it changed; raises DocumentError."""
+        ...
+
+    def document(self, data: bytes) -> Document:
+        """Returns the document that these bytes hold; raises DocumentError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of a corpus; `path` is relative to it."""
+
+    path: str
+    file: Path
+    max_bytes: int
+
+    def read(self) -> bytes:
+        return read(self.file, self.max_bytes)
+
+    def document(self, data: bytes) -> Document:
+        return load(self.path, data)
+
+
+def read_notes(corpus: Path, max_bytes: int) -> dict[str, str]:
+    """Returns the text of every file that can be read, by path; nothing is indexed.
+
+    Raises:
+        CorpusError: the folder is missing, is no folder, or cannot be listed.
+    """
+    texts: dict[str, str] = {}
+    for path, file in find_files(corpus):
+        source = File(path, file, max_bytes)
+        with contextlib.suppress(DocumentError):  # what is skipped is what `status` lists
+            texts[path] = source.document(source.read()).text
+    return texts
 
 
 def find_files(corpus: Path) -> Iterator[tuple[str, Path]]:

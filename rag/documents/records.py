@@ -1,0 +1,39 @@
+"""Records of a collection become documents: a title as heading, then a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rag.documents.markup import parse_blocks
+from rag.errors import DocumentError
+from rag.types import Block, BlockKind, Document, Span
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record; `path` is its id, `title` may be empty."""
+
+    path: str
+    title: str
+    text: str
+
+    def read(self) -> bytes:
+        """Returns title and text, as their digest is taken."""
+        return f"{self.title}\0{self.text}".encode("utf-8", "surrogatepass")
+
+    def document(self, _: bytes) -> Document:
+        """Returns the document.
+
+        Raises:
+            DocumentError: nothing but white space.
+        """
+        title = " ".join(self.title.split())
+        text = f"{title}\n\n{self.text}" if title else self.text
+        if not text.strip():
+            raise DocumentError("empty", "holds no text")
+        start = len(text) - len(self.text)
+        blocks = parse_blocks(text, start=start, indented_code=False)
+        if title:
+            span = Span(0, len(title))
+            blocks = (Block(BlockKind.HEADING, span, level=1, parts=(span,)), *blocks)
+        return Document(self.path, title or self.path, text, blocks)
