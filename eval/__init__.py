@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from eval.compare import SHOWN as SHOWN
     from eval.compare import Comparison as Comparison
     from eval.compare import compare_runs as compare_runs
+    from eval.compare import smallest as smallest
     from eval.compare import verdict as verdict
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
@@ -48,6 +49,7 @@ _HOME = {
     "load_run": "eval.run",
     "run_questions": "eval.run",
     "score_run": "eval.score",
+    "smallest": "eval.compare",
     "verdict": "eval.compare",
 }
 
@@ -67,6 +69,7 @@ __all__ = [
     "load_run",
     "run_questions",
     "score_run",
+    "smallest",
     "verdict",
 ]
 

@@ -130,7 +130,8 @@ def compare_runs(
         seed: of the resampling.
 
     Raises:
-        RunError: no question is common to both, or a measure is not one that can be compared.
+        RunError: no question is common to both, or a measure cannot be compared or is not
+            defined on any.
         QuestionSetError: the set breaks its format.
     """
     for name in measures:
@@ -186,6 +187,8 @@ def _differences(
         }
         if values:
             pairs[name] = values
+    if not pairs:
+        raise RunError(f"None of these is defined on the questions: {', '.join(measures)}.")
     fact_of = {question: a.question.fact for question, (a, _) in by_id.items()}
     tested = {
         name: statistics.paired(
@@ -226,15 +229,14 @@ def verdict(comparison: Comparison) -> str:
             for name, d in found.items()
         ]
         return "Beyond chance: " + "; ".join(said) + "."
-    return "; ".join(
-        f"{name}: no detectable difference with {d.n} questions; {smallest(d)}"
-        for name, d in comparison.differences.items()
+    least = ", ".join(f"{smallest(d)} ({name})" for name, d in comparison.differences.items())
+    return (
+        f"no detectable difference with {len(comparison.by_id)} questions; "
+        f"the smallest one this set can show is {least}"
     )
 
 
 def smallest(difference: Difference) -> str:
     """Returns in words the least difference that its questions can show."""
     least = difference.paired.smallest
-    if least is None:
-        return f"{difference.facts} facts are too few to show any"
-    return f"the smallest one this set can show is {least:.3f}"
+    return f"none with {difference.facts} facts" if least is None else f"{least:.3f}"

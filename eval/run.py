@@ -84,7 +84,7 @@ class Run:
 def run_questions(
     library: Library,
     questions: Path,
-    out: Path,
+    out: Path | None = None,
     *,
     split: str | None = None,
     overwrite: bool = False,
@@ -96,6 +96,7 @@ def run_questions(
     nothing is.
 
     Args:
+        out: by default a file in the library's folder, another for everything that differs.
         split: the part of the set to ask; all of it by default.
         overwrite: whether another run in `out` gives way.
 
@@ -108,6 +109,7 @@ def run_questions(
     asked = load_questions(questions, split)
     library.ensure_ready()
     head = describe(library, questions, asked, split)
+    out = out or library.folder / "runs" / f"{questions.stem}-{_identity(head)}.jsonl"
     if out.suffix == COMPRESSED and out.exists() and not overwrite:
         _same(out, load_run(out).head, head)
         return load_run(out)
@@ -354,11 +356,21 @@ def _same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None
         )
 
 
+def _identity(head: Mapping[str, Any]) -> str:
+    """Returns a short digest of all that makes a run another run."""
+    decisive = {key: value for key, value in head.items() if key not in (*_INCIDENTAL, "commit")}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
+
+
+_INCIDENTAL = ("begun", "notes")
+"""The hour makes no other run, and the digest of the corpus covers the notes."""
+
+
 def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Returns what differs between two heads, by name (`settings.lexical_weight`)."""
     found: dict[str, tuple[Any, Any]] = {}
     for key in (*one, *(key for key in other if key not in one)):
-        if key in ("begun", "notes"):  # the hour is no difference; corpus_sha256 covers the notes
+        if key in _INCIDENTAL:
             continue
         a, b = one.get(key), other.get(key)
         if isinstance(a, dict) and isinstance(b, dict):

@@ -7,18 +7,16 @@ status 0: done, an abstention included. 1: an error the user can mend, in one li
 from __future__ import annotations
 
 import io
-import json
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from rag import LibraryError, NotesQAError, Settings, load_settings
-
-if TYPE_CHECKING:
-    from rag import Library
+from rag import LibraryError, NotesQAError, load_settings
+from ui import evaluation
+from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
     name="notesqa",
@@ -28,8 +26,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(evaluation.app, name="eval")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
 
 
@@ -53,28 +51,16 @@ def settings(
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
 
-def _library(context: typer.Context) -> Library:
-    from rag import Library
-
-    settings: Settings = context.obj
-    return Library(settings)
-
-
-def _print(value: Any) -> None:
-    """Prints JSON in ASCII: no control character of a note reaches a terminal, in any encoding."""
-    typer.echo(json.dumps(value))
-
-
 @app.command()
 def index(context: typer.Context, as_json: Json = False) -> None:
     """Bring the library up to date with the notes."""
     from ui.console import print_manifest, progress
 
-    library = _library(context)
+    library = library_of(context)
     with progress() as report:
         manifest = library.index(progress=report)
     if as_json:
-        _print(manifest.to_dict())
+        print_json(manifest.to_dict())
     else:
         print_manifest(manifest, context.obj.corpus)
 
@@ -85,9 +71,9 @@ def ask(context: typer.Context, question: Question, as_json: Json = False) -> No
     from ui.console import print_answer, waiting
 
     with waiting("Searching the notes"):
-        answer = _library(context).ask(question)
+        answer = library_of(context).ask(question)
     if as_json:
-        _print(answer.to_dict())
+        print_json(answer.to_dict())
     else:
         print_answer(answer)
 
@@ -103,9 +89,9 @@ def search(
     from ui.console import print_passages, waiting
 
     with waiting("Searching the notes"):
-        passages = _library(context).search(question, k)
+        passages = library_of(context).search(question, k)
     if as_json:
-        _print({"question": question, "passages": [p.to_dict() for p in passages]})
+        print_json({"question": question, "passages": [p.to_dict() for p in passages]})
     else:
         print_passages(passages)
 
@@ -115,9 +101,9 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     """Say what is indexed, what was skipped and why."""
     from ui.console import print_status
 
-    found = _library(context).status()
+    found = library_of(context).status()
     if as_json:
-        _print(found)
+        print_json(found)
     else:
         print_status(found)
 
@@ -127,9 +113,9 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Check that store, indexes and model agree."""
     from ui.console import print_checks
 
-    checks = _library(context).doctor()
+    checks = library_of(context).doctor()
     if as_json:
-        _print({"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]})
+        print_json({"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]})
     else:
         print_checks(checks)
     if bad := [check for check in checks if not check.ok]:
@@ -146,7 +132,7 @@ def serve(
     """Serve the chat page and the HTTP API on this machine."""
     from ui.app import serve as serve_pages
 
-    serve_pages(_library(context), port)
+    serve_pages(library_of(context), port)
 
 
 @app.command()
@@ -164,7 +150,7 @@ def demo(
     from ui.app import serve as serve_pages
     from ui.demo import show
 
-    library = _library(context)
+    library = library_of(context)
     show(library, questions)
     if serve_page:
         typer.echo(f"\nThe chat page: http://127.0.0.1:{PORT} (Ctrl+C ends it)")

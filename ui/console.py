@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 1.0
 """How long something may take before a progress bar is shown."""
 
 
-def _say(*lines: Text | str, indent: int = 0) -> None:
+def say(*lines: Text | str, indent: int = 0) -> None:
     """Prints lines: wrapped to a terminal's width, as they are into a file or a pipe."""
     console = Console(highlight=False)
     for line in lines:
@@ -79,7 +79,7 @@ def print_manifest(manifest: Manifest, corpus: str) -> None:
     indexed, unchanged = len(manifest.indexed), len(manifest.unchanged)
     removed, skipped = len(manifest.removed), len(manifest.skipped)
     files = indexed + unchanged + skipped
-    _say(
+    say(
         f"{indexed + unchanged} of {files} files in {visible(corpus)} are indexed, "
         f"as {manifest.chunks} passages.",
         f"  indexed   {indexed}   ({manifest.embedded} texts embedded)",
@@ -88,56 +88,56 @@ def print_manifest(manifest: Manifest, corpus: str) -> None:
         f"  skipped   {skipped}",
     )
     for path in manifest.removed:
-        _say(f"removed: {visible(path)}", indent=4)
+        say(f"removed: {visible(path)}", indent=4)
     for item in manifest.skipped:
-        _say(f"skipped: {visible(item.document)}: {visible(item.message)}", indent=4)
+        say(f"skipped: {visible(item.document)}: {visible(item.message)}", indent=4)
 
 
 def print_answer(answer: Answer) -> None:
     """Prints an answer with the deciding sentence marked, or a refusal."""
     if not answer.answered:
-        _say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
+        say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
         if answer.passages:
-            _say("", "Nearest passages, which need not answer:")
+            say("", "Nearest passages, which need not answer:")
         for passage in answer.passages[:3]:
-            _say(Text(place(passage), style="cyan"), indent=2)
-            _say(visible(snippet(passage.text)), indent=4)
+            say(Text(place(passage), style="cyan"), indent=2)
+            say(visible(snippet(passage.text)), indent=4)
         return
     for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
         for sentence in run:
             words = visible(flowing(sentence.text))
             if sentence.decides:
-                _say(Text.assemble(("▶ ", "bold"), (words, "black on yellow")))
+                say(Text.assemble(("▶ ", "bold"), (words, "black on yellow")))
             else:
-                _say(words, indent=2)
-        _say(Text(f"[{number}]", style="cyan"), indent=2)
-    _say("")
+                say(words, indent=2)
+        say(Text(f"[{number}]", style="cyan"), indent=2)
+    say("")
     for citation in answer.citations:
-        _say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))
-    _say(confidence_words(answer))
+        say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))
+    say(confidence_words(answer))
 
 
 def print_passages(passages: Sequence[Passage]) -> None:
     """Prints passages, best first."""
     for passage in passages:
-        _say(Text(f"{passage.rank}. {place(passage)}  (score {passage.score:.2f})", style="cyan"))
-        _say(visible(passage.text), indent=3)
-        _say("")
+        say(Text(f"{passage.rank}. {place(passage)}  (score {passage.score:.2f})", style="cyan"))
+        say(visible(passage.text), indent=3)
+        say("")
 
 
 def print_status(found: dict[str, Any]) -> None:
     """Prints what `Library.status` returns."""
-    _say(
+    say(
         f"{found['indexed']} of {found['files']} files indexed; {len(found['skipped'])} skipped.",
         f"{found['chunks']} passages, generation {found['generation']}.",
         f"Model {found['model']}, {found['backend']}.",
     )
     for item in found["skipped"]:
-        _say(f"skipped: {visible(item['document'])}: {visible(item['message'])}", indent=2)
+        say(f"skipped: {visible(item['document'])}: {visible(item['message'])}", indent=2)
 
 
 def print_checks(checks: Sequence[Check]) -> None:
     """Prints one line a check."""
     for check in checks:
         mark = Text("ok  " if check.ok else "BAD ", style="green" if check.ok else "bold red")
-        _say(mark.append(f"{check.name}: {visible(check.detail)}", style="default"))
+        say(mark.append(f"{check.name}: {visible(check.detail)}", style="default"))

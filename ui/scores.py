@@ -1,0 +1,185 @@
+"""Records of evaluation become lines in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.text import Text
+
+from eval import DESCRIPTIONS, Comparison, Decision, Run, Scores, smallest, verdict
+from ui.console import say
+from ui.render import visible
+
+SPLIT = ("hit@5", "MRR@10", "answer_contains_evidence", "abstention_recall", "handled")
+"""Measures in the table of the parts of a set."""
+
+LISTED = 8
+"""How many failed or changed questions are listed; `--json` and the report have all."""
+
+
+def table(rows: Iterable[Sequence[str]], *, numbers: Sequence[int]) -> None:
+    """Prints columns two spaces apart; those in `numbers` are aligned at the right."""
+    rows = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if i in numbers else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        say("  " + "  ".join(cells).rstrip())
+
+
+def heading(text: str) -> None:
+    """Prints an empty line and a heading."""
+    say("", Text(visible(text), style="bold"))
+
+
+def print_run(run: Run) -> None:
+    """Prints where a run stands, and what to do with it."""
+    failed = sum(outcome.result is None for outcome in run.outcomes.values())
+    say(f"{len(run.outcomes)} questions asked, {failed} failed: {visible(str(run.path))}")
+    say(f"Next: notesqa eval score {visible(str(run.path))}")
+
+
+def print_scores(scores: Scores, by: str) -> None:
+    """Prints every measure, some of them by kind, document or fact, refusals, confidence, time."""
+    say(f"{len(scores.verdicts)} questions, 95 % intervals by bootstrap over facts.")
+    for remark in scores.remarks:
+        say(Text(f"Note: {visible(remark)}", style="yellow"))
+    heading("Measures")
+    rows = [
+        (name, f"{m.value:.3f}", f"[{m.low:.3f}, {m.high:.3f}]", f"n = {m.n}", DESCRIPTIONS[name])
+        for name, m in scores.measures.items()
+    ]
+    table(rows, numbers=(1, 2, 3))
+    heading(f"By {by}")
+    shown = [name for name in SPLIT if name in scores.measures]
+    table([(by, "n", *shown), *_split(scores, by, shown)], numbers=range(1, len(shown) + 2))
+    heading("Refusals")
+    columns = ("answered", "abstained", "failed")
+    table(
+        [("", *columns)]
+        + [(kind, *(str(row[c]) for c in columns)) for kind, row in scores.abstention.items()],
+        numbers=(1, 2, 3),
+    )
+    heading("Confidence, and how often the answer held the words asked for")
+    table(
+        [("confidence", "right", "", "n")]
+        + [
+            (
+                f"{item.low:.1f}–{item.high:.1f}",
+                f"{item.right.value:.2f}",
+                f"[{item.right.low:.2f}, {item.right.high:.2f}]",
+                str(item.n),
+            )
+            for item in scores.reliability
+        ],
+        numbers=(1, 2, 3),
+    )
+    if scores.latency_ms:
+        times = scores.latency_ms
+        heading("Time a question")
+        say(
+            f"  p50 {times['p50']:.1f} ms, p95 {times['p95']:.1f} ms, p99 {times['p99']:.1f} ms, "
+            f"n = {times['n']:.0f}"
+        )
+    if scores.failed:
+        heading("Failed")
+        _list((f"{v.question.id}: {v.outcome.error}" for v in scores.failed), len(scores.failed))
+
+
+def _split(scores: Scores, by: str, shown: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the rows of a part of the set each: facts worst first, the others as they come."""
+    if by == "fact":
+        facts = sorted(scores.by_fact.items(), key=lambda item: item[1]["handled"])
+        return [
+            (fact, f"{row['n']:.0f}", *(f"{row[m]:.2f}" if m in row else "–" for m in shown))
+            for fact, row in facts
+        ]
+    groups = scores.by_document if by == "document" else scores.by_kind
+    return [
+        (
+            name or "(none)",
+            str(max(measure.n for measure in group.values())),
+            *(f"{group[m].value:.3f}" if m in group else "–" for m in shown),
+        )
+        for name, group in groups.items()
+    ]
+
+
+def _list(lines: Iterable[str], total: int) -> None:
+    for _, line in zip(range(LISTED), lines, strict=False):
+        say(visible(" ".join(line.split())), indent=2)
+    if total > LISTED:
+        say(f"… and {total - LISTED} more (--json lists all).", indent=2)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Prints what changed between two runs, by how much, and what chance has to say."""
+    say(f"A: {visible(str(comparison.a))}", f"B: {visible(str(comparison.b))}")
+    for name, (a, b) in comparison.changed.items():
+        say(f"different: {name}: {_short(a)} → {_short(b)}", indent=2)
+    heading(f"{len(comparison.by_id)} questions in both, B minus A, 95 % intervals over facts")
+    rows = [("measure", "A", "B", "B - A", "", "p", "McNemar", "n", "")]
+    for name, d in comparison.differences.items():
+        difference = d.paired.difference
+        rows.append(
+            (
+                name,
+                f"{d.a:.3f}",
+                f"{d.b:.3f}",
+                f"{difference.value:+.3f}",
+                f"[{difference.low:+.3f}, {difference.high:+.3f}]",
+                f"{d.p:.2g}",
+                "–" if d.mcnemar is None else f"{d.mcnemar:.2g}",
+                str(d.n),
+                "beyond chance" if d.detected else f"could show {smallest(d)}",
+            )
+        )
+    table(rows, numbers=range(1, 8))
+    say(
+        "  p: randomisation test over facts, corrected for the measures shown (Holm). McNemar: "
+        "uncorrected, wordings taken as independent."
+    )
+    for name, d in comparison.differences.items():
+        for word, ids in (("gained", d.gained), ("lost", d.lost)):
+            if ids:
+                heading(f"{name}: {word} ({len(ids)})")
+                _list((f"{i}: {comparison.by_id[i][0].question.question}" for i in ids), len(ids))
+    if comparison.left_out:
+        heading(f"Not compared ({len(comparison.left_out)})")
+        _list((f"{i}: {why}" for i, why in comparison.left_out.items()), len(comparison.left_out))
+    heading(verdict(comparison))
+
+
+def _short(value: Any) -> str:
+    text = visible(str(value))
+    return text if len(text) <= 40 else text[:12] + "…"
+
+
+def print_decision(decision: Decision) -> None:
+    """Prints what the gate looked at; the reasons against a run are the error that follows."""
+    rows = [("measure", "baseline", "run", "difference", "", "p")]
+    for name, d in decision.comparison.differences.items():
+        interval = d.paired.difference
+        rows.append(
+            (
+                name,
+                f"{d.a:.3f}",
+                f"{d.b:.3f}",
+                f"{interval.value:+.3f}",
+                f"[{interval.low:+.3f}, {interval.high:+.3f}]",
+                f"{d.p:.2g}",
+            )
+        )
+    table(rows, numbers=range(1, 6))
+    for name, (floor, value) in decision.floors.items():
+        say(f"  {name} {value:.4f}, floor {floor:g}")
+    if decision.missing:
+        say(f"  {len(decision.missing)} questions of the baseline were not asked: they count as 0.")
+    if decision.passed:
+        say(
+            "The gate passes: no drop beyond chance"
+            + (", no floor broken." if decision.floors else ".")
+        )
