@@ -1,10 +1,15 @@
 # Two ways in: `make demo` shows the thing, `make test` checks it. SERVE=0 ends the demo unserved.
+# `make gate` holds answers to the shipped questions against those of the committed baseline.
 PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test fit constraints clean
+QUESTIONS := eval/questions/transfer-learning.jsonl
+BASELINE := eval/baseline/transfer-learning.jsonl.xz
+RUN := .notesqa/runs/gate.jsonl
+
+.PHONY: demo test gate baseline fit constraints clean
 
 demo: .venv/installed
 	$(BIN)/notesqa demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -15,10 +20,20 @@ test: .venv/tested
 	$(BIN)/mypy
 	$(BIN)/pytest
 
+gate: .venv/installed
+	$(BIN)/notesqa index
+	$(BIN)/notesqa eval run $(QUESTIONS) --overwrite --out $(RUN)
+	$(BIN)/notesqa eval gate $(RUN) --baseline $(BASELINE)
+
+# Makes the present answers the ones to hold against: after a change that is meant to change them.
+baseline: .venv/installed
+	$(BIN)/notesqa index
+	$(BIN)/notesqa eval run $(QUESTIONS) --overwrite --out $(BASELINE)
+
 # Fits the confidence on the fitting split of the shipped questions.
 fit: .venv/installed
 	$(BIN)/notesqa index
-	$(BIN)/python -m eval.fit eval/questions/transfer-learning.jsonl rag/confidence.json
+	$(BIN)/python -m eval.fit $(QUESTIONS) rag/confidence.json
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

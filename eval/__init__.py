@@ -15,6 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eval.beir import CollectionScores as CollectionScores
+    from eval.beir import evaluate_collection as evaluate_collection
+    from eval.checking import check_questions as check_questions
+    from eval.checking import write_mended as write_mended
     from eval.compare import SHOWN as SHOWN
     from eval.compare import Comparison as Comparison
     from eval.compare import compare_runs as compare_runs
@@ -22,55 +26,84 @@ if TYPE_CHECKING:
     from eval.compare import verdict as verdict
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
+    from eval.findings import Findings as Findings
     from eval.gate import Decision as Decision
     from eval.gate import gate_run as gate_run
+    from eval.importing import import_beir as import_beir
+    from eval.importing import import_csv as import_csv
     from eval.measures import DESCRIPTIONS as DESCRIPTIONS
     from eval.measures import Measure as Measure
+    from eval.notes import Notes as Notes
+    from eval.report import report_html as report_html
+    from eval.report import write_report as write_report
     from eval.run import Run as Run
     from eval.run import load_run as load_run
     from eval.run import run_questions as run_questions
     from eval.score import Scores as Scores
     from eval.score import evaluate as evaluate
     from eval.score import score_run as score_run
+    from eval.trec import export_trec as export_trec
 
 _HOME = {
+    "CollectionScores": "eval.beir",
     "Comparison": "eval.compare",
     "DESCRIPTIONS": "eval.measures",
     "Decision": "eval.gate",
+    "Findings": "eval.findings",
     "Measure": "eval.measures",
+    "Notes": "eval.notes",
     "Question": "eval.dataset",
     "Run": "eval.run",
     "SHOWN": "eval.compare",
     "Scores": "eval.score",
+    "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
     "evaluate": "eval.score",
+    "evaluate_collection": "eval.beir",
+    "export_trec": "eval.trec",
     "gate_run": "eval.gate",
+    "import_beir": "eval.importing",
+    "import_csv": "eval.importing",
     "load_questions": "eval.dataset",
     "load_run": "eval.run",
+    "report_html": "eval.report",
     "run_questions": "eval.run",
     "score_run": "eval.score",
     "smallest": "eval.compare",
     "verdict": "eval.compare",
+    "write_mended": "eval.checking",
+    "write_report": "eval.report",
 }
 
 __all__ = [
+    "CollectionScores",
     "Comparison",
     "DESCRIPTIONS",
     "Decision",
+    "Findings",
     "Measure",
+    "Notes",
     "Question",
     "Run",
     "SHOWN",
     "Scores",
+    "check_questions",
     "compare_runs",
     "evaluate",
+    "evaluate_collection",
+    "export_trec",
     "gate_run",
+    "import_beir",
+    "import_csv",
     "load_questions",
     "load_run",
+    "report_html",
     "run_questions",
     "score_run",
     "smallest",
     "verdict",
+    "write_mended",
+    "write_report",
 ]
 
 

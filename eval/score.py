@@ -193,20 +193,18 @@ def _remarks(
     answerable = sum(v.question.answerable for v in verdicts)
     remarks = []
     if failed:
-        remarks.append(f"{failed} questions failed with an error: they score zero.")
+        remarks.append(f"{_count(failed)} failed with an error and scored zero.")
     if not_run:
         remarks.append(
-            f"{len(not_run)} questions of the set were not asked in these words "
-            f"({_some(not_run)}): they score zero."
+            f"{_count(len(not_run))} of the set not asked in these words and scored zero: "
+            f"{_some(not_run)}."
         )
     if unknown:
-        remarks.append(
-            f"{len(unknown)} questions of the run are not in the set ({_some(unknown)})."
-        )
+        remarks.append(f"{_count(len(unknown))} of the run not in the set: {_some(unknown)}.")
     if unchecked:
         remarks.append(
-            f"{unchecked} answers cite notes that have changed since the run: whether their "
-            "citations held cannot be checked any more."
+            f"{_count(unchecked)} answered from notes that have changed since the run: whether "
+            "those citations held cannot be checked any more."
         )
     if not answerable:
         remarks.append("The notes answer none of these questions: there is nothing to retrieve.")
@@ -215,5 +213,9 @@ def _remarks(
     return remarks
 
 
+def _count(n: int) -> str:
+    return "1 question" if n == 1 else f"{n} questions"
+
+
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")

@@ -163,18 +163,19 @@ def paired(
     sums, sizes = by_fact(differences, fact_of)
     facts, total = len(sums), float(sizes.sum())
     value = float(sums.sum() / total)
+    spread = 0.0
     if facts == 1:
         interval = Interval(value, -1.0, 1.0)
-        spread = 0.0
     elif not sums.any():
         interval = Interval(value, -blind(facts), blind(facts))
-        spread = 0.0
     else:
         drawn = draws(facts, seed)
         means = (drawn @ sums) / (drawn @ sizes)
         interval = Interval(value, *percentiles(means, facts))
         spread = float(means.std())
-    return Paired(interval, randomisation(sums, seed), _smallest(facts, total, spread, alpha))
+    moved = math.fsum(abs(difference) for difference in differences.values()) / total
+    smallest = _smallest(facts, total, spread, moved, alpha)
+    return Paired(interval, randomisation(sums, seed), smallest)
 
 
 def randomisation(sums: Array, seed: int = SEED) -> float:
@@ -204,19 +205,27 @@ def randomisation(sums: Array, seed: int = SEED) -> float:
     return extreme / (FLIPS + 1)
 
 
-def _smallest(facts: int, questions: float, spread: float, alpha: float) -> float | None:
+def _smallest(
+    facts: int, questions: float, spread: float, moved: float, alpha: float
+) -> float | None:
     """Returns the least difference of means that would be seen; None where none could be.
 
-    At least so many facts must move, all the same way, that 2^(1-k) <= alpha; and the usual
-    (z_{1-alpha/2} + z_{power}) standard errors of the difference.
+    It is (z_{1-alpha/2} + z_{power}) standard errors. A difference brings variance of its own,
+    as much for what it moves as the changes seen have brought; where none were seen, as much as
+    single questions would: d^2 = z^2 (spread^2 + d * spread^2 / moved).
+
+    Args:
+        spread: the standard error of the difference.
+        moved: the mean size of the changes, without their signs.
     """
     from scipy.special import ndtri
 
-    moving = math.ceil(1 - math.log2(alpha))
-    if facts < moving:
+    if 2.0 ** (1 - facts) > alpha:  # all facts moving the same way would not do
         return None
-    errors = float(ndtri(1 - alpha / 2) + ndtri(POWER))
-    return max(moving / questions, errors * spread)
+    z = float(ndtri(1 - alpha / 2) + ndtri(POWER))
+    grain = spread**2 / moved if spread else 1 / questions
+    half = z**2 * grain / 2
+    return half + math.sqrt(half**2 + (z * spread) ** 2)
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -170,6 +170,7 @@ class Library:
             changed.append((document, digest, self._split(document)))
         if not changed and not unchanged:
             raise CorpusError(_nothing_readable(name, skipped))
+        skipped.sort(key=lambda item: item.document)  # as the store gives them back
         removed = sorted(before.keys() - {d.path for d, _, _ in changed} - set(unchanged))
         embedded = self._embed(store, [chunks for _, _, chunks in changed], progress)
         generation = store.generation
@@ -481,6 +482,8 @@ def _refusal(confidence: float, threshold: float) -> str:
 
 
 def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return f"{corpus} holds nothing to index."
     first = skipped[0]
     more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
     return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from rag import GateError
+from rag import GateError, QuestionSetError
 from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
@@ -172,6 +172,116 @@ def report(
 
     library, loaded = library_of(context), load_run(run)
     scores = score_run(loaded, library, questions)
-    comparison = compare and compare_runs(load_run(compare), loaded, library, questions=questions)
+    comparison = None
+    if compare is not None:
+        comparison = compare_runs(load_run(compare), loaded, library, questions=questions)
     write_report(loaded, scores, out, comparison)
     typer.echo(f"{len(scores.verdicts)} questions: {out}")
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    questions: SetFile,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the set with moved quotes where they stand now."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Hold a question set against the notes: stale quotes, twins, copies, leaks."""
+    from eval import check_questions, write_mended
+    from rag import read_notes
+    from ui.scores import print_findings
+
+    settings = context.obj
+    notes = read_notes(Path(settings.corpus), int(settings.max_file_mb * 1e6))
+    findings = check_questions(questions, notes)
+    mended = 0 if out is None else write_mended(questions, findings, out)
+    if as_json:
+        print_json({**findings.to_dict(), "mended": mended})
+    else:
+        print_findings(findings)
+        if out is not None:
+            typer.echo(f"\n{mended} quotes moved to where they stand now: {out}")
+    if findings.problems:
+        raise QuestionSetError(
+            f"{findings.problems} quotes or documents of {questions} must be mended: those that "
+            "moved by --out FILE, the others by hand."
+        )
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="A table (CSV, TSV), or a folder in BEIR layout.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Question set to write.")],
+    split: Annotated[str, typer.Option(help="BEIR: which judgements of qrels/.")] = "test",
+    notes: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="BEIR: new folder for records as notes.")
+    ] = None,
+) -> None:
+    """Make a question set of a table, or of a collection in BEIR layout."""
+    from eval import import_beir, import_csv
+    from rag import read_notes
+
+    if source.is_dir():
+        if notes is None:
+            raise typer.BadParameter(
+                "a collection needs a folder to write its records to as notes",
+                param_hint="--notes",
+            )
+        count = import_beir(source, split, out, notes)
+        typer.echo(f"{count} questions: {out}\nTheir notes: {notes}")
+    else:
+        settings = context.obj
+        corpus = Path(settings.corpus)
+        known = read_notes(corpus, int(settings.max_file_mb * 1e6)) if corpus.is_dir() else None
+        typer.echo(f"{import_csv(source, out, known)} questions: {out}")
+    typer.echo(f"Next: notesqa eval check {out}")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    run: RunFile,
+    trec: Annotated[
+        bool, typer.Option("--trec", help="Run and qrels files as trec_eval reads them.")
+    ] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path(),
+    questions: SetInstead = None,
+) -> None:
+    """Write a run and its labels for other tools."""
+    from eval import Notes, export_trec, load_run
+
+    if not trec:
+        raise typer.BadParameter("name a format: --trec")
+    loaded = load_run(run)
+    labelled, notes = loaded.questions(questions), Notes(loaded, library_of(context))
+    for file in export_trec(loaded, labelled, notes, out):
+        typer.echo(file)
+
+
+@app.command()
+def beir(
+    context: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels/NAME.tsv.")
+    ],
+    split: Annotated[str, typer.Option(metavar="NAME", help="Which judgements.")] = "test",
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="One row for each leg and part of the ranking.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure retrieval on a collection in BEIR layout."""
+    from eval import evaluate_collection
+    from ui.console import progress
+    from ui.scores import print_collection
+
+    with progress() as report:
+        scores = evaluate_collection(folder, split, context.obj, ablate=ablate, progress=report)
+    if as_json:
+        print_json(scores.to_dict())
+    else:
+        print_collection(scores)

@@ -7,7 +7,17 @@ from typing import Any
 
 from rich.text import Text
 
-from eval import DESCRIPTIONS, Comparison, Decision, Run, Scores, smallest, verdict
+from eval import (
+    DESCRIPTIONS,
+    CollectionScores,
+    Comparison,
+    Decision,
+    Findings,
+    Run,
+    Scores,
+    smallest,
+    verdict,
+)
 from ui.console import say
 from ui.render import visible
 
@@ -183,3 +193,114 @@ def print_decision(decision: Decision) -> None:
             "The gate passes: no drop beyond chance"
             + (", no floor broken." if decision.floors else ".")
         )
+
+
+def print_findings(findings: Findings) -> None:
+    """Prints what a check found: what must be mended first, then what is worth a look."""
+    kinds = ", ".join(f"{n} {kind or '(no kind)'}" for kind, n in findings.kinds.items())
+    say(f"{findings.n} questions on {findings.facts} facts, {findings.answerable} answerable.")
+    say(f"Kinds: {kinds}.")
+    for remark in findings.remarks:
+        say(Text(f"Note: {visible(remark)}", style="yellow"))
+    _found(
+        "Stale: the quote stands nowhere in the notes",
+        (
+            f"{_who(item.questions)}: {item.evidence.document}: {item.evidence.quote}"
+            + (f"  Nearest there: {item.nearest}" if item.nearest else "")
+            for item in findings.stale
+        ),
+        len(findings.stale),
+    )
+    _found(
+        "Moved: the words stand elsewhere now",
+        (
+            f"{_who(item.questions)}: {item.evidence.document} → "
+            f"{' or '.join(dict.fromkeys(e.document for e in item.candidates))}: "
+            f"{item.candidates[0].quote}"
+            for item in findings.moved
+        ),
+        len(findings.moved),
+    )
+    _found(
+        "Not in the notes",
+        (
+            f"{item.document}, quoted by {_who(item.questions)}"
+            for item in findings.unknown_documents
+        ),
+        len(findings.unknown_documents),
+    )
+    _found(
+        "The quote stands more than once; either place counts",
+        (
+            f"{_who(item.questions)}: {item.evidence.document}, {len(item.places)} times: "
+            f"{item.evidence.quote}"
+            for item in findings.ambiguous
+        ),
+        len(findings.ambiguous),
+    )
+    for title, twins in (
+        ("Facts that may be one fact", findings.duplicate_facts),
+        ("Leaks: known in both splits", findings.leaks),
+    ):
+        _found(
+            title,
+            (
+                f"{' and '.join(twin.questions)}: same {twin.same}"
+                + (f": {twin.evidence.document}: {twin.evidence.quote}" if twin.evidence else "")
+                for twin in twins
+            ),
+            len(twins),
+        )
+    _found(
+        "Paraphrases too close to the note",
+        (
+            f"{item.question}: repeats {item.share:.0%} of the quote's words, {item.run} in a row: "
+            f"{item.text}"
+            for item in findings.too_close
+        ),
+        len(findings.too_close),
+    )
+    if not findings.problems:
+        say("", "Every quote stands in the notes.")
+
+
+def _found(title: str, lines: Iterable[str], total: int) -> None:
+    if total:
+        heading(f"{title} ({total})")
+        _list(lines, total)
+
+
+def _who(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def print_collection(scores: CollectionScores) -> None:
+    """Prints what retrieval is worth on a collection, and what each part of it adds."""
+    say(f"{scores.n} queries, 95 % intervals by bootstrap.")
+    for remark in scores.remarks:
+        say(Text(f"Note: {visible(remark)}", style="yellow"))
+    heading("Measures")
+    rows = [
+        (name, f"{m.value:.3f}", f"[{m.low:.3f}, {m.high:.3f}]", f"n = {m.n}")
+        for name, m in scores.measures.items()
+    ]
+    table(rows, numbers=(1, 2, 3))
+    if not scores.rows:
+        return
+    heading("Parts")
+    columns = ["nDCG@10", *(name for name in scores.measures if name != "nDCG@10")]
+    parts = [("", *columns, "nDCG@10 against the whole", "p")]
+    for row in scores.rows:
+        against = row.against_full
+        parts.append(
+            (
+                row.name,
+                *(f"{row.measures[m].value:.3f}" if m in row.measures else "–" for m in columns),
+                f"{against.difference.value:+.3f} "
+                f"[{against.difference.low:+.3f}, {against.difference.high:+.3f}]"
+                if against
+                else "the whole",
+                f"{against.p:.2g}" if against else "",
+            )
+        )
+    table(parts, numbers=range(1, len(columns) + 1))

@@ -36,4 +36,5 @@ class Record:
         if title:
             span = Span(0, len(title))
             blocks = (Block(BlockKind.HEADING, span, level=1, parts=(span,)), *blocks)
-        return Document(self.path, title or self.path, text, blocks)
+        # An id is no word of the text: as a title, it would be embedded and found with it.
+        return Document(self.path, title, text, blocks)
