@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import hypothesis
 import numpy as np
@@ -11,7 +14,8 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from rag import Library, Settings
+from rag import Confidence, Library, Settings
+from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "corpus"
@@ -57,6 +61,54 @@ class WordLengths:
 @pytest.fixture
 def embedder() -> WordLengths:
     return WordLengths()
+
+
+class Done(NamedTuple):
+    """What a command left behind."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Done]
+
+
+class Named(WordLengths):
+    """Another model under another name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"word-lengths of {name}")
+        self.name = name
+
+
+def decide(threshold: float) -> Confidence:
+    model = Named(Settings().model).fingerprint
+    fitted_on = {"model": model, "settings": Settings().decisive()}
+    return Confidence({}, {}, {}, intercept=0.0, threshold=threshold, fitted_on=fitted_on)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in this process, in an empty folder, with a model made of words."""
+    for variable in [name for name in os.environ if name.startswith("NOTESQA_")]:
+        monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("rag.pipeline.SentenceTransformerEmbedder", Named)
+    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: decide(0.1))
+
+    def run_(*arguments: str) -> Done:
+        monkeypatch.setattr(sys, "argv", ["notesqa", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            assert end.code is None or isinstance(end.code, int)
+            status = end.code or 0
+        return Done(status, *capsys.readouterr())
+
+    return run_
 
 
 @pytest.fixture(scope="session")

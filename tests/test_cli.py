@@ -10,65 +10,14 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
-from conftest import ROOT, WordLengths
-
-from rag import Confidence, Settings
-from ui.cli import main
+from conftest import ROOT, Done, Named, Run, decide
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
-COMMANDS = ["index", "ask", "search", "status", "doctor", "serve", "demo"]
-
-
-class Done(NamedTuple):
-    """What a command left behind."""
-
-    status: int
-    out: str
-    err: str
-
-
-Run = Callable[..., Done]
-
-
-class Named(WordLengths):
-    """Another model under another name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"word-lengths of {name}")
-        self.name = name
-
-
-def decide(threshold: float) -> Confidence:
-    model = Named(Settings().model).fingerprint
-    fitted_on = {"model": model, "settings": Settings().decisive()}
-    return Confidence({}, {}, {}, intercept=0.0, threshold=threshold, fitted_on=fitted_on)
-
-
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command line in this process, in an empty folder, with a model made of words."""
-    for variable in [name for name in os.environ if name.startswith("NOTESQA_")]:
-        monkeypatch.delenv(variable)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rag.pipeline.SentenceTransformerEmbedder", Named)
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: decide(0.1))
-
-    def run_(*arguments: str) -> Done:
-        monkeypatch.setattr(sys, "argv", ["notesqa", *arguments])
-        capsys.readouterr()
-        try:
-            main()
-            status = 0
-        except SystemExit as end:
-            assert end.code is None or isinstance(end.code, int)
-            status = end.code or 0
-        return Done(status, *capsys.readouterr())
-
-    return run_
+COMMANDS = ["index", "ask", "search", "status", "doctor", "serve", "demo", "eval"]
 
 
 @pytest.fixture
