@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from eval.importing import import_beir as import_beir
     from eval.importing import import_csv as import_csv
     from eval.measures import DESCRIPTIONS as DESCRIPTIONS
+    from eval.measures import LOWER_IS_BETTER as LOWER_IS_BETTER
     from eval.measures import Measure as Measure
     from eval.notes import Notes as Notes
     from eval.report import report_html as report_html
@@ -50,6 +51,7 @@ _HOME = {
     "DESCRIPTIONS": "eval.measures",
     "Decision": "eval.gate",
     "Findings": "eval.findings",
+    "LOWER_IS_BETTER": "eval.measures",
     "Measure": "eval.measures",
     "Notes": "eval.notes",
     "Question": "eval.dataset",
@@ -81,6 +83,7 @@ __all__ = [
     "DESCRIPTIONS",
     "Decision",
     "Findings",
+    "LOWER_IS_BETTER",
     "Measure",
     "Notes",
     "Question",

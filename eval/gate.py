@@ -15,8 +15,9 @@ from typing import Any
 from eval import statistics
 from eval.compare import Comparison, compare_runs
 from eval.measures import DESCRIPTIONS, LOWER_IS_BETTER
+from eval.notes import Notes
 from eval.run import Outcome, Run
-from eval.score import score_run
+from eval.score import score_questions
 from rag import Library, RunError
 
 
@@ -25,13 +26,15 @@ class Decision:
     """What the gate says; it passes where there is no reason against it.
 
     Attributes:
-        missing: ids that the baseline asked and the run did not.
+        missing: ids that the baseline asked and the run did not, though the set holds them.
+        dropped: ids that the baseline asked and the set does not hold any more.
     """
 
     reasons: tuple[str, ...]
     comparison: Comparison
     floors: dict[str, tuple[float, float]]
     missing: tuple[str, ...]
+    dropped: tuple[str, ...]
 
     @property
     def passed(self) -> bool:
@@ -48,6 +51,7 @@ class Decision:
                 for name, (floor, value) in self.floors.items()
             },
             "missing": list(self.missing),
+            "dropped": list(self.dropped),
             "comparison": self.comparison.to_dict(),
         }
 
@@ -76,6 +80,7 @@ def gate_run(
     missing = tuple(
         name for name in baseline.outcomes if name in asked and name not in run.outcomes
     )
+    dropped = tuple(name for name in baseline.outcomes if name not in asked)
     failed = dict.fromkeys(missing, Outcome(None, "the run did not ask this question"))
     whole = Run(run.path, run.head, run.outcomes | failed)
     comparison = compare_runs(baseline, whole, library, questions=questions, seed=seed)
@@ -88,7 +93,8 @@ def gate_run(
     ]
     checked: dict[str, tuple[float, float]] = {}
     if floors:
-        measures = score_run(whole, library, questions).measures
+        labelled = whole.questions(questions)
+        measures = score_questions(whole, labelled, Notes(whole, library)).measures
         for name, floor in floors.items():
             if name in LOWER_IS_BETTER:
                 raise RunError(f"{name} is better when lower, so it cannot have a floor.")
@@ -101,4 +107,4 @@ def gate_run(
                     f"{name} is {measures[name].value:.4f}, below its floor of {floor:g} "
                     f"(n = {measures[name].n})"
                 )
-    return Decision(tuple(reasons), comparison, checked, missing)
+    return Decision(tuple(reasons), comparison, checked, missing, dropped)

@@ -73,12 +73,22 @@ class Run:
 
         Raises:
             QuestionSetError: the set is not there, or breaks its format.
-            RunError: the head names no set.
+            RunError: the head names no set, or one that is not there.
         """
+        return load_questions(self.set_file(file), self.head.get("split") or None)
+
+    def set_file(self, file: Path | None = None) -> Path:
+        """Returns where the set is; raises as `questions` does."""
         named = self.head.get("questions")
-        if file is None and not isinstance(named, str):
-            raise RunError(f"{self.path} does not say which question set it asked.")
-        return load_questions(file or Path(str(named)), self.head.get("split") or None)
+        if file is None and not (isinstance(named, str) and Path(named).exists()):
+            which = f"the set {named}, which is not here" if named else "a set it does not name"
+            raise RunError(f"{self.path} asked {which}: name it with --questions FILE.")
+        return file or Path(str(named))
+
+    def same_set(self, file: Path | None = None) -> bool:
+        """Returns whether the set is, to the byte, what was asked; also where that is not known."""
+        digest = self.head.get("questions_sha256")
+        return digest in (None, _sha256(self.set_file(file)))
 
 
 def run_questions(
@@ -118,6 +128,8 @@ def run_questions(
     with _writing(plain, fresh=not done) as file:
         if not done:
             file.write(_line({"run": head}))
+        if len(done) < len(asked):
+            library.search("Is the model loaded?", 1)  # which is no part of a question's time
         for number, question in enumerate(asked):
             progress("Asking", number, len(asked))
             if question.id not in done:
@@ -177,7 +189,7 @@ def describe(
     status = library.status()
     return {
         "questions": file.as_posix(),
-        "questions_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "questions_sha256": _sha256(file),
         "split": split,
         "asked": len(questions),
         "corpus": library.settings.corpus,
@@ -200,6 +212,10 @@ def describe(
             for document, text in texts.items()
         },
     }
+
+
+def _sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def corpus_digest(library: Library) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +100,13 @@ def score_run(run: Run, library: Library | None = None, questions: Path | None =
     Raises:
         QuestionSetError: the set breaks its format, or quotes what the notes of the run do not
             hold.
-        RunError: the run names no set.
+        RunError: the run names no set, or one that is not there.
     """
-    return score_questions(run, run.questions(questions), Notes(run, library))
+    scores = score_questions(run, run.questions(questions), Notes(run, library))
+    if run.same_set(questions):
+        return scores
+    changed = "The set is not what it was when the run was made: its present labels count."
+    return replace(scores, remarks=[changed, *scores.remarks])
 
 
 def score_questions(run: Run, questions: Sequence[Question], notes: Notes) -> Scores:

@@ -311,16 +311,16 @@ class Library:
         self.ensure_ready()
         vector = self.embedder.embed_query(query)
         with self._engine_now() as engine:
-            paths = self._store.paths()
             ranked = []
             for parts in ablations:
                 found = retrieve(
                     query, vector, engine, engine.size, self.settings.lexical_weight, parts
                 )
-                best: dict[str, float] = {}
+                best: dict[int, float] = {}
                 for hit in found.hits:
-                    best.setdefault(paths[int(engine.documents[hit.row])], hit.score)
-                ranked.append(list(best.items()))
+                    best.setdefault(int(engine.documents[hit.row]), hit.score)
+                paths = self._store.paths(list(best))
+                ranked.append([(paths[document], score) for document, score in best.items()])
             return ranked
 
     @contextmanager

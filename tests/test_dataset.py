@@ -152,13 +152,13 @@ def test_a_split_without_questions_is_refused(write: Write) -> None:
 
 
 def test_places_are_all_that_hold_the_quote() -> None:
-    found = places(Evidence("a.md", "aa"), {"a.md": "aaa b aa"}.__getitem__)
+    found = places(Evidence("a.md", "aa"), {"a.md": "aaa b aa"}.__getitem__, "q")
     assert found == [Span(0, 2), Span(1, 3), Span(6, 8)]
 
 
 def test_a_quote_that_stands_nowhere_is_refused() -> None:
-    with pytest.raises(QuestionSetError, match="a.md does not hold the quote 'Only the tail'"):
-        places(Evidence("a.md", "Only the tail"), {"a.md": "Only the head"}.__getitem__)
+    with pytest.raises(QuestionSetError, match="q7: a.md does not hold the quote 'Only the tail'"):
+        places(Evidence("a.md", "Only the tail"), {"a.md": "Only the head"}.__getitem__, "q7")
 
 
 def test_overlap_is_the_largest_share_of_a_quotes_content_words() -> None:

@@ -275,6 +275,13 @@ def test_leaving_questions_out_does_not_pass_the_gate(asked: Set) -> None:
     assert not decision.passed
 
 
+def test_questions_that_left_the_set_are_named(asked: Set) -> None:
+    asked.ask(["f1"])
+    run = run_of({"f1": FOUND})
+    decision = gate_run(run, run_of({"f1": FOUND, "old": MISSED}))
+    assert (decision.passed, decision.missing, decision.dropped) == (True, (), ("old",))
+
+
 def test_questions_new_to_the_set_are_not_held_against_the_run(asked: Set) -> None:
     ids = names(20)
     asked.ask([*ids, "new"])

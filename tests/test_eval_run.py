@@ -19,7 +19,6 @@ from rag import (
     Answer,
     Library,
     LibraryError,
-    NotesQAError,
     QuestionSetError,
     RunError,
     Settings,
@@ -413,8 +412,11 @@ def test_labels_may_be_mended_without_a_new_run(
 ) -> None:
     run = run_questions(library, questions, tmp_path / "run.jsonl")
     (other,) = [{"document": "trees.md", "quote": "A tree splits on one feature."}]
+    assert score_run(run).remarks == []
     write_set(questions, evidence=[other])
-    assert score_run(run).measures["hit@10"].n == 4
+    scores = score_run(run)
+    assert scores.measures["hit@10"].n == 4
+    assert scores.remarks[0].startswith("The set is not what it was")
 
 
 def test_a_run_by_hand_is_scored_by_the_notes_of_the_library(
@@ -476,8 +478,34 @@ def test_a_run_in_memory_has_the_outcomes_of_a_file(
         assert one.withheld == other.withheld
 
 
-def test_a_run_that_names_no_set_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [("{}", "a set it does not name"), ('{"questions": "gone.jsonl"}', "gone.jsonl, which is not")],
+)
+def test_a_run_whose_set_is_not_there_says_how_to_name_it(
+    tmp_path: Path, head: str, said: str
+) -> None:
     file = tmp_path / "run.jsonl"
-    file.write_text('{"run": {}}\n', encoding="utf-8")
-    with pytest.raises(NotesQAError, match="which question set"):
+    file.write_text(f'{{"run": {head}}}\n', encoding="utf-8")
+    with pytest.raises(RunError, match=rf"{said}.*--questions FILE"):
         score_run(load_run(file))
+
+
+def test_a_set_may_be_named_where_it_was_moved(
+    library: Library, questions: Path, tmp_path: Path
+) -> None:
+    run = run_questions(library, questions, tmp_path / "run.jsonl")
+    before = score_run(run)
+    moved = questions.rename(tmp_path / "moved.jsonl")
+    assert score_run(run, questions=moved) == before
+
+
+def test_a_model_is_loaded_before_the_first_question_is_timed(
+    library: Library, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        WordLengths, "embed_query", lambda self, text: (asked.append(text), self._embed(text))[1]
+    )
+    run_questions(library, questions, tmp_path / "run.jsonl")
+    assert asked == ["Is the model loaded?", *(str(q["question"]) for q in SET)]

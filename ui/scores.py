@@ -188,6 +188,8 @@ def print_decision(decision: Decision) -> None:
         say(f"  {name} {value:.4f}, floor {floor:g}")
     if decision.missing:
         say(f"  {len(decision.missing)} questions of the baseline were not asked: they count as 0.")
+    if decision.dropped:
+        say(f"  {len(decision.dropped)} questions of the baseline are not in the set any more.")
     if decision.passed:
         say(
             "The gate passes: no drop beyond chance"
