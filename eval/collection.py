@@ -145,7 +145,7 @@ def _judgements(file: Path) -> Grades:
     """Returns the grades of a file of query id, record id and grade, a header above or none."""
     grades: Grades = {}
     for number, line in _lines(file, _read(file)):
-        *names, grade = line.rstrip("\r").split("\t")
+        *names, grade = line.split("\t")
         if number == 1 and not re.search(r"\d", grade):
             continue
         try:

@@ -229,9 +229,14 @@ def verdict(comparison: Comparison) -> str:
             for name, d in found.items()
         ]
         return "Beyond chance: " + "; ".join(said) + "."
-    least = ", ".join(f"{smallest(d)} ({name})" for name, d in comparison.differences.items())
+    n = len(comparison.by_id)
+    shown = [name for name, d in comparison.differences.items() if d.paired.smallest is not None]
+    if not shown:
+        facts = max(d.facts for d in comparison.differences.values())
+        return f"no detectable difference with {n} questions; {facts} facts are too few to show any"
+    least = ", ".join(f"{smallest(comparison.differences[name])} ({name})" for name in shown)
     return (
-        f"no detectable difference with {len(comparison.by_id)} questions; "
+        f"no detectable difference with {n} questions; "
         f"the smallest one this set can show is {least}"
     )
 

@@ -46,7 +46,7 @@ COLUMNS = (
 MEANINGS = {
     Failure.ERROR: "The question ended in an error, or the run did not ask it.",
     Failure.NOT_IN_CHUNK: "The notes were cut so that no chunk holds half of the quote.",
-    Failure.NOT_RETRIEVED: "A chunk holds the quote, but no passage that came back does.",
+    Failure.NOT_RETRIEVED: "Chunks hold the evidence, but the passages that came back do not.",
     Failure.BELOW_K: f"The evidence came back, but not among the {K} best passages.",
     Failure.SPAN_WRONG: f"One of the {K} best passages held the evidence; the answer did not.",
     Failure.ABSTAINED: f"One of the {K} best passages held the evidence; no answer was shown.",
@@ -114,7 +114,7 @@ def _template() -> Template:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("eval", ""),
+        loader=PackageLoader("eval", "page"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -104,16 +104,13 @@ def by_fact(values: Mapping[str, float], fact_of: Mapping[str, str]) -> tuple[Ar
     return sums, np.array([float(len(group)) for group in groups.values()])
 
 
-def statistic(
-    compute: Callable[[Array], Array], facts: Sequence[str], lower: float = 0.0, upper: float = 1.0
-) -> Interval:
-    """Returns a number that is no mean, with its interval.
+def statistic(compute: Callable[[Array], Array], facts: Sequence[str]) -> Interval:
+    """Returns a number from 0 to 1 that is no mean, with its interval.
 
     Args:
         compute: weights of the questions `(m, n)` to the number for each row `(m,)`; nan where
             it is not defined.
         facts: of the questions, `(n,)`.
-        lower, upper: the ends of its range, given where only one fact was asked for.
     """
     import numpy as np
 
@@ -121,13 +118,15 @@ def statistic(
     owner = np.array([names[fact] for fact in facts])
     value = float(compute(np.ones((1, len(facts))))[0])
     if len(names) == 1:
-        return Interval(value, lower, upper)
+        return Interval(value, 0.0, 1.0)
     drawn = draws(len(names))
     values = np.concatenate(
         [compute(drawn[start : start + BLOCK, owner]) for start in range(0, RESAMPLES, BLOCK)]
     )
     low, high = percentiles(values, len(names))
-    return Interval(value, low, high)
+    if low == high:  # nothing to resample, as in `mean`
+        low, high = value - blind(len(names)), value + blind(len(names))
+    return Interval(value, max(low, 0.0), min(high, 1.0))
 
 
 # Two runs

@@ -106,6 +106,9 @@ def test_a_set_of_few_facts_can_show_nothing(asked: Set) -> None:
     run = run_of(outcomes(ids, [True] * 12))
     found = compare_runs(run, run, measures=["hit@5"]).differences["hit@5"]
     assert smallest(found) == "none with 3 facts"
+    assert verdict(compare_runs(run, run, measures=["hit@5"])) == (
+        "no detectable difference with 12 questions; 3 facts are too few to show any"
+    )
     assert found.to_dict()["smallest_detectable"] is None
 
 

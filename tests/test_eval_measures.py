@@ -168,6 +168,13 @@ def test_the_calibration_error_by_hand() -> None:
     assert error == pytest.approx(0.42 / 2 + 0.14 / 2)
 
 
+def test_a_perfect_separation_is_not_taken_for_certain() -> None:
+    # Six facts, all alike under resampling: 0.025^(1/6) = 0.5407.
+    verdicts = sure(*[(0.9, True)] * 3) + sure(*[(0.2, False)] * 3, answerable=False)
+    area = of_confidence(verdicts)["AUROC"]
+    assert (area.value, area.low, area.high) == (1, pytest.approx(0.5407, abs=1e-4), 1)
+
+
 @pytest.mark.parametrize(
     ("confidence", "number"), [(0, 0), (0.09, 0), (0.1, 1), (0.3, 3), (0.7, 7), (0.99, 9), (1, 9)]
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from handmade import DIGITS, FAILED, FROZEN, HEAD, NOTES, outcome, question, run_of
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from eval import Measure, Question, Run, Scores, compare_runs, plots, report_html, write_report
 from eval.compare import Difference
@@ -28,7 +28,10 @@ from eval.statistics import Interval, Paired
 from rag import RunError
 
 RIGHT, REST, WRONG = ("a.md", 11, 32), ("a.md", 33, 52), ("b.md", 0, 21)
-HOSTILE = "<script>document.title = 'taken'</script>\" onmouseover='x' &amp; \u202egpj\x1b[31m"
+HOSTILE = (
+    "<script>document.title = 'taken'</script>\" onmouseover='x' &amp; \u202egpj\x1b[31m "
+    + 80 * "x"
+)
 HARMLESS = HOSTILE.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")
 
 Pair = tuple[Question, Outcome]
@@ -174,6 +177,12 @@ def test_report_shows_a_quote_as_it_stands_in_the_note() -> None:
     assert Elements(page).texts["blockquote"] == [quote]
 
 
+def test_line_ends_of_windows_are_line_ends() -> None:
+    run = run_of({"q": FAILED}, {"n.md": "one\r\ntwo"})
+    page = report_html(*scored((question(Evidence("n.md", "one\r\ntwo")), FAILED), run=run))
+    assert Elements(page).texts["blockquote"] == ["one\ntwo"]
+
+
 def test_report_loads_nothing_from_anywhere(failures_page: str) -> None:
     elements = Elements(failures_page)
     assert not {tag for tag, _ in elements.found} & {"link", "img", "iframe", "object", "base"}
@@ -234,6 +243,12 @@ def test_a_failure_says_what_was_expected_and_what_came(
 
 def test_an_answer_that_was_shown_is_not_called_withheld(failures_page: str) -> None:
     assert "ithheld" not in article(failures_page, "span")
+
+
+def test_a_withheld_answer_that_was_right_says_so(failures_page: str) -> None:
+    words = "who asked, though it holds the evidence: The rest is frozen."
+    assert words in article(failures_page, "shy")
+    assert "though it holds" not in article(failures_page, "missed")
 
 
 def test_a_follow_up_names_the_question_before_it() -> None:
@@ -314,12 +329,12 @@ def test_remarks_stand_at_the_top(failures_page: str) -> None:
 
 def test_documents_and_facts_stand_worst_first() -> None:
     pairs = [
-        (question(Evidence("b.md", NOTES["b.md"]), name="1", fact="f1"), outcome([WRONG], [WRONG])),
-        (question(HEAD, name="2", fact="f2"), outcome([RIGHT])),
+        (question(HEAD, name="1", fact="f1"), outcome([RIGHT], [RIGHT])),
+        (question(Evidence("b.md", NOTES["b.md"]), name="2", fact="f2"), outcome([WRONG])),
     ]
     page = page_of(*pairs)
     heads = re.findall(r'<tr><th scope="row"[^>]*>(a\.md|b\.md|f1|f2)</th>', page)
-    assert heads == ["a.md", "b.md", "f2", "f1"]
+    assert heads == ["b.md", "a.md", "f2", "f1"]
 
 
 def test_refusals_are_counted_by_what_the_notes_answer(failures_page: str) -> None:
@@ -402,7 +417,7 @@ def test_a_report_does_not_replace_the_run_it_is_about(tmp_path: Path) -> None:
     file = tmp_path / "run.jsonl"
     file.write_text("the run")
     with pytest.raises(RunError, match="is a run file"):
-        write_report(replace(run, path=file), scores, tmp_path / "." / "run.jsonl")
+        write_report(replace(run, path=file), scores, tmp_path / "x" / ".." / "run.jsonl")
     assert file.read_text() == "the run"
 
 
@@ -534,14 +549,19 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.mark.browser
-def test_filters_show_what_they_name_and_nothing_else(
-    chromium: Browser, tmp_path: Path, failures_page: str
-) -> None:
+@pytest.fixture
+def opened(chromium: Browser, tmp_path: Path, failures_page: str) -> Iterator[Page]:
     file = tmp_path / "report.html"
     file.write_text(failures_page, encoding="utf-8")
     page = chromium.new_page()
     page.goto(file.as_uri())
+    yield page
+    page.close()
+
+
+@pytest.mark.browser
+def test_filters_show_what_they_name_and_nothing_else(opened: Page) -> None:
+    page = opened
     shown = page.locator(".failure:visible .labels > span:nth-child(2)")
     expect(shown).to_have_count(8)
     page.locator("#filter").get_by_label("Why").select_option("ABSTAINED")
@@ -558,7 +578,26 @@ def test_filters_show_what_they_name_and_nothing_else(
     page.locator("#filter").get_by_label("Search").fill("")
     page.locator("#filter").get_by_label("Document").select_option("0")
     expect(shown).to_have_count(7)  # all but the question that the notes do not answer
-    page.close()
+
+
+@pytest.mark.browser
+def test_a_link_shows_a_failure_that_the_filter_hides(opened: Page) -> None:
+    opened.locator("#filter").get_by_label("Search").fill("keyword")
+    target = opened.locator("#q-bold")
+    expect(target).to_be_hidden()
+    opened.evaluate("location.hash = 'q-bold'")
+    expect(target).to_be_in_viewport()
+    expect(opened.locator("#shown")).to_have_text("8 of 8 shown")
+
+
+@pytest.mark.browser
+def test_numbers_of_the_plots_are_printed(opened: Page) -> None:
+    numbers = opened.get_by_role("region", name="Confidence of both groups")
+    expect(numbers).to_be_hidden()
+    opened.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(numbers).to_be_visible()
+    opened.evaluate("dispatchEvent(new Event('afterprint'))")
+    expect(numbers).to_be_hidden()
 
 
 @pytest.mark.browser
