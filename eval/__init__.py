@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from eval.notes import Notes as Notes
     from eval.report import report_html as report_html
     from eval.report import write_report as write_report
-    from eval.run import Run as Run
-    from eval.run import load_run as load_run
     from eval.run import run_questions as run_questions
+    from eval.runfile import Run as Run
+    from eval.runfile import load_run as load_run
     from eval.score import Scores as Scores
     from eval.score import evaluate as evaluate
     from eval.score import score_run as score_run
@@ -55,7 +55,7 @@ _HOME = {
     "Measure": "eval.measures",
     "Notes": "eval.notes",
     "Question": "eval.dataset",
-    "Run": "eval.run",
+    "Run": "eval.runfile",
     "SHOWN": "eval.compare",
     "Scores": "eval.score",
     "check_questions": "eval.checking",
@@ -67,7 +67,7 @@ _HOME = {
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
     "load_questions": "eval.dataset",
-    "load_run": "eval.run",
+    "load_run": "eval.runfile",
     "report_html": "eval.report",
     "run_questions": "eval.run",
     "score_run": "eval.score",

@@ -12,7 +12,7 @@ from typing import Any
 
 from eval.dataset import Evidence, Question, TextOf, places
 from eval.notes import Notes
-from eval.run import Outcome, Run
+from eval.runfile import Outcome, Run
 from rag import QuestionSetError, Span
 
 Place = tuple[str, Span]
@@ -96,24 +96,15 @@ class Case:
                 self.rank = rank
 
     @property
-    def result(self) -> dict[str, Any]:
-        """Returns what `ask --json` printed; empty where the question failed."""
-        return self.outcome.result or {}
-
-    @property
-    def answered(self) -> bool:
-        """Returns whether an answer was shown."""
-        return bool(self.result.get("state") == "answered")
-
-    @property
     def passages(self) -> list[Place]:
         """Returns where the passages stand, best first."""
-        return places_of(self.result.get("passages", []))
+        return places_of(self.outcome.passages)
 
     @property
-    def citations(self) -> list[Place]:
-        """Returns where the citations stand that were shown."""
-        return places_of(self.result.get("citations", []))
+    def quoted(self) -> list[Place]:
+        """Returns where the citations stand: those shown, or those an abstention withheld."""
+        outcome = self.outcome
+        return places_of(outcome.citations if outcome.answered else outcome.withheld)
 
     def holds(self, shown: Sequence[Place]) -> bool:
         """Returns whether what is shown holds the evidence."""
@@ -153,8 +144,7 @@ def match(
     unjudged: dict[str, str] = {}
     for question in questions:
         outcome = run.outcomes.get(question.id)
-        words = outcome.result.get("question") if outcome and outcome.result else None
-        if outcome is None or words not in (None, question.question):
+        if outcome is None or not outcome.asked(question):
             not_run.append(question.id)
             outcome = Outcome(None, "the run did not ask this question")
         try:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.dataset import Evidence, Question, load_questions, occurrences, overlap
+from eval.files import replacing
 from eval.findings import (
     Ambiguous,
     Findings,
@@ -25,7 +26,7 @@ from eval.findings import (
     Twins,
     UnknownDocument,
 )
-from eval.relocation import Relocator, nearest, replacing
+from eval.relocation import Relocator, nearest
 from rag import Span, terms
 
 CLOSE_SHARE = 0.4

@@ -17,12 +17,12 @@ from eval.dataset import Question
 from eval.judging import Verdict, judge
 from eval.measures import OF_THE_RUN, PER_QUESTION, YES_NO
 from eval.notes import Notes
-from eval.run import Run, differences
+from eval.runfile import Run, differences
 from rag import Library, RunError
 
 SHOWN = (
-    *("hit@5", "MRR@10", "nDCG@10", "answer_contains_evidence", "abstention_recall", "handled"),
-    "citations_hold",
+    *("hit@5", "MRR@10", "nDCG@10", "answer_contains_evidence", "evidence_share_of_answer"),
+    *("abstention_recall", "handled", "confidence_score", "citations_hold"),
 )
 """Measures that are compared unless others are named; each more makes all of them less sharp."""
 
@@ -134,45 +134,42 @@ def compare_runs(
             defined on any.
         QuestionSetError: the set breaks its format.
     """
+    return compare_on(a, b, b.questions(questions), library, measures, seed)
+
+
+def compare_on(
+    a: Run,
+    b: Run,
+    questions: Sequence[Question],
+    library: Library | None = None,
+    measures: Sequence[str] = SHOWN,
+    seed: int = statistics.SEED,
+) -> Comparison:
+    """Returns what changed on the given questions; as `compare_runs` does."""
     for name in measures:
         if name not in PER_QUESTION:
             hint = "it is no mean over questions" if name in OF_THE_RUN else "no such measure"
             known = ", ".join(PER_QUESTION)
             raise RunError(f"{name} cannot be compared: {hint}. Those that can: {known}.")
-    labelled = b.questions(questions)
-    left_out = _left_out(a, b, labelled)
-    common = [question for question in labelled if question.id not in left_out]
+    left_out: dict[str, str] = {}
     judged = []
     for run in (a, b):
         notes = Notes(run, library)
-        matched = match(run, common, notes, skip_unjudged=True)
+        matched = match(run, questions, notes, skip_unjudged=True)
+        left_out |= {name: f"{run.path.name} did not ask it so" for name in matched.not_run}
         left_out |= {
             name: f"{run.path.name}: {reason}" for name, reason in matched.unjudged.items()
         }
         judged.append({v.question.id: v for v in judge(matched.cases, notes)})
     by_id = {
         question.id: (judged[0][question.id], judged[1][question.id])
-        for question in common
+        for question in questions
         if question.id not in left_out
     }
     if not by_id:
         raise RunError(f"{a.path} and {b.path} have no question in common that can be compared.")
     changed = differences(a.head, b.head)
     return Comparison(a.path, b.path, changed, _differences(by_id, measures, seed), by_id, left_out)
-
-
-def _left_out(a: Run, b: Run, questions: Sequence[Question]) -> dict[str, str]:
-    """Returns the questions of the set that only one run asked, or in other words."""
-    found = {}
-    for question in questions:
-        for run in (a, b):
-            outcome = run.outcomes.get(question.id)
-            words = (outcome.result or {}).get("question") if outcome else None
-            if outcome is None:
-                found[question.id] = f"{run.path.name} does not hold it"
-            elif words not in (None, question.question):
-                found[question.id] = f"{run.path.name} asked it in other words"
-    return found
 
 
 def _differences(

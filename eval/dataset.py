@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from eval.files import read_json
 from rag import NotesQAError, QuestionSetError, Span, terms
 
 
@@ -81,7 +81,7 @@ def load_questions(path: Path, split: str | None = None) -> list[Question]:
 
 def _parse(line: str, place: str) -> Question:
     try:
-        record: dict[str, Any] = json.loads(line)
+        record: dict[str, Any] = read_json(line)
         needs = record.get("needs", "any")
         if needs not in ("any", "all"):
             raise QuestionSetError(f'{place}: needs is {needs!r}; expected "any" or "all".')
@@ -95,7 +95,7 @@ def _parse(line: str, place: str) -> Question:
             after=record.get("after"),
             split=record.get("split", ""),
         )
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise QuestionSetError(f"{place}: not JSON ({error}).") from error
     except KeyError as error:
         raise QuestionSetError(f"{place}: {error.args[0]} is missing.") from error
@@ -103,8 +103,9 @@ def _parse(line: str, place: str) -> Question:
         raise QuestionSetError(f"{place}: {_EXPECTED}") from error
     if not all(isinstance(text, str) for text in _texts(question)):
         raise QuestionSetError(f"{place}: {_EXPECTED}")
-    if not question.question.strip() or any(not e.quote.strip() for e in question.evidence):
-        raise QuestionSetError(f"{place}: an empty question or quote.")
+    needed = (question.id, question.question, *(e.quote for e in question.evidence))
+    if not all(text.strip() for text in needed):
+        raise QuestionSetError(f"{place}: an empty id, question or quote.")
     return question
 
 

@@ -17,7 +17,8 @@ from typing import Any
 from eval.collection import Collection, read_collection, some
 from eval.dataset import Evidence, load_questions
 from eval.excerpts import file_names, note, quotes_of
-from eval.relocation import Relocator, replacing
+from eval.files import replacing
+from eval.relocation import Relocator
 from eval.tables import Row, read_rows, refuse
 from rag import QuestionSetError, Settings, read_notes
 

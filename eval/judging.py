@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from eval.cases import Case, covered, enough, places_of
+from eval.cases import Case, covered, enough
 from eval.dataset import Question, TextOf
 from eval.notes import Notes
 from eval.ranking import ranks
-from eval.run import Outcome
-from rag import NotesQAError
+from eval.runfile import Outcome
+from rag import NotesQAError, Span
 
 K = 5
 """Answers are drawn from this many of the best passages."""
@@ -41,8 +41,7 @@ class Verdict:
 
     Attributes:
         values: of each measure that is defined on the question, 0 to 1, higher is better.
-        confidence: as shown; for a question that failed the worst there is: 0 where the notes
-            answer it, 1 where they do not.
+        confidence: as shown; 1 for a question that failed, so that failing never looks humble.
         right: whether the answer, shown or withheld, holds the evidence.
         rank: of the passage with which the evidence is found; None where it never is.
         failure: None where the question was handled.
@@ -56,11 +55,6 @@ class Verdict:
     rank: int | None
     failure: Failure | None
 
-    @property
-    def answered(self) -> bool:
-        """Returns whether an answer was shown."""
-        return bool((self.outcome.result or {}).get("state") == "answered")
-
 
 def judge(cases: Sequence[Case], notes: Notes) -> list[Verdict]:
     """Returns a verdict on every case, in order.
@@ -69,9 +63,11 @@ def judge(cases: Sequence[Case], notes: Notes) -> list[Verdict]:
     of the evidence's characters in the first ten passages (the best quote, or the mean where all
     are needed); `answer_contains_evidence`; `answer_rate`; and where answered
     `evidence_share_of_answer`, the share of the cited characters that are evidence. Over
-    unanswerable ones `abstention_recall`. Over answered ones `citations_hold`: every quote is
-    what stands at its place; left out where nobody knows any more what stood there. Over all
-    `handled`: answered with the evidence, or refused where there is none.
+    unanswerable ones `abstention_recall`. Over answered ones `citations_hold` (see
+    `citations_hold`); left out where nobody knows any more what stood there. Over all `handled`,
+    answered with the evidence, or refused where there is none; and `confidence_score`, 1 less the
+    squared distance of the confidence from 1 where the answer, shown or withheld, is right, and
+    from 0 where it is not.
     """
     ranked = ranks(cases)
     return [
@@ -87,25 +83,25 @@ def judge(cases: Sequence[Case], notes: Notes) -> list[Verdict]:
 
 
 def _verdict(case: Case, values: dict[str, float], notes: Notes) -> Verdict:
-    question = case.question
-    right = case.holds(case.citations or places_of(case.outcome.withheld))
+    question, outcome = case.question, case.outcome
+    right = case.holds(case.quoted)
     if question.answerable:
-        handled = case.answered and right
+        handled = outcome.answered and right
         values["evidence_coverage@10"] = _coverage(case)
         values["answer_contains_evidence"] = float(handled)
-        values["answer_rate"] = float(case.answered)
-        if case.answered:
+        values["answer_rate"] = float(outcome.answered)
+        if outcome.answered:
             values["evidence_share_of_answer"] = _density(case)
     else:
-        handled = case.result.get("state") == "abstained"
+        handled = outcome.abstained
         values["abstention_recall"] = float(handled)
     values["handled"] = float(handled)
-    if case.answered and (hold := citations_hold(case, notes.text)) is not None:
+    if outcome.answered and (hold := citations_hold(case, notes.text)) is not None:
         values["citations_hold"] = float(hold)
-    failed = case.outcome.result is None
-    confidence = float(not question.answerable) if failed else case.result["confidence"]
+    confidence = 1.0 if outcome.result is None else float(outcome.result["confidence"])
+    values["confidence_score"] = 1 - (confidence - right) ** 2
     failure = None if handled else _failure(case, notes)
-    return Verdict(question, case.outcome, values, confidence, right, case.rank, failure)
+    return Verdict(question, outcome, values, confidence, right, case.rank, failure)
 
 
 def _coverage(case: Case) -> float:
@@ -115,21 +111,35 @@ def _coverage(case: Case) -> float:
 
 def _density(case: Case) -> float:
     total = inside = 0
-    for document, span in case.citations:
+    for document in {document for document, _ in case.quoted}:
         quotes = [
             place
             for label in case.labels
             if label.evidence.document == document
             for place in label.spans
         ]
-        total += len(span)
-        inside += covered(span, quotes)
+        end = 0
+        for span in sorted(span for name, span in case.quoted if name == document):
+            new = Span(max(span.start, end), max(span.end, end))  # what is cited twice counts once
+            total += len(new)
+            inside += covered(new, quotes)
+            end = new.end
     return inside / total if total else 0.0
 
 
 def citations_hold(case: Case, text_of: TextOf) -> bool | None:
-    """Returns whether every quote is what stands at its place; None where nobody knows."""
-    cited = zip(case.citations, case.result.get("citations", []), strict=True)
+    """Returns whether an answer is what the notes say; None where nobody knows any more.
+
+    That is: there are citations, every quote is what stands at its place, and every sentence shown
+    stands in the quote that it names.
+    """
+    outcome = case.outcome
+    numbered = enumerate(outcome.citations, start=1)
+    quotes = {item.get("number", i): item["quote"] for i, item in numbered}
+    sentences = (outcome.result or {}).get("sentences", [])
+    if not quotes or not all(s["text"] in quotes.get(s["citation"], "") for s in sentences):
+        return False
+    cited = zip(case.quoted, outcome.citations, strict=True)
     try:
         return all(span.of(text_of(document)) == item["quote"] for (document, span), item in cited)
     except NotesQAError:
@@ -145,7 +155,7 @@ def _failure(case: Case, notes: Notes) -> Failure:
         return Failure.NOT_RETRIEVED if _in_chunks(case, notes) else Failure.NOT_IN_CHUNK
     if case.rank > K:
         return Failure.BELOW_K
-    return Failure.SPAN_WRONG if case.answered else Failure.ABSTAINED
+    return Failure.SPAN_WRONG if case.outcome.answered else Failure.ABSTAINED
 
 
 def _in_chunks(case: Case, notes: Notes) -> bool:

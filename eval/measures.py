@@ -34,16 +34,17 @@ PER_QUESTION = {
     "hit@5": "one of the first 5 passages finds the evidence",
     "hit@10": "one of the first 10 passages finds the evidence",
     "MRR@10": "1 / rank of the passage that finds the evidence, 0 beyond 10",
-    "nDCG@10": "discounted gain of the first 10 passages, as a share of the most possible",
-    "recall@5": "share of a question's quotes that the first 5 passages find",
-    "recall@10": "share of a question's quotes that the first 10 passages find",
+    "nDCG@10": "mean of 1 / log2(1 + rank) of what is needed, 0 beyond 10",
+    "recall@5": "share of what is needed that the first 5 passages find",
+    "recall@10": "share of what is needed that the first 10 passages find",
     "evidence_coverage@10": "share of the evidence's characters in the first 10 passages",
     "answer_contains_evidence": "answered, and the answer holds the evidence",
     "evidence_share_of_answer": "share of the answer's characters that are evidence",
     "answer_rate": "answerable questions that were answered",
     "abstention_recall": "unanswerable questions that were refused",
     "handled": "answered with the evidence, or rightly refused",
-    "citations_hold": "every quote is what stands at its place",
+    "citations_hold": "every sentence and quote is what stands at its place",
+    "confidence_score": "1 less the squared error of the confidence",
 }
 """Measures that have a value on each question, 0 to 1, higher is better; what they say."""
 
@@ -115,7 +116,13 @@ def of_confidence(verdicts: Sequence[Verdict]) -> dict[str, Measure]:
 
     `AUROC` is over answerable against unanswerable questions. The others are over all: an answer,
     shown or withheld, is right where it holds the evidence, and never where the notes do not
-    answer.
+    answer. A question that failed is as bad as can be: surely answered, and wrong; for `AUROC`
+    on the wrong side of all others.
+
+    The plug-in `ECE` is too large, and that of resamples larger still, by as much again: its
+    interval is mirrored at the value (the basic bootstrap; Davison and Hinkley 1997, section 5.2).
+    It is a rough one all the same: in simulated sets of 100 to 1,000 questions it held the truth in
+    83 to 96 of 100 where confidences were off by .03 to .2, and in 61 to 75 where they were right.
     """
     import numpy as np
 
@@ -131,12 +138,14 @@ def of_confidence(verdicts: Sequence[Verdict]) -> dict[str, Measure]:
         "Brier": lambda weights: weights @ (confidence - right) ** 2 / weights.sum(axis=1),
     }
     if 0 < answerable.sum() < len(verdicts):
-        computations["AUROC"] = lambda weights: separation(confidence, answerable, weights)
+        failed = np.array([verdict.outcome.failed for verdict in verdicts])
+        side = np.where(failed, 1 - answerable, confidence)
+        computations["AUROC"] = lambda weights: separation(side, answerable, weights)
     facts = [verdict.question.fact for verdict in verdicts]
     found = {}
     for name in OF_THE_RUN:
         if name in computations:
-            interval = statistics.statistic(computations[name], facts)
+            interval = statistics.statistic(computations[name], facts, mirrored=name == "ECE")
             found[name] = Measure(interval.value, interval.low, interval.high, len(verdicts))
     return found
 
@@ -309,7 +318,7 @@ def _agreement(group: Sequence[Verdict]) -> float:
 
 
 def _top(verdict: Verdict) -> tuple[str, int, int] | None:
-    passages = (verdict.outcome.result or {}).get("passages")
+    passages = verdict.outcome.passages
     if not passages:
         return None
     return (passages[0]["document"], passages[0]["start"], passages[0]["end"])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from eval.run import Run, corpus_digest
+from eval.run import corpus_digest
+from eval.runfile import Run
 from rag import Library, LibraryError, NotesQAError, Span
 
 

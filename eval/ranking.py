@@ -18,7 +18,11 @@ Grades = Mapping[str, int]
 Values = dict[str, dict[str, float]]
 """Measures' values by question id, by measure."""
 
-HITS = ("hit@1", "hit@3", "hit@5", "hit@10", "MRR@10")
+OF_THE_LAST = ("hit@1", "hit@3", "hit@5", "hit@10", "MRR@10")
+"""Measures that look for the passage with which all that is needed is found."""
+
+OF_EACH = ("nDCG@10", "recall@5", "recall@10")
+"""Measures that are means over what is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,47 +72,60 @@ def calculate(measures: Iterable[str], rankings: Mapping[str, Ranking]) -> Value
 def ranks(cases: Iterable[Case]) -> Values:
     """Returns the retrieval measures of the answerable questions.
 
-    `hit@k` and `MRR@10` look for the passage with which the evidence is found. `nDCG@10` gives
-    each passage the number of quotes that it is the first to find. `recall@k` is the share of a
-    question's quotes that the first k passages find; quotes no chunk holds count like any other.
+    What a question needs is one of its quotes, or each of them where all are needed. `hit@k` and
+    `MRR@10` look for the passage with which the last of it is found. `recall@k` is the share of it
+    that the first k passages find, and `nDCG@10` its mean discounted gain, 1 / log2(1 + rank): both
+    are 1 where the first passage finds everything, whatever other passages there are. What no
+    chunk holds counts like anything else.
     """
-    first: dict[str, Ranking] = {}
-    graded: dict[str, Ranking] = {}
-    quotes: dict[str, Ranking] = {}
+    last: dict[str, Ranking] = {}
+    each: dict[str, Ranking] = {}
     owner: dict[str, str] = {}
     for case in cases:
         if not case.question.answerable:
             continue
         name = case.question.id
         numbers = [str(rank) for rank in range(1, len(case.passages) + 1)]
-        first[name] = Ranking(numbers, {str(case.rank) if case.rank else "missed": 1})
-        graded[name] = graded_ranking(case)
-        for i in range(len(case.labels)):
-            finder = [str(r) for r, new in enumerate(case.found, start=1) if i in new]
+        last[name] = _looking_for(case.rank, numbers)
+        for i, rank in enumerate(_finders(case)):
             owner[f"{i} of {name}"] = name
-            quotes[f"{i} of {name}"] = Ranking(numbers, {finder[0] if finder else "missed": 1})
-    values = calculate(HITS, first) | calculate(["nDCG@10"], graded)
-    for measure, found in calculate(["recall@5", "recall@10"], quotes).items():
-        each: dict[str, list[float]] = {}
-        for quoted, value in found.items():
-            each.setdefault(owner[quoted], []).append(value)
-        values[measure] = {question: sum(v) / len(v) for question, v in each.items()}
+            each[f"{i} of {name}"] = _looking_for(rank, numbers)
+    values = calculate(OF_THE_LAST, last)
+    for measure, found in calculate(OF_EACH, each).items():
+        shares: dict[str, list[float]] = {}
+        for needed, value in found.items():
+            shares.setdefault(owner[needed], []).append(value)
+        values[measure] = {question: sum(v) / len(v) for question, v in shares.items()}
     return values
 
 
-def graded_ranking(case: Case) -> Ranking:
-    """Returns passages by place, each worth the number of quotes that it is the first to find.
+def _looking_for(rank: int | None, numbers: Sequence[str]) -> Ranking:
+    return Ranking(numbers, {str(rank) if rank else "missed": 1})
 
-    A quote that no passage finds is worth 1, under a name of its own.
+
+def _finders(case: Case) -> list[int | None]:
+    """Returns for each thing that is needed the rank of the first passage that finds it."""
+    if not case.question.needs_all:
+        return [case.rank]
+    first = {i: rank for rank, new in enumerate(case.found, start=1) for i in new}
+    return [first.get(i) for i in range(len(case.labels))]
+
+
+def graded_ranking(case: Case) -> Ranking:
+    """Returns passages by place, each worth how much of what is needed it is the first to find.
+
+    What no passage finds is worth 1, under a name of its own.
     """
     names: list[str] = []
     for document, span in case.passages:
         name = f"{quote(document)}#{span.start}-{span.end}"
         names.append(name if name not in names else f"{name}#{len(names)}")
-    grades = {name: len(new) for name, new in zip(names, case.found, strict=True)}
-    seen = {i for new in case.found for i in new}
-    for i, label in enumerate(case.labels):
-        if i not in seen:
-            start, end = label.spans[0].start, label.spans[0].end
-            grades[f"missed:{quote(label.evidence.document)}#{start}-{end}#{i}"] = 1
+    grades = dict.fromkeys(names, 0)
+    for i, rank in enumerate(_finders(case)):
+        if rank is None:
+            label = case.labels[i]
+            place = f"{label.spans[0].start}-{label.spans[0].end}"
+            grades[f"missed:{quote(label.evidence.document)}#{place}#{i}"] = 1
+        else:
+            grades[names[rank - 1]] += 1
     return Ranking(names, grades)

@@ -6,16 +6,12 @@ code, typographic quotes and dashes, or case alone.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from eval.dataset import Evidence, occurrences
-from rag import QuestionSetError, Span, terms
+from rag import Span, terms
 
 _TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<word>[a-zA-Z0-9]+)|(?P<marks>[*_`]+)|(?P<dashes>[-‐‑‒–—―−]+)|."
@@ -156,28 +152,3 @@ def sentences(text: str) -> list[Span]:
             left = start + len(piece) - len(piece.lstrip())
             found.append(Span(left, start + len(piece.rstrip())))
     return found
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yields a path beside `path` for what is to take its place: at the end, unless that fails.
-
-    A folder takes the place of an empty one only.
-
-    Raises:
-        QuestionSetError: it cannot be written.
-    """
-    draft = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        if draft.is_dir() and path.exists():
-            path.rmdir()  # on Windows nothing takes the place of a folder
-        draft.replace(path)
-    except OSError as error:
-        raise QuestionSetError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)

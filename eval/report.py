@@ -19,9 +19,10 @@ from urllib.parse import quote
 
 from eval import plots
 from eval.compare import Comparison, smallest, verdict
+from eval.files import replacing
 from eval.judging import Failure, K, Verdict
 from eval.measures import BINS, DESCRIPTIONS, LOWER_IS_BETTER, bin_of
-from eval.run import Run
+from eval.runfile import Run
 from eval.score import Scores
 from rag import RunError
 
@@ -75,14 +76,12 @@ def write_report(run: Run, scores: Scores, out: Path, comparison: Comparison | N
         RunError: the file cannot be written, or is one of the run files.
     """
     sources = [run.path, *([comparison.a, comparison.b] if comparison else [])]
+    sources += [Path(str(run.head["questions"]))] if "questions" in run.head else []
     if out.resolve() in [path.resolve() for path in sources]:
-        raise RunError(f"{out} is a run file: name another file for the page with --out.")
+        raise RunError(f"{out} is what the page is made of: name another file with --out.")
     page = report_html(run, scores, comparison)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(page.encode("utf-8"))
-    except OSError as error:
-        raise RunError(f"{out} cannot be written: {error.strerror}.") from error
+    with replacing(out, RunError) as draft:
+        draft.write_bytes(page.encode("utf-8"))
 
 
 def report_html(run: Run, scores: Scores, comparison: Comparison | None = None) -> str:
@@ -219,13 +218,12 @@ def _failures(scores: Scores) -> list[Failed]:
 
 
 def _failed(v: Verdict, follows: str | None, numbers: Mapping[str, int]) -> Failed:
-    result = v.outcome.result or {}
-    passages = enumerate(result.get("passages", []), start=1)
+    passages = enumerate(v.outcome.passages, start=1)
     return Failed(
         verdict=v,
         follows=follows,
         documents=tuple(sorted({numbers[e.document] for e in v.question.evidence})),
-        citations=result.get("citations") or v.outcome.withheld,
+        citations=v.outcome.citations or v.outcome.withheld,
         passages=[(rank, item) for rank, item in passages if rank <= K or rank == v.rank],
     )
 
@@ -284,8 +282,7 @@ def _times(scores: Scores) -> tuple[list[int], float]:
     The last bin holds all that took longer, so that one slow question does not press all others
     into the first; p99 lies within three quarters of the bins.
     """
-    results = [v.outcome.result or {} for v in scores.verdicts]
-    times = [sum(result["timings_ms"].values()) for result in results if result.get("timings_ms")]
+    times = [ms for v in scores.verdicts if (ms := v.outcome.milliseconds) is not None]
     end = max(scores.latency_ms.get("p99", 0) * 4 / 3, 0.01)
     width = plots.nice(end / TIMES)
     counts = [0] * math.ceil(end / width)

@@ -1,10 +1,9 @@
 """A library and a question set become a run file: every question by the path that `ask` uses.
 
-A run file is JSON Lines. Its head names what was asked of what: the set, the notes, the settings,
-the model, the code; and it keeps the text of the notes that the set quotes, with the places of
-their chunks, so that a run can be scored after the notes have changed. Then one line a question:
-what `ask --json` prints, or an error; an abstention also keeps the citations it withheld, since
-whether a refusal was right is part of what is measured.
+Its head names the set, the notes, the settings, the model and the code; and it keeps the text of
+the notes that the set quotes, with the places of their chunks, so that a run can be scored after
+the notes have changed. An abstention keeps the citations it withheld, since whether a refusal was
+right is part of what is measured.
 
 Lines are appended as they come. A killed run goes on where it stopped, if nothing in its head has
 changed meanwhile.
@@ -18,14 +17,27 @@ import logging
 import lzma
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from eval.dataset import Question, load_questions, places
+from eval.files import replacing
+from eval.runfile import (
+    COMPRESSED,
+    INCIDENTAL,
+    Outcome,
+    Run,
+    differences,
+    load_run,
+    parse_outcome,
+    parse_run,
+    sha256,
+    whole_lines,
+)
 from rag import Library, NotesQAError, RunError
 
 log = logging.getLogger(__name__)
@@ -36,59 +48,7 @@ PACKAGES = (
 )
 """Packages whose version may change what is found."""
 
-COMPRESSED = ".xz"
-"""A run file of this suffix is compressed once it is whole; ten passages a question are long."""
-
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came back for one question: the JSON object of `ask --json`, or an error.
-
-    Attributes:
-        withheld: the citations of the answer that an abstention did not show, as JSON objects.
-    """
-
-    result: dict[str, Any] | None
-    error: str | None = None
-    withheld: tuple[dict[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run file in memory.
-
-    Attributes:
-        head: the object under `run` in the first line.
-        outcomes: by question id, in the file's order.
-    """
-
-    path: Path
-    head: dict[str, Any]
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    def questions(self, file: Path | None = None) -> list[Question]:
-        """Returns the questions of the set that the head names, or of `file` instead.
-
-        Raises:
-            QuestionSetError: the set is not there, or breaks its format.
-            RunError: the head names no set, or one that is not there.
-        """
-        return load_questions(self.set_file(file), self.head.get("split") or None)
-
-    def set_file(self, file: Path | None = None) -> Path:
-        """Returns where the set is; raises as `questions` does."""
-        named = self.head.get("questions")
-        if file is None and not (isinstance(named, str) and Path(named).exists()):
-            which = f"the set {named}, which is not here" if named else "a set it does not name"
-            raise RunError(f"{self.path} asked {which}: name it with --questions FILE.")
-        return file or Path(str(named))
-
-    def same_set(self, file: Path | None = None) -> bool:
-        """Returns whether the set is, to the byte, what was asked; also where that is not known."""
-        digest = self.head.get("questions_sha256")
-        return digest in (None, _sha256(self.set_file(file)))
 
 
 def run_questions(
@@ -120,12 +80,14 @@ def run_questions(
     library.ensure_ready()
     head = describe(library, questions, asked, split)
     out = out or library.folder / "runs" / f"{questions.stem}-{_identity(head)}.jsonl"
-    if out.suffix == COMPRESSED and out.exists() and not overwrite:
-        _same(out, load_run(out).head, head)
+    _check_out(out, questions, overwrite)
+    packed = out.suffix == COMPRESSED
+    if packed and out.exists() and not overwrite and _is_whole(out, head, asked):
         return load_run(out)
-    plain = out.with_suffix("") if out.suffix == COMPRESSED else out
-    done = {} if overwrite else _resume(plain, head)
-    with _writing(plain, fresh=not done) as file:
+    # A compressed file cannot grow: its run is written beside it first.
+    draft = out.with_name(f".{out.name}.part") if packed else out
+    done = {} if overwrite else _resume(draft, head)
+    with _writing(draft, fresh=not done) as file:
         if not done:
             file.write(_line({"run": head}))
         if len(done) < len(asked):
@@ -136,15 +98,79 @@ def run_questions(
                 file.write(_line({"id": question.id, **answer(library, question)}))
                 file.flush()
     if library.status()["generation"] != head["generation"]:
-        plain.unlink()
+        draft.unlink()
         raise RunError(
             "The notes were indexed anew while the run went on, so its answers come from two "
             "states: run it again."
         )
-    if plain is not out:
-        out.write_bytes(lzma.compress(plain.read_bytes(), preset=9))
-        plain.unlink()
+    if packed:
+        with replacing(out, RunError) as whole:
+            whole.write_bytes(lzma.compress(draft.read_bytes(), preset=9))
+        draft.unlink()
     return load_run(out)
+
+
+def _check_out(out: Path, questions: Path, overwrite: bool) -> None:
+    """Raises RunError where writing a run to `out` would destroy something else."""
+    if out.exists() and out.samefile(questions):
+        raise RunError(f"{out} is the question set: name another file with --out.")
+    if not out.is_file() or overwrite:
+        return
+    begin = out.read_bytes()[:1]
+    if out.suffix != COMPRESSED and begin not in (b"", b"{"):
+        raise RunError(f"{out} is no run file: name another with --out, or add --overwrite.")
+
+
+def _is_whole(out: Path, head: Mapping[str, Any], asked: Sequence[Question]) -> bool:
+    """Returns whether a file holds all of this very run; raises RunError for another run."""
+    lines = whole_lines(out)
+    if not lines:
+        return False
+    found = parse_run(out, lines)
+    _same(out, found.head, head)
+    return all(question.id in found.outcomes for question in asked)
+
+
+def _resume(path: Path, head: Mapping[str, Any]) -> dict[str, Outcome]:
+    """Returns what a file holds of this very run, and makes it end in a whole line."""
+    if not path.exists() or not (lines := whole_lines(path)):
+        return {}
+    found = parse_run(path, lines)
+    _same(path, found.head, head)
+    if not found.outcomes:
+        return {}
+    whole = "".join(f"{line}\n" for line in lines).encode("utf-8")
+    if path.read_bytes() != whole:
+        path.write_bytes(whole)
+    return found.outcomes
+
+
+def _same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
+    """Raises RunError where a file holds a run of something else."""
+    # The digests of code and notes say what a commit would.
+    if differing := [name for name in differences(found, head) if name != "commit"]:
+        raise RunError(
+            f"{path} holds another run (different: {', '.join(differing)}): "
+            "name another file with --out, or replace it with --overwrite."
+        )
+
+
+def _identity(head: Mapping[str, Any]) -> str:
+    """Returns a short digest of all that makes a run another run."""
+    decisive = {key: value for key, value in head.items() if key not in (*INCIDENTAL, "commit")}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    return json.dumps(record).encode("ascii") + b"\n"
+
+
+def _writing(path: Path, *, fresh: bool) -> BinaryIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb" if fresh else "ab")
+    except OSError as error:
+        raise RunError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def answer(library: Library, question: Question) -> dict[str, Any]:
@@ -173,7 +199,7 @@ def in_memory(
     outcomes = {}
     for number, question in enumerate(questions):
         progress("Asking", number, len(questions))
-        outcomes[question.id] = _outcome(answer(library, question), question.id)
+        outcomes[question.id] = parse_outcome(answer(library, question), question.id)
     return Run(Path("this run"), {}, outcomes)
 
 
@@ -189,7 +215,7 @@ def describe(
     status = library.status()
     return {
         "questions": file.as_posix(),
-        "questions_sha256": _sha256(file),
+        "questions_sha256": sha256(file),
         "split": split,
         "asked": len(questions),
         "corpus": library.settings.corpus,
@@ -212,10 +238,6 @@ def describe(
             for document, text in texts.items()
         },
     }
-
-
-def _sha256(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def corpus_digest(library: Library) -> str:
@@ -263,142 +285,3 @@ def _code_digest() -> str:
         if file.suffix in (".py", ".json"):
             digest.update(file.read_bytes())
     return digest.hexdigest()
-
-
-# Files
-
-
-def load_run(path: Path) -> Run:
-    """Returns the run that a file holds, however far it got.
-
-    Raises:
-        RunError: it cannot be read, or a line is not what a run file holds.
-    """
-    lines = _lines(path)
-    place = f"{path}, line 1"
-    head = _record(lines[0], place).get("run") if lines else None
-    if not isinstance(head, dict):
-        raise RunError(
-            f'{place}: expected the head of a run, {{"run": …}}; make one with notesqa eval run.'
-        )
-    outcomes: dict[str, Outcome] = {}
-    for number, line in enumerate(lines[1:], start=2):
-        if not line.strip():
-            continue
-        place = f"{path}, line {number}"
-        record = _record(line, place)
-        name = record.get("id")
-        if not isinstance(name, str):
-            raise RunError(f"{place}: expected the id of a question.")
-        if name in outcomes:
-            raise RunError(f"{place}: question {name} stands twice.")
-        outcomes[name] = _outcome(record, place)
-    return Run(path, head, outcomes)
-
-
-def _lines(path: Path) -> list[str]:
-    """Returns the whole lines of a run file; what a killed run left unfinished is no line."""
-    try:
-        data = path.read_bytes()
-        text = (lzma.decompress(data) if path.suffix == COMPRESSED else data).decode("utf-8")
-    except (OSError, lzma.LZMAError, UnicodeDecodeError) as error:
-        raise RunError(f"{path} cannot be read as a run file: {error}.") from error
-    *whole, rest = text.split("\n")
-    if rest.strip():
-        try:
-            json.loads(rest)
-            whole.append(rest)
-        except json.JSONDecodeError:
-            log.info("%s ends in the middle of a line.", path)
-    return whole
-
-
-def _record(line: str, place: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise RunError(f"{place}: not JSON ({error}).") from error
-    if not isinstance(record, dict):
-        raise RunError(f"{place}: expected a JSON object.")
-    return record
-
-
-def _outcome(record: Mapping[str, Any], place: str) -> Outcome:
-    """Returns what a line says; raises RunError where scoring could not read it."""
-    if isinstance(record.get("error"), str) and "result" not in record:
-        return Outcome(None, record["error"])
-    try:
-        result = record["result"]
-        if result["state"] not in ("answered", "abstained"):
-            raise ValueError
-        withheld = tuple(record.get("withheld", ()))
-        for item in (*result["passages"], *result["citations"], *withheld):
-            if not (isinstance(item["document"], str) and 0 <= item["start"] <= item["end"]):
-                raise ValueError
-        if not 0 <= result["confidence"] <= 1:
-            raise ValueError
-    except (TypeError, KeyError, ValueError) as problem:
-        raise RunError(
-            f"{place}: expected an error, or a result as notesqa ask --json prints it."
-        ) from problem
-    return Outcome(result, None, withheld)
-
-
-def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record).encode("ascii") + b"\n"
-
-
-def _resume(path: Path, head: Mapping[str, Any]) -> dict[str, Outcome]:
-    """Returns what a file holds of this very run, its unfinished last line cut off."""
-    if not path.exists() or not _lines(path):
-        return {}
-    found = load_run(path)
-    _same(path, found.head, head)
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with path.open("r+b") as file:
-            file.truncate(end)
-    return load_run(path).outcomes
-
-
-def _same(path: Path, found: Mapping[str, Any], head: Mapping[str, Any]) -> None:
-    """Raises RunError where a file holds a run of something else."""
-    # The digests of code and notes say what a commit would.
-    if differing := [name for name in differences(found, head) if name != "commit"]:
-        raise RunError(
-            f"{path} holds another run (different: {', '.join(differing)}): "
-            "name another file with --out, or replace it with --overwrite."
-        )
-
-
-def _identity(head: Mapping[str, Any]) -> str:
-    """Returns a short digest of all that makes a run another run."""
-    decisive = {key: value for key, value in head.items() if key not in (*_INCIDENTAL, "commit")}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
-
-
-_INCIDENTAL = ("begun", "notes")
-"""The hour makes no other run, and the digest of the corpus covers the notes."""
-
-
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Returns what differs between two heads, by name (`settings.lexical_weight`)."""
-    found: dict[str, tuple[Any, Any]] = {}
-    for key in (*one, *(key for key in other if key not in one)):
-        if key in _INCIDENTAL:
-            continue
-        a, b = one.get(key), other.get(key)
-        if isinstance(a, dict) and isinstance(b, dict):
-            found |= {f"{key}.{name}": pair for name, pair in differences(a, b).items()}
-        elif a != b:
-            found[key] = (a, b)
-    return found
-
-
-def _writing(path: Path, *, fresh: bool) -> Any:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb" if fresh else "ab")
-    except OSError as error:
-        raise RunError(f"{path} cannot be written: {error.strerror}.") from error

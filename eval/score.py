@@ -10,7 +10,7 @@ from typing import Any
 
 from eval.cases import match
 from eval.dataset import Question
-from eval.judging import Verdict, judge
+from eval.judging import DEPTH, Verdict, judge
 from eval.measures import (
     PER_QUESTION,
     Bin,
@@ -22,7 +22,8 @@ from eval.measures import (
     risk_coverage,
 )
 from eval.notes import Notes
-from eval.run import Progress, Run, in_memory
+from eval.run import Progress, in_memory
+from eval.runfile import Run
 from rag import Library
 
 
@@ -52,7 +53,7 @@ class Scores:
     @property
     def failed(self) -> list[Verdict]:
         """Returns the questions that ended in an error, or that the run did not ask."""
-        return [verdict for verdict in self.verdicts if verdict.outcome.result is None]
+        return [verdict for verdict in self.verdicts if verdict.outcome.failed]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `eval score --json`; only `latency_ms` knows the clock."""
@@ -103,10 +104,13 @@ def score_run(run: Run, library: Library | None = None, questions: Path | None =
         RunError: the run names no set, or one that is not there.
     """
     scores = score_questions(run, run.questions(questions), Notes(run, library))
-    if run.same_set(questions):
-        return scores
-    changed = "The set is not what it was when the run was made: its present labels count."
-    return replace(scores, remarks=[changed, *scores.remarks])
+    remarks = []
+    if not run.same_set(questions):
+        remarks.append("The set has changed since the run was made: its present labels count.")
+    passages = run.head.get("settings", {}).get("passages")
+    if isinstance(passages, int) and passages < DEPTH:
+        remarks.append(f"The run has {passages} passages a question: none below can be a hit.")
+    return replace(scores, remarks=[*remarks, *scores.remarks])
 
 
 def score_questions(run: Run, questions: Sequence[Question], notes: Notes) -> Scores:
@@ -169,7 +173,8 @@ def _abstention(verdicts: Sequence[Verdict]) -> dict[str, dict[str, int]]:
     table = {name: {"answered": 0, "abstained": 0, "failed": 0} for name in rows}
     for verdict in verdicts:
         row = table["answerable" if verdict.question.answerable else "unanswerable"]
-        row[(verdict.outcome.result or {"state": "failed"})["state"]] += 1
+        outcome = verdict.outcome
+        row["failed" if outcome.failed else "answered" if outcome.answered else "abstained"] += 1
     return table
 
 
@@ -177,23 +182,18 @@ def latency(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Returns p50, p95 and p99 of the milliseconds that a question took, and their n."""
     import numpy as np
 
-    times = [sum(timings.values()) for v in verdicts if (timings := _timings(v))]
+    times = [ms for v in verdicts if (ms := v.outcome.milliseconds) is not None]
     if not times:
         return {}
     p50, p95, p99 = np.percentile(times, [50, 95, 99]).round(2).tolist()
     return {"p50": p50, "p95": p95, "p99": p99, "n": len(times)}
 
 
-def _timings(verdict: Verdict) -> dict[str, float]:
-    timings: dict[str, float] = (verdict.outcome.result or {}).get("timings_ms", {})
-    return timings
-
-
 def _remarks(
     verdicts: Sequence[Verdict], not_run: Sequence[str], unknown: Sequence[str]
 ) -> list[str]:
-    failed = sum(v.outcome.result is None for v in verdicts) - len(not_run)
-    unchecked = sum(v.answered and "citations_hold" not in v.values for v in verdicts)
+    failed = sum(v.outcome.failed for v in verdicts) - len(not_run)
+    unchecked = sum(v.outcome.answered and "citations_hold" not in v.values for v in verdicts)
     answerable = sum(v.question.answerable for v in verdicts)
     remarks = []
     if failed:
@@ -201,10 +201,10 @@ def _remarks(
     if not_run:
         remarks.append(
             f"{_count(len(not_run))} of the set not asked in these words and scored zero: "
-            f"{_some(not_run)}."
+            f"{some(not_run)}."
         )
     if unknown:
-        remarks.append(f"{_count(len(unknown))} of the run not in the set: {_some(unknown)}.")
+        remarks.append(f"{_count(len(unknown))} of the run not in the set: {some(unknown)}.")
     if unchecked:
         remarks.append(
             f"{_count(unchecked)} answered from notes that have changed since the run: whether "
@@ -221,5 +221,6 @@ def _count(n: int) -> str:
     return "1 question" if n == 1 else f"{n} questions"
 
 
-def _some(names: Sequence[str]) -> str:
+def some(names: Sequence[str]) -> str:
+    """Returns the first few of some names."""
     return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")

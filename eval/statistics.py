@@ -25,7 +25,7 @@ SEED = 20240229
 ALPHA = 0.05
 POWER = 0.8
 BLOCK = 250
-"""Resamples computed at a time, so that memory does not grow with the set."""
+"""Resamples of a statistic computed at a time, which bounds the memory it takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Interval:
     high: float
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=4)
 def draws(facts: int, seed: int = SEED) -> Array:
     """Returns how often each fact is drawn, `(RESAMPLES, facts)`, the same at every call."""
     import numpy as np
@@ -74,6 +74,18 @@ def blind(facts: int) -> float:
     return float(1 - (ALPHA / 2) ** (1 / facts))
 
 
+def _interval(
+    value: float, values: Array, facts: int, lower: float, mirrored: bool = False
+) -> Interval:
+    """Returns the interval of resampled values, within [lower, 1]; see `blind` where all agree."""
+    low, high = percentiles(values, facts)
+    if high - low < 1e-9:
+        low, high = value - blind(facts), value + blind(facts)
+    if mirrored:
+        low, high = 2 * value - high, max(value, 2 * value - low)
+    return Interval(value, max(low, lower), min(high, 1.0))
+
+
 def mean(values: Mapping[str, float], fact_of: Mapping[str, str]) -> Interval:
     """Returns the mean of values from 0 to 1, with its interval.
 
@@ -86,11 +98,8 @@ def mean(values: Mapping[str, float], fact_of: Mapping[str, str]) -> Interval:
     value = float(sums.sum() / sizes.sum())
     if facts == 1:
         return Interval(value, 0.0, 1.0)  # one fact tells nothing of others
-    if value in (0.0, 1.0):
-        return Interval(value, max(0.0, value - blind(facts)), min(1.0, value + blind(facts)))
     drawn = draws(facts)
-    low, high = percentiles((drawn @ sums) / (drawn @ sizes), facts)
-    return Interval(value, low, high)
+    return _interval(value, (drawn @ sums) / (drawn @ sizes), facts, 0.0)
 
 
 def by_fact(values: Mapping[str, float], fact_of: Mapping[str, str]) -> tuple[Array, Array]:
@@ -104,13 +113,16 @@ def by_fact(values: Mapping[str, float], fact_of: Mapping[str, str]) -> tuple[Ar
     return sums, np.array([float(len(group)) for group in groups.values()])
 
 
-def statistic(compute: Callable[[Array], Array], facts: Sequence[str]) -> Interval:
+def statistic(
+    compute: Callable[[Array], Array], facts: Sequence[str], *, mirrored: bool = False
+) -> Interval:
     """Returns a number from 0 to 1 that is no mean, with its interval.
 
     Args:
         compute: weights of the questions `(m, n)` to the number for each row `(m,)`; nan where
             it is not defined.
         facts: of the questions, `(n,)`.
+        mirrored: whether resamples are off by as much again as the value itself is.
     """
     import numpy as np
 
@@ -123,10 +135,7 @@ def statistic(compute: Callable[[Array], Array], facts: Sequence[str]) -> Interv
     values = np.concatenate(
         [compute(drawn[start : start + BLOCK, owner]) for start in range(0, RESAMPLES, BLOCK)]
     )
-    low, high = percentiles(values, len(names))
-    if low == high:  # nothing to resample, as in `mean`
-        low, high = value - blind(len(names)), value + blind(len(names))
-    return Interval(value, max(low, 0.0), min(high, 1.0))
+    return _interval(value, values, len(names), 0.0, mirrored)
 
 
 # Two runs
@@ -162,18 +171,16 @@ def paired(
     sums, sizes = by_fact(differences, fact_of)
     facts, total = len(sums), float(sizes.sum())
     value = float(sums.sum() / total)
-    spread = 0.0
-    if facts == 1:
-        interval = Interval(value, -1.0, 1.0)
-    elif not sums.any():
-        interval = Interval(value, -blind(facts), blind(facts))
-    else:
+    interval, spread = Interval(value, -1.0, 1.0), 0.0
+    if facts > 1:
         drawn = draws(facts, seed)
         means = (drawn @ sums) / (drawn @ sizes)
-        interval = Interval(value, *percentiles(means, facts))
+        interval = _interval(value, means, facts, -1.0)
         spread = float(means.std())
     moved = math.fsum(abs(difference) for difference in differences.values()) / total
-    smallest = _smallest(facts, total, spread, moved, alpha)
+    unmoved = float((sizes**2).sum()) / total**2
+    grain = spread**2 / moved if spread > 1e-9 else unmoved
+    smallest = _smallest(facts, spread, grain, alpha)
     return Paired(interval, randomisation(sums, seed), smallest)
 
 
@@ -204,27 +211,24 @@ def randomisation(sums: Array, seed: int = SEED) -> float:
     return extreme / (FLIPS + 1)
 
 
-def _smallest(
-    facts: int, questions: float, spread: float, moved: float, alpha: float
-) -> float | None:
+def _smallest(facts: int, spread: float, grain: float, alpha: float) -> float | None:
     """Returns the least difference of means that would be seen; None where none could be.
 
-    It is (z_{1-alpha/2} + z_{power}) standard errors. A difference brings variance of its own,
-    as much for what it moves as the changes seen have brought; where none were seen, as much as
-    single questions would: d^2 = z^2 (spread^2 + d * spread^2 / moved).
+    It is (z_{1-alpha/2} + z_{power}) standard errors. A difference brings variance of its own:
+    d^2 = z^2 (spread^2 + d * grain).
 
     Args:
         spread: the standard error of the difference.
-        moved: the mean size of the changes, without their signs.
+        grain: the variance that comes with a difference, for what it moves: as the changes seen
+            have brought it, or where none were seen, as facts that move with all their wordings.
     """
     from scipy.special import ndtri
 
-    if 2.0 ** (1 - facts) > alpha:  # all facts moving the same way would not do
-        return None
     z = float(ndtri(1 - alpha / 2) + ndtri(POWER))
-    grain = spread**2 / moved if spread else 1 / questions
     half = z**2 * grain / 2
-    return half + math.sqrt(half**2 + (z * spread) ** 2)
+    least = half + math.sqrt(half**2 + (z * spread) ** 2)
+    # All facts moving the same way must be enough, and no mean of shares changes by more than 1.
+    return least if 2.0 ** (1 - facts) <= alpha and least <= 1 else None
 
 
 def mcnemar(gained: int, lost: int) -> float:

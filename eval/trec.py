@@ -1,10 +1,10 @@
 """A run and its set become files that trec_eval reads: what was found, and what is relevant.
 
-They hold the same rankings and the same relevance as our own measures: a passage is worth the
-number of quotes that it is the first to find, and a quote that no passage finds is a relevant
-passage that is missing. So trec_eval's success, reciprocal rank and nDCG are our hit@k, MRR@10
-and nDCG@10 wherever one quote is enough. Where all are needed, ours look for the last of them;
-recall differs too, since ours counts quotes and theirs passages.
+They hold the same rankings and the same relevance as our own measures: a passage is worth what it
+is the first to find of what the question needs, and what no passage finds is a relevant passage
+that is missing. So trec_eval's success, reciprocal rank and nDCG are our hit@k, MRR@10 and nDCG@10
+wherever one quote is enough. Where all are needed, ours look for the last of them, and nDCG is a
+mean over them.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from eval.cases import match
 from eval.dataset import Question
+from eval.files import replacing
 from eval.notes import Notes
 from eval.ranking import graded_ranking
-from eval.relocation import replacing
-from eval.run import COMPRESSED, Run
+from eval.runfile import COMPRESSED, Run
 from rag import QuestionSetError
 
 

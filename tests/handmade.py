@@ -11,7 +11,7 @@ from eval.cases import match
 from eval.dataset import Evidence
 from eval.judging import Verdict, judge
 from eval.notes import Notes
-from eval.run import Outcome
+from eval.runfile import Outcome
 
 NOTES = {
     "a.md": "0123456789 Only the head learns. The rest is frozen.",

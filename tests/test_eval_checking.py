@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from eval.checking import check_questions, write_mended
 from eval.dataset import Evidence, load_questions
+from eval.files import replacing
 from eval.findings import Findings
-from eval.relocation import Relocator, nearest, replacing, sentences
+from eval.relocation import Relocator, nearest, sentences
 from rag import QuestionSetError, Span, read_notes
 
 HEAD = "Only the head learns."
@@ -172,6 +173,13 @@ def test_nearest_is_as_many_sentences_as_the_quote_has() -> None:
     assert nearest("Cat", "") is None
 
 
+def test_a_long_sentence_is_not_nearest_for_its_length() -> None:
+    # Terms of the quote: cat, purr. The first sentence shares both of its 7: 2 * 2 / (2 + 7) =
+    # 0.44; the second one of its 2: 2 * 1 / (2 + 2) = 0.5.
+    text = "Cats, birds, fish, dogs and horses purr or bark. A cat sleeps."
+    assert nearest("The cat purrs.", text) == "A cat sleeps."
+
+
 def test_check_relocates_a_quote_that_moved_to_another_note(check: Check) -> None:
     (moved,) = check(evidence("The teacher is large.")).moved
     assert moved.to == Evidence("b.md", "The teacher is large.")
@@ -195,6 +203,7 @@ def test_check_relocates_a_quote_of_a_note_that_was_renamed(check: Check) -> Non
         ("Der _Kopf_ lernt", "Der Kopf lernt.", "Der Kopf lernt"),
         ('"Why" - it\'s so...', "“Why” – it’s so…", "“Why” – it’s so…"),
         ("pages 3--5", "See pages 3–5.", "pages 3–5"),
+        ("the head \n", "Now The head.", "The head"),
         ("fine-tuning", "Now fine‑tuning begins", "fine‑tuning"),
         ("caf\u00e9 au lait", "Cafe\u0301\u00a0au lait", "Cafe\u0301\u00a0au lait"),
         ("soft hyphen", "a soft hy\u00adphen", "soft hy\u00adphen"),
@@ -302,17 +311,26 @@ def test_check_lists_facts_whose_evidence_is_one_place(check: Check) -> None:
     assert (found.problems, found.leaks) == (0, ())
 
 
-@pytest.mark.parametrize(("quote", "same"), [("klmnopqrst", 1), ("lmnopqrstu", 0)])
+@pytest.mark.parametrize(
+    ("quote", "same"), [("klmnopqrst", 1), ("lmnopqrstu", 0), ("abcdefghijklmnopqrstuvwxyz", 1)]
+)
 def test_half_of_a_quote_makes_it_the_same_place(check: Check, quote: str, same: int) -> None:
-    # Of "fghijklmno", "klmnopqrst" covers 5 characters of 10, "lmnopqrstu" 4.
+    # Of "fghijklmno", "klmnopqrst" covers 5 characters of 10, "lmnopqrstu" 4; the
+    # alphabet covers all of it, though it is less than half of the alphabet.
     other = {"id": "b", "fact": "f2", "question": "What else?", **evidence(quote)}
     found = check(evidence("fghijklmno"), other, notes={"a.md": "abcdefghijklmnopqrstuvwxyz"})
     assert len(found.duplicate_facts) == same
 
 
 def test_wordings_of_one_fact_are_no_twins(check: Check) -> None:
-    found = check({}, {"id": "b"})
+    found = check({}, {"id": "b"}, {"id": "c", **evidence("the head learns.")})
     assert (found.duplicate_facts, found.leaks) == ((), ())
+
+
+def test_facts_that_share_two_places_are_listed_once(check: Check) -> None:
+    both = {"evidence": [{"document": "a.md", "quote": q} for q in (HEAD, "The body is frozen.")]}
+    found = check(both, {**both, "id": "b", "fact": "f2", "question": "What else?"})
+    assert [twins.questions for twins in found.duplicate_facts] == [("f1-a", "b")]
 
 
 def test_the_same_words_in_another_note_are_another_place(check: Check) -> None:
@@ -343,6 +361,12 @@ def test_check_lists_what_both_splits_know(check: Check) -> None:
     (asked,) = check(fit, {**report, "evidence": [], "question": "Training which part?"}).leaks
     assert (asked.questions, asked.same) == (("f1-a", "b"), "words")
     assert not check(fit, {**report, "question": "What else?", "evidence": []}).leaks
+
+
+def test_twins_of_one_split_leak_nowhere(check: Check) -> None:
+    found = check({"split": "fit"}, {"id": "b", "fact": "f2", "split": "fit"})
+    assert [twins.same for twins in found.duplicate_facts] == ["place", "words"]
+    assert not found.leaks
 
 
 def test_questions_of_no_split_leak_nowhere(check: Check) -> None:
@@ -424,6 +448,15 @@ def test_mending_changes_the_quotes_that_moved_and_nothing_else(tmp_path: Path) 
     assert json.loads(after[1]) == expected
     assert list(json.loads(after[1])) == list(moved)
     assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_mended_line_keeps_its_way_of_writing_letters(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    asked = {**LINE, "question": "Wof\u00fcr?", **evidence("ONLY the head learns.")}
+    file.write_text(json.dumps(asked), encoding="utf-8")
+    assert write_mended(file, check_questions(file, NOTES), file) == 1
+    assert "Wof\\u00fcr?" in file.read_text(encoding="utf-8")
+    assert json.loads(file.read_bytes()) == {**asked, **evidence(HEAD)}
 
 
 def test_a_mended_set_has_nothing_left_that_moved(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from handmade import DIGITS, FROZEN, HEAD, judged, outcome, question
+from handmade import DIGITS, FAILED, FROZEN, HEAD, judged, outcome, question
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -25,6 +25,7 @@ from eval.measures import (
     risk_coverage,
     separation,
 )
+from eval.statistics import statistic
 
 RIGHT, REST, WRONG = ("a.md", 11, 32), ("a.md", 33, 52), ("b.md", 0, 21)
 
@@ -58,7 +59,8 @@ def test_every_measure_is_over_the_questions_it_is_defined_on() -> None:
     )
     n = {name: measure.n for name, measure in means(verdicts).items()}
     answerable = set(PER_QUESTION) - {
-        *("abstention_recall", "citations_hold", "evidence_share_of_answer", "handled")
+        *("abstention_recall", "citations_hold", "evidence_share_of_answer", "handled"),
+        "confidence_score",
     }
     assert n == {
         **dict.fromkeys(answerable, 2),
@@ -66,6 +68,7 @@ def test_every_measure_is_over_the_questions_it_is_defined_on() -> None:
         "citations_hold": 1,
         "evidence_share_of_answer": 1,
         "handled": 3,
+        "confidence_score": 3,
     }
 
 
@@ -78,7 +81,7 @@ def test_yes_no_measures_are_yes_or_no() -> None:
         for name, value in verdict.values.items():
             assert name not in YES_NO or value in (0, 1)
     graded = {n for v in verdicts for n, value in v.values.items() if value not in (0, 1)}
-    assert graded >= {"MRR@10", "nDCG@10", "recall@5", "evidence_share_of_answer"}
+    assert graded >= {"MRR@10", "nDCG@10", "confidence_score", "evidence_share_of_answer"}
     assert not graded & set(YES_NO)
 
 
@@ -200,6 +203,47 @@ def test_unanswerable_questions_are_never_right() -> None:
     verdicts = sure((0.9, True), answerable=False)
     assert not verdicts[0].right
     assert of_confidence(verdicts)["Brier"].value == pytest.approx(0.81)
+
+
+def test_failing_makes_no_measure_of_confidence_better() -> None:
+    before = [(0.9, True), (0.8, False), (0.6, False), (0.3, True)]
+    good = sure(*before) + sure((0.7, False), (0.2, False), answerable=False)
+    pairs = [(v.question, v.outcome) for v in good]
+    for number in range(len(pairs)):
+        failed = [(q, FAILED if i == number else o) for i, (q, o) in enumerate(pairs)]
+        one, other = of_confidence(good), of_confidence(judged(*failed))
+        assert other["AUROC"].value <= one["AUROC"].value
+        for name in ("AURC", "error_at_90_coverage", "Brier"):
+            assert other[name].value >= one[name].value, name
+
+
+def test_the_confidence_score_is_1_less_the_brier_score() -> None:
+    verdicts = sure((0.9, True), (0.2, True), (0.7, False))
+    expected = 1 - of_confidence(verdicts)["Brier"].value
+    assert means(verdicts)["confidence_score"].value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("lies", "at_least"), [(0.0, 33), (0.2, 53)])
+def test_the_interval_of_the_calibration_error_covers_the_truth(lies: float, at_least: int) -> None:
+    """Confidences from .3 to .9, each larger by `lies` than the share that is right.
+
+    Percentiles of resamples, not mirrored, never hold the truth where that is 0.
+    """
+    covered = 0
+    for seed in range(60):
+        randomly = np.random.default_rng(seed)
+        confidence = randomly.integers(30, 90, 300) / 100
+        right = (randomly.random(300) < confidence - lies).astype(float)
+
+        def error(
+            weights: np.ndarray, confidence: np.ndarray = confidence, right: np.ndarray = right
+        ) -> np.ndarray:
+            return calibration_error(confidence, right, weights)
+
+        found = statistic(error, [str(i) for i in range(300)], mirrored=True)
+        assert found.low <= found.value <= found.high
+        covered += found.low <= lies <= found.high
+    assert covered >= at_least
 
 
 def test_auroc_needs_both_kinds_of_question() -> None:

@@ -22,7 +22,7 @@ from eval.dataset import Evidence
 from eval.judging import Failure
 from eval.measures import Bin
 from eval.notes import Notes
-from eval.run import Outcome
+from eval.runfile import Outcome
 from eval.score import score_questions
 from eval.statistics import Interval, Paired
 from rag import RunError
@@ -416,7 +416,7 @@ def test_a_report_does_not_replace_the_run_it_is_about(tmp_path: Path) -> None:
     run, scores = scored(*EMPTY["all handled"])
     file = tmp_path / "run.jsonl"
     file.write_text("the run")
-    with pytest.raises(RunError, match="is a run file"):
+    with pytest.raises(RunError, match="is what the page is made of"):
         write_report(replace(run, path=file), scores, tmp_path / "x" / ".." / "run.jsonl")
     assert file.read_text() == "the run"
 

@@ -14,7 +14,8 @@ import pytest
 from conftest import ROOT, WordLengths
 
 from eval import load_questions, load_run, run_questions, score_run
-from eval.run import COMPRESSED, differences, in_memory
+from eval.run import in_memory
+from eval.runfile import COMPRESSED, differences
 from rag import (
     Answer,
     Library,
@@ -324,6 +325,42 @@ def test_notes_that_change_while_the_run_goes_on_end_it(
     assert not (tmp_path / "run.jsonl").exists()
 
 
+@pytest.mark.parametrize("text", ["my notes", "my notes\n", '{"id": "h1"}\n', "{}\n"])
+def test_a_file_that_is_no_run_is_not_written_over(
+    library: Library, questions: Path, tmp_path: Path, text: str
+) -> None:
+    out = tmp_path / "precious.txt"
+    out.write_text(text, encoding="utf-8")
+    with pytest.raises(RunError):
+        run_questions(library, questions, out)
+    assert out.read_text("utf-8") == text
+
+
+def test_the_set_is_never_written_over(library: Library, questions: Path) -> None:
+    before = questions.read_bytes()
+    with pytest.raises(RunError, match="is the question set"):
+        run_questions(library, questions, questions, overwrite=True)
+    assert questions.read_bytes() == before
+
+
+def test_a_compressed_run_leaves_a_plain_one_beside_it_alone(
+    library: Library, questions: Path, tmp_path: Path
+) -> None:
+    plain = run_questions(library, questions, tmp_path / "run.jsonl").path
+    before = plain.read_bytes()
+    run_questions(library, questions, tmp_path / "run.jsonl.xz", overwrite=True)
+    assert plain.read_bytes() == before
+    assert not list(tmp_path.glob(".run*"))
+
+
+def test_a_head_without_its_line_end_is_no_obstacle(
+    library: Library, questions: Path, tmp_path: Path
+) -> None:
+    out = run_questions(library, questions, tmp_path / "run.jsonl").path
+    out.write_bytes(out.read_bytes().split(b"\n")[0])
+    assert len(run_questions(library, questions, out).outcomes) == 4
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_place_that_cannot_be_written_is_named(
     library: Library, questions: Path, tmp_path: Path
@@ -357,6 +394,28 @@ GOOD = '{"state": "abstained", "confidence": 0.1, "passages": [], "citations": [
             f'{HEAD}\n{{"id": "a", "result": {GOOD.replace("0.1", "1.5")}}}\n',
             "line 2: expected an error, or a result",
         ),
+        *(
+            (f'{HEAD}\n{{"id": "a", "result": {GOOD.replace(old, new)}}}\n', "line 2: expected an")
+            for old, new in (
+                ('"citations": []', '"citations": [{"document": "a", "start": 0, "end": 1}]'),
+                ('"passages": []', '"passages": [{"document": "a", "start": 1.5, "end": 2}]'),
+                ('"passages": []', '"passages": [{"document": "a", "start": 2, "end": 1}]'),
+                (
+                    '"passages": []',
+                    f'"passages": [{{"document": "a", "start": 0, "end": {10**30}}}]',
+                ),
+                ('"passages": []', '"passages": [], "timings_ms": [1]'),
+                ('"passages": []', '"passages": [], "timings_ms": {"a": "b"}'),
+                ('"passages": []', '"passages": [], "timings_ms": {"a": -1}'),
+            )
+        ),
+        (f'{HEAD}\n{{"id": "a", "result": {GOOD.replace("0.1", "NaN")}}}\n', "NaN is no number"),
+        (f'{HEAD}\n{{"id": "\\ud800", "error": "x"}}\n', "line 2: not JSON .not Unicode"),
+        (f'{HEAD}\n{{"id": {"[" * 100_000}\n', "line 2: not JSON"),
+        (f'{HEAD}\n{{"id": {"1" * 5000}}}\n', "line 2: not JSON"),
+        ('{"run": {"notes": null}}\n', "line 1: expected a head"),
+        ('{"run": {"notes": {"a": {"text": "b"}}}}\n', "line 1: expected a head"),
+        ('{"run": {"settings": "x"}}\n', "line 1: expected a head"),
         (
             f'{HEAD}\n{{"id": "a", "error": "x"}}\n{{"id": "a", "error": "x"}}\n',
             "line 3: question a stands twice",
@@ -416,7 +475,7 @@ def test_labels_may_be_mended_without_a_new_run(
     write_set(questions, evidence=[other])
     scores = score_run(run)
     assert scores.measures["hit@10"].n == 4
-    assert scores.remarks[0].startswith("The set is not what it was")
+    assert scores.remarks[0].startswith("The set has changed since the run")
 
 
 def test_a_run_by_hand_is_scored_by_the_notes_of_the_library(
@@ -445,7 +504,7 @@ def test_notes_other_than_those_of_the_run_are_not_taken_for_them(
     run = run_questions(library, questions, tmp_path / "run.jsonl")
     result = dict(run.outcomes["h1"].result or {})
     cited = {"document": "trees.md", "start": 0, "end": 7, "quote": "# Trees"}
-    result |= {"state": "answered", "citations": [cited]}
+    result |= {"state": "answered", "citations": [cited], "sentences": []}
     file = tmp_path / "cites.jsonl"
     head = run.path.read_text("ascii").splitlines()[0]
     file.write_text(f"{head}\n{json.dumps({'id': 'h1', 'result': result})}\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from handmade import DIGITS, FAILED, FROZEN, HEAD, outcome, question, run_of
 
 from eval import Question, Scores
 from eval.notes import Notes
-from eval.run import Outcome
+from eval.runfile import Outcome
 from eval.score import score_questions
 
 RIGHT, REST, WRONG = ("a.md", 11, 32), ("a.md", 33, 52), ("b.md", 0, 21)
@@ -61,7 +61,7 @@ def test_parts_of_the_set_have_their_own_means() -> None:
         **{"hit@1": 0.5, "hit@3": 0.5, "hit@5": 0.5, "hit@10": 0.5, "MRR@10": 0.5, "nDCG@10": 0.5},
         **{"recall@5": 0.5, "recall@10": 0.5, "evidence_coverage@10": 0.5},
         **{"answer_contains_evidence": 0.5, "evidence_share_of_answer": 0.5, "answer_rate": 1.0},
-        **{"handled": 0.5, "citations_hold": 1.0, "n": 2},
+        **{"handled": 0.5, "citations_hold": 1.0, "confidence_score": 0.75, "n": 2},
     }
 
 

@@ -74,6 +74,14 @@ def test_all_alike_gets_the_exact_binomial_bound() -> None:
     assert (none.low, none.high) == (0.0, pytest.approx(1 - exact.low))
 
 
+def test_facts_that_agree_in_part_get_that_bound_too() -> None:
+    # Five facts at one half: 1 - 0.025^(1/5) = 0.5218 either way, cut to the range.
+    assert mean(*([[1.0, 0.0]] * 5)) == Interval(0.5, 0.0, 1.0)
+    assert difference(*([[0.3]] * 20)).difference == Interval(
+        pytest.approx(0.3), pytest.approx(0.3 - 0.1684, abs=1e-4), pytest.approx(0.4684, abs=1e-4)
+    )  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("right", "facts", "wordings"), [(0.7, 80, 1), (0.9, 100, 1), (0.6, 120, 4), (0.85, 250, 3)]
 )
@@ -205,13 +213,25 @@ def test_runs_that_never_differ_may_still_differ_on_other_facts() -> None:
 
 
 def test_the_smallest_difference_by_hand() -> None:
-    # Nothing moved: (1.96 + 0.8416)^2 / 100 questions = 0.0785.
+    # Nothing moved, so whole facts are taken to: (1.96 + 0.8416)^2 / 50 facts = 0.157.
     found = difference(*([[0.0, 0.0]] * 50))
-    assert found.smallest == pytest.approx(0.0785, abs=1e-4)
-    # Five facts all the same way: 2^(1-5) = 0.0625 > 0.05; six: 0.031.
-    assert difference(*([[0.0]] * 5)).smallest is None
-    assert difference(*([[0.0]] * 6)).smallest is not None
-    assert difference(*([[0.0]] * 6), alpha=0.03).smallest is None
+    assert found.smallest == pytest.approx(0.157, abs=1e-3)
+    # Five facts all the same way: 2^(1-5) = 0.0625 > 0.05. Seven: 7.849 / 7 > 1. Eight: 0.981.
+    assert [difference(*([[0.0]] * facts)).smallest is None for facts in (5, 7, 8)] == [
+        *(True, True, False)
+    ]
+    assert difference(*([[0.0]] * 8), alpha=0.03).smallest is None
+
+
+@pytest.mark.parametrize("wordings", [1, 4])
+def test_what_runs_that_are_alike_could_show_is_found_four_times_in_five(wordings: int) -> None:
+    least = difference(*([[0.0] * wordings] * 250)).smallest
+    assert least is not None
+    found = []
+    for seed in range(200):
+        moved = np.random.default_rng(seed).random(250) < least
+        found.append(difference(*([float(move)] * wordings for move in moved)).p <= 0.05)
+    assert 0.7 <= np.mean(found) <= 0.9
 
 
 @pytest.mark.parametrize("wordings", [1, 4])

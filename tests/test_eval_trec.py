@@ -15,7 +15,7 @@ from eval.cases import match
 from eval.dataset import Evidence
 from eval.notes import Notes
 from eval.ranking import ranks
-from eval.run import Outcome
+from eval.runfile import Outcome
 from eval.trec import export_trec
 from rag import QuestionSetError
 
@@ -80,7 +80,6 @@ def test_a_run_becomes_two_files_that_trec_eval_reads(tmp_path: Path) -> None:
         "q%201/%C3%A4 0 y%20%C3%A9.md#0-9 0",
         "q%201/%C3%A4 0 x%20%C3%A9.md#18-27 1",
         "q%201/%C3%A4 0 x%20%C3%A9.md#18-27#2 0",
-        "q%201/%C3%A4 0 missed:x%20%C3%A9.md#9-17#0 1",
         "none 0 missed:y%20%C3%A9.md#0-8#0 1",
         "not%20run 0 missed:y%20%C3%A9.md#9-17#0 1",
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -136,7 +138,7 @@ def gate(
         load_run(run),
         load_run(baseline),
         library_of(context),
-        floors=dict(_floor(text) for text in floor or ()),
+        floors=_floors(floor or ()),
         questions=questions,
     )
     if as_json:
@@ -147,14 +149,19 @@ def gate(
         raise GateError("The gate fails: " + "; ".join(decision.reasons) + ".")
 
 
-def _floor(text: str) -> tuple[str, float]:
-    name, _, value = text.rpartition("=")
-    try:
-        return name, float(value)
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is not NAME=VALUE, as in hit@5=0.93", param_hint="--floor"
-        ) from error
+def _floors(texts: Sequence[str]) -> dict[str, float]:
+    floors: dict[str, float] = {}
+    for text in texts:
+        name, _, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or not name or name in floors:
+            expected = "expected NAME=VALUE, each name once, as in hit@5=0.93"
+            raise typer.BadParameter(f"{text!r}: {expected}", param_hint="--floor")
+        floors[name] = number
+    return floors
 
 
 @app.command()

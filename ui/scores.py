@@ -170,7 +170,7 @@ def _short(value: Any) -> str:
 
 def print_decision(decision: Decision) -> None:
     """Prints what the gate looked at; the reasons against a run are the error that follows."""
-    rows = [("measure", "baseline", "run", "difference", "", "p")]
+    rows = [("measure", "baseline", "run", "difference", "", "p", "n")]
     for name, d in decision.comparison.differences.items():
         interval = d.paired.difference
         rows.append(
@@ -181,13 +181,17 @@ def print_decision(decision: Decision) -> None:
                 f"{interval.value:+.3f}",
                 f"[{interval.low:+.3f}, {interval.high:+.3f}]",
                 f"{d.p:.2g}",
+                str(d.n),
             )
         )
-    table(rows, numbers=range(1, 6))
+    table(rows, numbers=range(1, 7))
     for name, (floor, value) in decision.floors.items():
         say(f"  {name} {value:.4f}, floor {floor:g}")
-    if decision.missing:
-        say(f"  {len(decision.missing)} questions of the baseline were not asked: they count as 0.")
+    compared, left_out = len(decision.comparison.by_id), decision.comparison.left_out
+    say(f"  {compared} questions compared, {len(decision.missing)} of them not asked by this run.")
+    if left_out:
+        say(f"  {len(left_out)} questions of the set not compared:")
+        _list((f"{name}: {why}" for name, why in left_out.items()), len(left_out))
     if decision.dropped:
         say(f"  {len(decision.dropped)} questions of the baseline are not in the set any more.")
     if decision.passed:
