@@ -75,8 +75,7 @@ class Row:
     """What retrieval is worth with some of its parts; `against_full` is None for the full system.
 
     Attributes:
-        measures: by name, in the order of `MEASURES`. `recall@100` is there only where every
-            ranking goes as deep.
+        measures: by name, in the order of `MEASURES`.
     """
 
     name: str
@@ -162,15 +161,18 @@ def evaluate_collection(
     chosen = ABLATIONS if ablate else {FULL: ABLATIONS[FULL]}
     rankings, failed = _rank(library, collection, chosen, progress)
     depth = min(DEEPEST, len(manifest.indexed) + len(manifest.unchanged))
-    rows = _rows({name: _values(collection.grades, rankings[name], depth) for name in chosen})
+    rows = _rows({name: _values(collection.grades, rankings[name]) for name in chosen})
     remarks = list(collection.remarks)
     if empty := [item.document for item in manifest.skipped]:
         remarks.append(f"{len(empty)} records hold no text ({some(empty)}): they cannot be found.")
     if failed:
         remarks.append(f"{len(failed)} queries failed with an error: they score zero.")
-    if shallow := [row.name for row in rows if f"recall@{DEEPEST}" not in row.measures]:
+    shallow = [
+        name for name in chosen if any(len(found) < depth for found in rankings[name].values())
+    ]
+    if shallow:
         remarks.append(
-            f"No recall@{DEEPEST} where a ranking holds fewer than {depth} records: "
+            f"Some rankings hold fewer than {depth} records, which recall@{DEEPEST} feels: "
             f"{', '.join(shallow)}."
         )
     return CollectionScores(
@@ -203,12 +205,10 @@ def _rank(
     return rankings, failed
 
 
-def _values(grades: Grades, found: Rankings, depth: int) -> Values:
+def _values(grades: Grades, found: Rankings) -> Values:
     """Returns the measures of each query; one without a ranking scores zero."""
-    deep = all(len(records) >= depth for records in found.values())
-    names = [name for name in MEASURES if deep or name != f"recall@{DEEPEST}"]
     return calculate(
-        names, {query: Ranking(found.get(query, []), worth) for query, worth in grades.items()}
+        MEASURES, {query: Ranking(found.get(query, []), worth) for query, worth in grades.items()}
     )
 
 
