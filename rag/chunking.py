@@ -88,7 +88,7 @@ def _prefix(document: Document, span: Span, path: Sequence[Block]) -> str:
     before = [
         name for name, block in zip(names, path, strict=True) if block.span.start < span.start
     ]
-    title = [] if document.title in names else [document.title]
+    title = [] if document.title in ("", *names) else [document.title]
     return " > ".join([*title, *before])[-PREFIX_CHARS:]
 
 

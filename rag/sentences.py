@@ -98,7 +98,7 @@ def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[
     questions of the fitting split.
 
     Args:
-        title: of the note.
+        title: of the note; may be empty.
         headings: of the section, outermost first.
     """
     found: list[tuple[UnitKind, Span, str]] = []
@@ -124,9 +124,10 @@ def units_of(text: str, blocks: Sequence[Block], title: str, headings: Sequence[
                 else:
                     add(UnitKind.SENTENCE, sentence)
         leading = _lead_in(text, found[-1][1] if found else None, block)
-    about = ", ".join(dict.fromkeys([title, *headings[-1:]]))
+    about = ", ".join(dict.fromkeys(name for name in (title, *headings[-1:]) if name))
+    prefix = f"{about}: " if about else ""
     found.sort(key=lambda item: (item[1].start, -item[1].end))
-    return [Unit(kind, span, tuple(headings), f"{about}: {said}") for kind, span, said in found]
+    return [Unit(kind, span, tuple(headings), prefix + said) for kind, span, said in found]
 
 
 _WHOLE_OF = {

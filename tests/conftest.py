@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from playwright.sync_api import Browser, sync_playwright
 
 from rag import Confidence, Library, Settings
 from ui.cli import main
@@ -118,6 +120,20 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Library:
     library = Library(Settings(library=str(folder), corpus=str(CORPUS)))
     library.index()
     return library
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        if os.environ.get("REQUIRE_BROWSER"):
+            pytest.fail("Chromium is required here and not installed")
+        pytest.skip("needs Chromium: install it, for instance with apt install chromium")
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
 
 
 def generated_notes() -> st.SearchStrategy[str]:

@@ -75,6 +75,8 @@ def test_an_id_is_no_word_of_its_record(tmp_path: Path) -> None:
     found.index_sources([Record("otters", "", "They eat crabs."), *RECORDS[1:]], "records")
     assert found.rank("otters", [LEXICAL]) == [[]]
     assert not [text for text in embedder.embedded if "otters" in text]
+    assert set(embedder.embedded) >= {"They eat crabs."}
+    assert not [text for text in embedder.embedded if text.startswith((":", ">"))]
 
 
 def test_a_record_without_a_text_is_its_title(tmp_path: Path) -> None:
