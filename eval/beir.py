@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from eval import statistics
-from eval.collection import CORPUS, QUERIES, Collection, Grades, read_collection, some
+from eval.collection import CORPUS, QUERIES, Collection, Grades, read_collection
+from eval.dataset import some
 from eval.measures import Measure, mean
 from eval.ranking import Ranking, Values, calculate
 from rag import Embedder, Library, NotesQAError, Parts, Settings

@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 
+from eval.dataset import some
 from rag import QuestionSetError, Record
 
 CORPUS, QUERIES = "corpus.jsonl", "queries.jsonl"
@@ -85,10 +86,6 @@ def _remarks(records: Set[str], queries: Set[str], judged: Grades, grades: Grade
             f"{len(missing)} relevant records are not in {CORPUS} ({some(missing)}): they cannot "
             "be found, and count all the same."
         )
-
-
-def some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 def _read(file: Path) -> bytes:

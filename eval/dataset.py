@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,11 @@ def _texts(question: Question) -> Iterator[object]:
     yield "" if question.after is None else question.after
     for evidence in question.evidence:
         yield from (evidence.document, evidence.quote)
+
+
+def some(names: Sequence[str]) -> str:
+    """Returns the first three of some names, for a message."""
+    return ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
 
 
 TextOf = Callable[[str], str]

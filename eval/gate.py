@@ -16,11 +16,11 @@ from typing import Any
 
 from eval import statistics
 from eval.compare import Comparison, compare_on
-from eval.dataset import Question
+from eval.dataset import Question, some
 from eval.measures import DESCRIPTIONS, LOWER_IS_BETTER, Measure
 from eval.notes import Notes
 from eval.runfile import Outcome, Run
-from eval.score import Scores, score_questions, some
+from eval.score import Scores, score_questions
 from rag import Library, RunError
 
 

@@ -14,8 +14,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from eval.collection import Collection, read_collection, some
-from eval.dataset import Evidence, load_questions
+from eval.collection import Collection, read_collection
+from eval.dataset import Evidence, load_questions, some
 from eval.excerpts import file_names, note, quotes_of
 from eval.files import replacing
 from eval.relocation import Relocator

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from eval.cases import match
-from eval.dataset import Question
+from eval.dataset import Question, some
 from eval.judging import DEPTH, Verdict, judge
 from eval.measures import (
     PER_QUESTION,
@@ -200,15 +200,15 @@ def _remarks(
         remarks.append(f"{_count(failed)} failed with an error and scored zero.")
     if not_run:
         remarks.append(
-            f"{_count(len(not_run))} of the set not asked in these words and scored zero: "
-            f"{some(not_run)}."
+            f"{_count(len(not_run))} of the set not asked in these words and scored zero "
+            f"({some(not_run)})."
         )
     if unknown:
-        remarks.append(f"{_count(len(unknown))} of the run not in the set: {some(unknown)}.")
+        remarks.append(f"{_count(len(unknown))} of the run not in the set ({some(unknown)}).")
     if unchecked:
         remarks.append(
-            f"{_count(unchecked)} answered from notes that have changed since the run: whether "
-            "those citations held cannot be checked any more."
+            f"{_count(unchecked)} answered from notes that the library does not hold as they were: "
+            "whether those citations held cannot be checked any more."
         )
     if not answerable:
         remarks.append("The notes answer none of these questions: there is nothing to retrieve.")
@@ -219,8 +219,3 @@ def _remarks(
 
 def _count(n: int) -> str:
     return "1 question" if n == 1 else f"{n} questions"
-
-
-def some(names: Sequence[str]) -> str:
-    """Returns the first few of some names."""
-    return ", ".join(names[:3]) + (" and more" if len(names) > 3 else "")
