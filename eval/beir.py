@@ -153,11 +153,13 @@ def evaluate_collection(
         QuestionSetError: as for `read_collection`.
         CorpusError: no record holds any text.
         LibraryError: the index cannot be written, or another process is writing it.
-        ModelError: the model cannot be loaded.
+        ModelError: the model, or the reranker, cannot be loaded.
     """
     collection = read_collection(folder, split)
     place = Path(settings.library) / "collections" / collection.digest[:16]
     library = Library(replace(settings, library=str(place)), embedder)
+    if library.reranker:
+        library.reranker.load()  # one that does not load is said before anything is embedded
     manifest = library.index_sources(collection.records, str(folder / CORPUS), progress)
     chosen = ABLATIONS if ablate else {FULL: ABLATIONS[FULL]}
     rankings, failed = _rank(library, collection, chosen, progress)
@@ -166,6 +168,8 @@ def evaluate_collection(
     remarks = list(collection.remarks)
     if empty := [item.document for item in manifest.skipped]:
         remarks.append(f"{len(empty)} records hold no text ({some(empty)}): they cannot be found.")
+    if library.reranker:
+        remarks.append(f"The first records of {FULL} are reordered by {library.reranker.name}.")
     if failed:
         remarks.append(f"{len(failed)} queries failed with an error: they score zero.")
     shallow = [

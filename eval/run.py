@@ -226,6 +226,7 @@ def describe(
         "model": library.embedder.name,
         "model_fingerprint": library.embedder.fingerprint,
         "backend": library.embedder.backend,
+        "reranker_fingerprint": library.reranker.fingerprint if library.reranker else None,
         "packages": {name: _version(name) for name in PACKAGES},
         "commit": _commit(),
         "code_sha256": _code_digest(),

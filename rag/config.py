@@ -35,6 +35,8 @@ class Settings:
     chunk_tokens: int = 240
     lexical_weight: float = 0.4
     passages: int = 10
+    reranker: str = ""
+    rerank_ms: int = 500
     max_file_mb: float = 10.0
     max_question_chars: int = 2000
 
@@ -43,6 +45,7 @@ class Settings:
             ("chunk_tokens", 32, 8192),
             ("lexical_weight", 0, 1),
             ("passages", 1, 100),
+            ("rerank_ms", 1, 600_000),
             ("max_file_mb", 0.001, 1000),
             ("max_question_chars", 10, 100_000),
         ):
@@ -50,9 +53,21 @@ class Settings:
             if not low <= value <= high:
                 raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
 
-    def decisive(self) -> dict[str, float]:
-        """Returns the settings that change which words are found and shown."""
-        return {"chunk_tokens": self.chunk_tokens, "lexical_weight": self.lexical_weight}
+    def decisive(self) -> dict[str, Any]:
+        """Returns the settings that change which words are found and shown.
+
+        Those of reranking are among them only where there is any.
+        """
+        reranking = {
+            "reranker": self.reranker,
+            "rerank_ms": self.rerank_ms,
+            "passages": self.passages,  # which says how many are reranked
+        }
+        return {
+            "chunk_tokens": self.chunk_tokens,
+            "lexical_weight": self.lexical_weight,
+            **(reranking if self.reranker else {}),
+        }
 
 
 DESCRIPTIONS = {
@@ -62,6 +77,8 @@ DESCRIPTIONS = {
     "chunk_tokens": "longest passage, in tokens of the model",
     "lexical_weight": "share of matching words in a passage's score; the rest is meaning",
     "passages": "passages returned with an answer",
+    "reranker": "cross-encoder that reorders the best passages, by name or folder; none if empty",
+    "rerank_ms": "milliseconds for that; passages it does not get to keep their places",
     "max_file_mb": "largest file that is indexed, in MB",
     "max_question_chars": "longest question, in characters",
 }

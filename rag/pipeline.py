@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from rag.config import Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
-from rag.retrieval import ALL, Parts, Retrieval, retrieve
+from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
+from rag.retrieval import ALL, Hit, Parts, Retrieval, retrieve
 from rag.store import Store, StoredChunk
 from rag.types import (
     Answer,
@@ -94,6 +95,12 @@ class Library:
     def embedder(self) -> Embedder:
         """Returns the model that the settings name."""
         return self._given or SentenceTransformerEmbedder(self.settings.model)
+
+    @cached_property
+    def reranker(self) -> Reranker | None:
+        """Returns the model that the settings name for reordering hits, if they name one."""
+        name = self.settings.reranker
+        return CrossEncoderReranker(name) if name else None
 
     @cached_property
     def _store(self) -> Store:
@@ -302,7 +309,8 @@ class Library:
         """Returns the documents by their best passage, `(path, score)`, best first.
 
         One such list for each of `ablations`, all for one embedding of the question. Only
-        documents among the candidates are ranked: some hundred.
+        documents among the candidates are ranked: some hundred. Where the settings name a
+        reranker, the first of the full ranking are reordered by it.
 
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
@@ -316,11 +324,14 @@ class Library:
                 found = retrieve(
                     query, vector, engine, engine.size, self.settings.lexical_weight, parts
                 )
-                best: dict[int, float] = {}
+                best: dict[int, Hit] = {}
                 for hit in found.hits:
-                    best.setdefault(int(engine.documents[hit.row]), hit.score)
+                    best.setdefault(int(engine.documents[hit.row]), hit)
+                hits = tuple(best.values())
+                if parts == ALL:
+                    hits = self._reranked(query, engine, hits, MOST)
                 paths = self._store.paths(list(best))
-                ranked.append([(paths[document], score) for document, score in best.items()])
+                ranked.append([(paths[int(engine.documents[hit.row])], hit.score) for hit in hits])
             return ranked
 
     @contextmanager
@@ -341,12 +352,29 @@ class Library:
         vector = self.embedder.embed_query(query)
         watch.lap("embed")
         with self._engine_now() as engine:
-            # The signals look at the best ten, however many are shown.
-            weight = self.settings.lexical_weight
-            retrieval = retrieve(query, vector, engine, max(k, SIGNAL_HITS), weight)
+            # The signals look at the best ten, reranking at the passages of an answer, however
+            # many are shown.
+            weight, passages = self.settings.lexical_weight, self.settings.passages
+            retrieval = retrieve(query, vector, engine, max(k, SIGNAL_HITS, passages), weight)
+            if self.reranker:
+                watch.lap("retrieve")
+                hits = self._reranked(query, engine, retrieval.hits, passages)
+                retrieval = replace(retrieval, hits=hits)
+                watch.lap("rerank")
             chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
             watch.lap("retrieve")
             yield retrieval, engine, chunks
+
+    def _reranked(
+        self, query: str, engine: derived.Engine, hits: tuple[Hit, ...], k: int
+    ) -> tuple[Hit, ...]:
+        """Returns hits, the first `k` of them reordered, `MOST` at most, if there is a reranker."""
+        if self.reranker is None:
+            return hits
+        first = hits[: min(k, MOST)]
+        chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in first])
+        texts = ["\n".join([*_names(chunk), chunk.text]) for chunk in chunks]
+        return rerank(query, hits, texts, self.reranker, self.settings.rerank_ms)
 
     def _checked(self, question: str) -> str:
         query = " ".join(question.split())
@@ -363,7 +391,15 @@ class Library:
         return query
 
     def ensure_ready(self) -> None:
-        """Raises LibraryError or ModelError, as `open` does, where nothing could be asked."""
+        """Raises LibraryError or ModelError, as `open` does, where nothing could be asked.
+
+        A reranker is loaded, so that no question pays for it.
+        """
+        self._check_model()
+        if self.reranker:
+            self.reranker.load()
+
+    def _check_model(self) -> None:
         with self._lock:
             meta = self._store.meta()
         if "fingerprint" not in meta:
@@ -440,6 +476,7 @@ class Library:
                 "generation": self._store.generation,
                 "model": self._store.meta().get("model"),
                 "backend": self.embedder.backend,
+                "reranker": self.settings.reranker or None,
                 "skipped": [item.to_dict() for item in skipped],
                 "partial": [],
             }
@@ -450,7 +487,7 @@ class Library:
             store = self._store.problems()
             stale = derived.check(self._store)
         try:
-            self.ensure_ready()
+            self._check_model()
             model = ""
         except ModelError as error:
             model = str(error)
@@ -458,7 +495,20 @@ class Library:
             Check("store", not store, "; ".join(store) or "whole"),
             Check("indexes", not stale, "; ".join(stale) or "agree with the store"),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
+            *self._check_reranker(),
         ]
+
+    def _check_reranker(self) -> list[Check]:
+        """Returns the check of the reranker, where the settings name one."""
+        name, budget = self.settings.reranker, self.settings.rerank_ms
+        if not name:
+            return []
+        try:
+            if self.reranker:
+                self.reranker.load()
+        except ModelError as error:
+            return [Check("reranker", False, str(error))]
+        return [Check("reranker", True, f"{name}, for {budget} ms a question")]
 
 
 class _Watch:
@@ -470,8 +520,13 @@ class _Watch:
 
     def lap(self, name: str) -> None:
         now = time.perf_counter()
-        self.laps[name] = (now - self._last) * 1000
+        self.laps[name] = self.laps.get(name, 0.0) + (now - self._last) * 1000
         self._last = now
+
+
+def _names(chunk: StoredChunk) -> list[str]:
+    """Returns what a chunk stands under, once each: its note's title and its headings."""
+    return [name for name in dict.fromkeys([chunk.title, *chunk.headings]) if name]
 
 
 def _refusal(confidence: float, threshold: float) -> str:

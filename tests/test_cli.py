@@ -160,7 +160,8 @@ def test_search_lists_as_many_passages_as_asked_for(run: Run) -> None:
 def test_status_says_what_is_indexed(run: Run) -> None:
     found = parsed(run("status", "--json"))
     assert list(found) == [
-        *("files", "indexed", "chunks", "generation", "model", "backend", "skipped", "partial")
+        *("files", "indexed", "chunks", "generation", "model", "backend", "reranker"),
+        *("skipped", "partial"),
     ]
     assert (found["files"], found["indexed"], found["model"]) == (2, 2, "all-MiniLM-L6-v2")
     assert "2 of 2 files indexed; 0 skipped." in run("status").out

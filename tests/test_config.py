@@ -87,6 +87,8 @@ def test_a_value_of_the_wrong_type_is_refused(file: Path, line: str) -> None:
         ("lexical_weight", float("nan")),
         ("passages", 0),
         ("passages", 101),
+        ("rerank_ms", 0),
+        ("rerank_ms", 600_001),
         ("max_file_mb", 0),
         ("max_file_mb", float("inf")),
         ("max_question_chars", 9),

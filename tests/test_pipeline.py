@@ -589,6 +589,7 @@ def test_status_counts_what_is_there(make: Make) -> None:
         "generation": 1,
         "model": "word-lengths",
         "backend": "counting",
+        "reranker": None,
         "skipped": [],
         "partial": [],
     }

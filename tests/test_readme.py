@@ -24,7 +24,8 @@ def between(text: str, mark: str) -> str:
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     rows = [
-        f"| `{field.name}` | `{field.default}` | {DESCRIPTIONS[field.name]} |"
+        f"| `{field.name}` | {f'`{field.default}`' if field.default != '' else 'none'} "
+        f"| {DESCRIPTIONS[field.name]} |"
         for field in fields(Settings)
     ]
     expected = "\n".join(["| key | default | what it is |", "|---|---|---|", *rows])

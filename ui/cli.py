@@ -119,9 +119,13 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     else:
         print_checks(checks)
     if bad := [check for check in checks if not check.ok]:
-        raise LibraryError(
-            f"{len(bad)} of {len(checks)} checks failed: run notesqa index to mend the library."
+        reranker_alone = {check.name for check in bad} == {"reranker"}
+        remedy = (
+            "name another reranker in notesqa.toml, or none with an empty name"
+            if reranker_alone
+            else "run notesqa index to mend the library"
         )
+        raise LibraryError(f"{len(bad)} of {len(checks)} checks failed: {remedy}.")
 
 
 @app.command()
