@@ -11,7 +11,9 @@ says; of those it finds equal, the one that was ahead stays ahead. All others ke
 no hit that was not scored moves at all. Each place keeps its score, so scores go on falling, mean
 what they meant to the stages after, and differ in no way that depends on the reranker's own scale.
 Places of one and the same score go by row, as everywhere. What comes out depends only on how many
-hits were scored; how many that is depends on the machine, unless the budget is ample.
+hits were scored; how many that is depends on the machine and on what else it does, so runs that
+are to be compared want an ample budget. By default it is 500 ms: two idle cores read some 24
+passages a second with a model of the packaged one's size, which makes the 10 of an answer.
 """
 
 from __future__ import annotations
@@ -41,7 +43,11 @@ MOST = 20
 """How many hits are reranked at most."""
 
 BATCH = 2
-"""Hits scored between two looks at the clock. On a CPU larger batches are no faster."""
+"""Hits scored between two looks at the clock.
+
+Larger batches are padded more and gain nothing on a CPU: 20 passages cost one core 1.5 s in twos,
+1.6 s in fours, 2.0 s in eights, 2.6 s at once (six layers of 384).
+"""
 
 _REMEDY = "Name another with reranker in notesqa.toml, or none with an empty name."
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from eval import evaluate_collection, run_questions
 from rag import Library, Parts, Record, Settings
 from rag.errors import ModelError
 from rag.models import PACKAGED
+from rag.pipeline import _Watch
 from rag.reranking import BATCH, MOST, CrossEncoderReranker, rerank
 from rag.retrieval import Hit
 
@@ -45,11 +47,13 @@ class Reader:
         self.clock = clock or Clock()
         self.ms = list(ms)
         self.loading_ms = 0.0
+        self.loaded = False
         self.read: list[str] = []
 
     def load(self) -> None:
         self.clock.now += self.loading_ms / 1000
         self.loading_ms = 0.0
+        self.loaded = True
 
     def score(self, query: str, texts: Sequence[str]) -> NDArray[np.float32]:
         assert query == QUERY
@@ -356,6 +360,24 @@ def test_an_answer_is_made_of_what_the_reranker_puts_first(settings: Settings) -
     assert {citation.document for citation in draft.citations} <= best
 
 
+def test_reranking_is_no_part_of_the_time_of_retrieval(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = iter([0.0, 1.0, 3.0, 3.5])
+    monkeypatch.setattr("rag.pipeline.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    watch = _Watch()
+    for lap in ("retrieve", "rerank", "retrieve"):
+        watch.lap(lap)
+    assert watch.laps == {"retrieve": 1500.0, "rerank": 2000.0}
+
+
+def test_a_library_that_is_open_has_loaded_its_reranker(settings: Settings) -> None:
+    found = library(settings, reranker="backwards")
+    assert isinstance(found.reranker, Backwards)
+    assert not found.reranker.loaded
+    found.ensure_ready()
+    assert found.reranker.loaded
+    assert found.reranker.read == []
+
+
 def test_the_confidence_of_a_reranked_answer_is_not_measured() -> None:
     plain, reranked = Settings().decisive(), Settings(reranker="some").decisive()
     assert Settings(rerank_ms=9, passages=3).decisive() == plain
@@ -428,6 +450,17 @@ def test_a_collection_is_measured_with_the_reranker(settings: Settings, tmp_path
 
     assert hit_at_1("") == (0.0, False)
     assert hit_at_1("backwards") == (1.0, True)
+
+
+def test_a_collection_is_not_indexed_for_a_reranker_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "corpus.jsonl").write_text('{"_id": "r", "text": "Otters."}', encoding="utf-8")
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "Otters?"}', encoding="utf-8")
+    (tmp_path / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tr\t1\n")
+    settings = Settings(library=str(tmp_path / "library"), reranker="/no/where")
+    with pytest.raises(ModelError, match="/no/where is neither a folder"):
+        evaluate_collection(tmp_path, "test", settings, embedder=WordLengths())
+    assert not (tmp_path / "library").exists()
 
 
 # From the command line
