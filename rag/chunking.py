@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from rag.sentences import plain, split_sentences, units_of
 from rag.types import Block, BlockKind, Chunk, Document, Span, Unit, UnitKind
 
-VERSION = "1"
+VERSION = "2"
 """Changes whenever the same document would give other chunks; the library is then rebuilt."""
 
 PREFIX_CHARS = 240

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import SettingsError
+from rag.words import AUTO, LANGUAGES
 
 PREFIX = "NOTESQA_"
 FILE = Path("notesqa.toml")
@@ -32,6 +33,7 @@ class Settings:
     library: str = ".notesqa"
     corpus: str = "corpus"
     model: str = "all-MiniLM-L6-v2"
+    language: str = AUTO
     chunk_tokens: int = 240
     lexical_weight: float = 0.4
     passages: int = 10
@@ -52,6 +54,9 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
+        known = (AUTO, *LANGUAGES)
+        if self.language not in known:
+            raise SettingsError(f"language is {self.language}; it must be {', '.join(known)}.")
 
     def decisive(self) -> dict[str, Any]:
         """Returns the settings that change which words are found and shown.
@@ -74,6 +79,7 @@ DESCRIPTIONS = {
     "library": "folder that holds the index",
     "corpus": "folder of notes",
     "model": "sentence-transformers model: the packaged one, or a name or folder of yours",
+    "language": "of the notes, for word endings: `auto`, `none`, or a name such as `german`",
     "chunk_tokens": "longest passage, in tokens of the model",
     "lexical_weight": "share of matching words in a passage's score; the rest is meaning",
     "passages": "passages returned with an answer",

@@ -4,6 +4,9 @@ They live in `index-GENERATION/` beside the store, with a stamp that names the g
 checksum of every file; whatever does not match is rebuilt from the store, embedding nothing. A
 folder appears under its name only when it is whole. The only user of faiss.
 
+The stamp also says in what language the words were analysed: the one that the settings named when
+the store was written, or the one the chunks are written in.
+
 Rows number the chunks in the order that breaks ties: document path, then place in the document.
 """
 
@@ -21,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag.errors import LibraryError
 from rag.store import Store
-from rag.words import WordIndex
+from rag.words import AUTO, LANGUAGES, WordIndex, language_of, terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STAMP = "stamp.json"
-_FORMAT = "1"
+_FORMAT = "2"
 
 
 Identity = dict[str, str]
@@ -64,7 +67,7 @@ class Engine:
         import numpy as np
 
         self._scratch = scratch
-        files = _checked(folder, identity)
+        self._language, files = _checked(folder, identity)
         self.identity = identity
         self.chunk_ids: Rows = np.frombuffer(files["chunk_ids"], dtype=np.int64)
         self.documents: Rows = np.frombuffer(files["documents"], dtype=np.int64)
@@ -76,6 +79,11 @@ class Engine:
             self._words = WordIndex(folder / "words")
         except (ValueError, OSError) as error:
             raise StaleIndexError(f"{folder.name}/words cannot be opened") from error
+
+    @property
+    def language(self) -> str:
+        """Returns the language whose terms the word index holds; questions need the same."""
+        return self._language
 
     @property
     def size(self) -> int:
@@ -174,6 +182,15 @@ def check(store: Store) -> list[str]:
     return []
 
 
+def language(store: Store) -> str:
+    """Returns the language in which the words of the store's present indexes were analysed.
+
+    Raises:
+        StaleIndexError: they do not match their stamp.
+    """
+    return _checked(_folder(store), identity(store))[0]
+
+
 def identity(store: Store) -> Identity:
     """Returns what the stamp of the store's present indexes says."""
     meta = store.meta()
@@ -217,9 +234,11 @@ def _write(store: Store, folder: Path) -> None:
         (folder / name).write_bytes(faiss.serialize_index(index).tobytes())
     for name, values in (("chunk_ids", ids), ("documents", documents), ("unit_starts", starts)):
         (folder / name).write_bytes(np.asarray(values, dtype=np.int64).tobytes())
-    WordIndex.build(words, texts)
+    named = store.meta().get("language", AUTO)
+    language = language_of(texts) if named == AUTO else named
+    WordIndex.build(words, (terms(text, language) for text in texts))
     files = {name: _digest((folder / name).read_bytes()) for name in _names(folder)}
-    stamp = {**identity(store), "files": files}
+    stamp = {**identity(store), "language": language, "files": files}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")
     _sync(folder)
 
@@ -237,19 +256,22 @@ def _digest(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def _checked(folder: Path, identity: Identity) -> dict[str, bytes]:
-    """Returns the contents of the files by name, each equal to its stamp."""
+def _checked(folder: Path, identity: Identity) -> tuple[str, dict[str, bytes]]:
+    """Returns the language, and the contents of the files by name, each equal to its stamp."""
     try:
         stamp = json.loads((folder / _STAMP).read_text(encoding="utf-8"))
         if {name: stamp[name] for name in identity} != identity:
             raise StaleIndexError(f"{folder.name} is of another generation, library or format")
+        language = stamp["language"]
+        if language not in LANGUAGES:
+            raise StaleIndexError(f"{folder.name} is of the unknown language {language!r}")
         contents = {name: (folder / name).read_bytes() for name in stamp["files"]}
         for name, data in contents.items():
             if _digest(data) != stamp["files"][name]:
                 raise StaleIndexError(f"{folder.name}/{name} is not what was written")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StaleIndexError(f"{folder.name} is missing or incomplete") from error
-    return contents
+    return language, contents
 
 
 def _read_faiss(data: bytes) -> Any:

@@ -33,6 +33,7 @@ from rag.types import (
     Skipped,
     Span,
 )
+from rag.words import AUTO
 
 EMBED_BATCH = 256
 """Texts embedded between two commits: what a killed run loses at most."""
@@ -181,12 +182,13 @@ class Library:
         removed = sorted(before.keys() - {d.path for d, _, _ in changed} - set(unchanged))
         embedded = self._embed(store, [chunks for _, _, chunks in changed], progress)
         generation = store.generation
-        if changed or removed or skipped != store.skipped():
+        renamed = store.meta().get("language", AUTO) != self.settings.language
+        if changed or removed or renamed or skipped != store.skipped():
             generation = store.commit(
                 changed=changed,
                 removed=removed,
                 skipped=skipped,
-                meta=made_with,
+                meta={**made_with, "language": self.settings.language},
                 digest=self._digest,
             )
         return Manifest(
@@ -486,6 +488,7 @@ class Library:
         with self._lock, self._store.snapshot():
             store = self._store.problems()
             stale = derived.check(self._store)
+            language = "" if stale else derived.language(self._store)
         try:
             self._check_model()
             model = ""
@@ -493,7 +496,11 @@ class Library:
             model = str(error)
         return [
             Check("store", not store, "; ".join(store) or "whole"),
-            Check("indexes", not stale, "; ".join(stale) or "agree with the store"),
+            Check(
+                "indexes",
+                not stale,
+                "; ".join(stale) or f"agree with the store; language: {language}",
+            ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
             *self._check_reranker(),
         ]

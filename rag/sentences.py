@@ -14,20 +14,36 @@ from collections.abc import Callable, Iterator, Sequence
 from rag.types import Block, BlockKind, Span, Unit, UnitKind
 
 _STOP = re.compile(
-    r"(?<![.!?…])[.!?…]+[\"'”’»)\]*_`]*(?=\s|$)"  # Latin: white space must follow
+    r"(?<![.!?…])[.!?…]+[\"'”’»“«)\]*_`]*(?=\s|$)"  # Latin: white space must follow
     r"|[。！？｡]+[」』”’）)]*"  # Chinese and Japanese: it need not
     r"|[।؟۔]+(?=\s|$)"  # Devanagari, Arabic, Urdu
 )
 _INK = re.compile(r"\S")
+_LETTER = re.compile(r"[^\W\d_]")
 _PROTECTED = re.compile(r"\$\$.{1,2000}?\$\$|\$[^$\n]+\$|`[^`\n]+`|\\\(.{1,500}?\\\)", re.DOTALL)
 _ABBREVIATION = re.compile(
-    r"(?:^|[\s(\[\"'“])(?:e\.g|i\.e|cf|vs|approx|resp|viz|ca|incl|esp|dr|mr|mrs|ms|prof|st"
-    r"|al|dept|univ|inc|ltd|[a-z])\.$",
+    r"(?:^|[\s(\[\"'“„])(?:e\.g|i\.e|cf|vs|approx|resp|viz|ca|incl|esp|dr|mr|mrs|ms|prof|st"
+    r"|al|dept|univ|inc|ltd|[a-zäöü]|(?-i:[À-ÖØ-ÞΑ-ΩА-Я])"  # initials among them
+    r"|bzw|vgl|sog|ggf|evtl|inkl|exkl|zzgl|mio|mrd|z\.b|d\.h|u\.a|z\.t|o\.ä|i\.d\.r)\.$",
     re.IGNORECASE,
 )
 _BEFORE_NUMBER = re.compile(
-    r"(?:^|[\s(\[\"'“])(?:nos?|figs?|eqs?|secs?|chaps?|ch|refs?|thm|def|lem|prop|pp?|vol|eds?"
-    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)\.$",
+    r"(?:^|[\s(\[\"'“„])(?:nos?|figs?|eqs?|secs?|chaps?|ch|refs?|thm|def|lem|prop|pp?|vol|eds?"
+    r"|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|abb|nr|kap|bd|aufg|(?-i:Tab|Art|Abs|Gl))\.$",
+    re.IGNORECASE,
+)
+_BEFORE_SMALL = re.compile(
+    r"(?:^|[\s(])(?:etc|usw|\d{1,2}|(?:[^\W\d_]\.)+[^\W\d_])\.$", re.IGNORECASE
+)
+"""Behind these a sentence goes on before a lower-case letter, wherever that may begin one."""
+_ORDINAL = re.compile(
+    r"\b(?:der|die|das|dem|den|des|im|zum|zur|vom|beim|jede[nrms]?|(?<!I )am)\s+\d{1,2}\.$",
+    re.IGNORECASE,
+)
+_DAY = re.compile(r"(?:^|[\s(])\d{1,2}\.$")
+_MONTH = re.compile(
+    r"\s*(?:januar|jänner|februar|märz|april|mai|juni|juli|august|september|oktober|november"
+    r"|dezember)\b",
     re.IGNORECASE,
 )
 _MARKER = re.compile(
@@ -51,15 +67,18 @@ def plain(text: str) -> str:
 def split_sentences(text: str, span: Span) -> Iterator[Span]:
     """Yields the sentences of `text[span]`, in order, without white space around them.
 
-    A stop ends a sentence unless it lies inside a formula or code; a full stop also goes on
-    behind an abbreviation or an initial, and before a lower-case letter.
+    A stop ends a sentence unless it lies inside a formula or code. Behind an abbreviation, an
+    initial or a German ordinal a sentence goes on, and before a lower-case letter too, except in
+    text without capitals, where none of at least two sentences begins with one.
     """
     inside = span.of(text)
     protected = [m.span() for m in _PROTECTED.finditer(inside)]
     closing = [end for _, end in protected]
+    stops = list(_STOP.finditer(inside))
+    cased = _is_cased(inside, stops)
     begin = 0
-    for stop in _STOP.finditer(inside):
-        if stop[0].startswith(".") and _goes_on(inside, stop.start(), stop.end()):
+    for stop in stops:
+        if stop[0].startswith(".") and _goes_on(inside, stop, cased):
             continue
         around = bisect_left(closing, stop.end() + 1)
         if around < len(protected) and protected[around][0] < stop.end():
@@ -69,15 +88,27 @@ def split_sentences(text: str, span: Span) -> Iterator[Span]:
     yield from _stripped(text, span.start + begin, span.end)
 
 
-def _goes_on(text: str, start: int, end: int) -> bool:
-    """Returns whether the full stop at `[start, end)` does not end a sentence."""
+def _is_cased(text: str, stops: Sequence[re.Match[str]]) -> bool:
+    """Returns whether a sentence begins with a capital, or too few stops leave that open."""
+    starts = (_LETTER.search(text, at) for at in (0, *(stop.end() for stop in stops)))
+    return len(stops) < 2 or not all(first is None or first[0].islower() for first in starts)
+
+
+def _goes_on(text: str, stop: re.Match[str], cased: bool) -> bool:
+    """Returns whether the full stop does not end a sentence."""
+    end = stop.end()
     found = _INK.search(text, end)
     after = found[0] if found else ""
-    left = max(0, start - 12)
+
+    def behind(pattern: re.Pattern[str]) -> bool:
+        return pattern.search(text, max(0, stop.start() - 12), end) is not None
+
     return (
-        after.islower()
-        or _ABBREVIATION.search(text, left, end) is not None
-        or (after.isdigit() and _BEFORE_NUMBER.search(text, left, end) is not None)
+        (after.islower() and (cased or stop[0].startswith("..") or behind(_BEFORE_SMALL)))
+        or behind(_ABBREVIATION)
+        or (after.isdigit() and behind(_BEFORE_NUMBER))
+        or (after.isalpha() and behind(_ORDINAL))
+        or (_MONTH.match(text, end) is not None and behind(_DAY))
     )
 
 

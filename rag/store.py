@@ -190,7 +190,7 @@ class Store:
             return self._value("SELECT value FROM meta WHERE key = 'generation'")
 
     def meta(self) -> dict[str, str]:
-        """Returns what the library was made with: `model`, `fingerprint`, `chunking`.
+        """Returns what the library was made with: `model`, `fingerprint`, `chunking`, `language`.
 
         `library` is a number of its own, so that nothing derived from another one fits.
         """

@@ -37,6 +37,27 @@ def quoted(text: str) -> list[tuple[UnitKind, str]]:
         "Dr. Lee and Prof. Kim met St. Paul.|They left.",
         "Models (cf. Table 2) differ.|We choose one.",
         "Words, images, etc. are inputs.|Labels are outputs.",
+        # German
+        "Viele Tiere, z. B. Hunde und d. h. Säuger, helfen.|Andere nicht.",
+        "Es gibt z.B. Hunde, d.h. Säuger, u.a. Katzen o.Ä. Tiere.|Andere nicht.",
+        "Hunde bzw. Katzen, vgl. Abb. 3 und Kap. 2, S. 5, Nr. 7 und Tab. 4.|Ende.",
+        "Der sog. Calvin-Zyklus bindet ca. 5 Mrd. Tonnen inkl. Reste.|Ende.",
+        "Am 3. Mai begann es.|Im 19. Jahrhundert, nach der 2. Ernte, endete es.|Gut.",
+        "Bis 12. März 1848 war Ruhe.|Das war 1848.|Danach nicht.",
+        "Hunde, Katzen usw. sind Tiere.|Bäume, Gräser usw.|Das sind Pflanzen.",
+        "Es waren nur 3.|Jeder hatte 4.|I am 3.|You are 4.",
+        "„Das gilt.“|Ä. Öztürk schrieb „z. B. Hunde“.|Ende.",
+        # text without capitals
+        "it saves labels.|it costs little.|nobody knew?|not me.",
+        "we tune, e.g. the head, resp. fig. 3 of it etc. and more.|it took 3. hours.",
+        "one (w.r.t. time).|two... or more.|three.",
+        "die rate steigt am 3. mai, z. b. stark.|danach sinkt sie.",
+        "он растёт.|она спит.",
+        # too little text to tell that it has no capitals
+        "prob. density of x",
+        "so far cap. of one model",
+        # one capital at the beginning of a sentence tells that it has
+        "it grew abbr. words.|Others did. not so.",
         # numbers and initials
         "The rate is 3.14 or .5 and v2.0.1 works.|It holds.",
         "S. J. Pan wrote it.|Q. Yang did too.",

@@ -13,7 +13,7 @@ from rag.words import STOP_WORDS, WordIndex
 
 def index_of(folder: Path, *texts: str) -> WordIndex:
     folder.mkdir(exist_ok=True)
-    WordIndex.build(folder, texts)
+    WordIndex.build(folder, [terms(text) for text in texts])
     return WordIndex(folder)
 
 
