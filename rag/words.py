@@ -67,9 +67,10 @@ SAMPLE_CHARS = 200_000
 _WRITER_BYTES = 30_000_000
 
 _WORD = r"[\p{Alphabetic}\p{N}][\p{Alphabetic}\p{M}\p{N}]*"
+_MAY_HOLD_MARKS = re.compile("[\u0300-\u1fff\u20d0-\U0010ffff]")
 _LONGEST_BYTES = 120
 _PLAIN = {**dict.fromkeys(map(ord, "\u00ad\u200c\u200d\u2060\ufeff")), ord("İ"): "i"}
-"""Soft hyphens and joiners, which stand inside words, go; İ in lower case would be two characters."""
+"""Soft hyphens and joiners, which stand inside words, go; İ would become two characters."""
 
 _UNSPACED = re.compile(
     "["
@@ -99,11 +100,19 @@ def _pairs(run: re.Match[str]) -> str:
 
 def _prepared(text: str) -> str:
     """Returns the text with plain forms and with spaces between its words."""
+    if text.isascii():
+        return text
     return _UNSPACED.sub(_pairs, unicodedata.normalize("NFKC", text).translate(_PLAIN))
 
 
+def _analyze(text: str, language: str, *, stem: bool = True) -> list[str]:
+    """Returns the terms of a prepared text."""
+    marks = _MAY_HOLD_MARKS.search(text) is not None
+    return list(_analyzer(language, stem, marks).analyze(text))
+
+
 @cache
-def _analyzer(language: str, *, stem: bool = True) -> TextAnalyzer:
+def _analyzer(language: str, stem: bool, marks: bool) -> TextAnalyzer:
     from tantivy import Filter, TextAnalyzerBuilder, Tokenizer
 
     if language not in LANGUAGES:
@@ -115,7 +124,8 @@ def _analyzer(language: str, *, stem: bool = True) -> TextAnalyzer:
         steps.append(Filter.stopword(language))
     if stem and language in _STEMMED:
         steps.append(Filter.stemmer(language))
-    builder = TextAnalyzerBuilder(Tokenizer.regex(_WORD))
+    # Both split the same way where there are no marks, the simple one four times as fast.
+    builder = TextAnalyzerBuilder(Tokenizer.regex(_WORD) if marks else Tokenizer.simple())
     for step in steps:
         builder = builder.filter(step)
     return builder.build()
@@ -130,7 +140,7 @@ def terms(text: str, language: str = "english") -> list[str]:
     Raises:
         ValueError: another language.
     """
-    return list(_analyzer(language).analyze(_prepared(text)))
+    return _analyze(_prepared(text), language)
 
 
 def language_of(texts: Sequence[str]) -> str:
@@ -140,11 +150,8 @@ def language_of(texts: Sequence[str]) -> str:
     `LEAST_SHARE` of the words as function words, and `LEAST_LEAD` times as many as the next.
     """
     sample = _sample(texts)
-    words = len(_analyzer(NONE).analyze(sample))
-    left = {
-        language: len(_analyzer(language, stem=False).analyze(sample))
-        for language in _WITH_STOP_WORDS
-    }
+    words = len(_analyze(sample, NONE))
+    left = {language: len(_analyze(sample, language, stem=False)) for language in _WITH_STOP_WORDS}
     (best, least), (_, next_least) = sorted(left.items(), key=lambda item: item[1])[:2]
     convincing = words - least >= LEAST_SHARE * words
     clear = words - least >= LEAST_LEAD * (words - next_least)

@@ -68,6 +68,7 @@ def test_an_unknown_key_near_none_lists_the_known_ones(file: Path) -> None:
         "lexical_weight = {a = 1}",
         "corpus = ['one', 'two']",
         "model = 5",
+        "language = 5",
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(file: Path, line: str) -> None:
@@ -105,6 +106,17 @@ def test_a_value_out_of_range_is_refused(file: Path, name: str, value: float) ->
 )
 def test_the_ends_of_a_range_belong_to_it(file: Path, name: str, value: float) -> None:
     assert getattr(load_settings({name: value}, {}, file), name) == value
+
+
+@pytest.mark.parametrize("language", ["auto", "none", "german", "tamil"])
+def test_a_language_is_one_that_has_a_stemmer_or_none(file: Path, language: str) -> None:
+    assert load_settings({}, {"NOTESQA_LANGUAGE": language}, file).language == language
+
+
+@pytest.mark.parametrize("language", ["klingon", "German", ""])
+def test_another_language_is_refused_with_those_there_are(file: Path, language: str) -> None:
+    with pytest.raises(NotesQAError, match=f"language is {language}; .* auto, none, .*german"):
+        load_settings({"language": language}, {}, file)
 
 
 @pytest.mark.parametrize("content", [b"chunk_tokens 100", b"model = '\xff'", None])

@@ -48,6 +48,12 @@ def test_terms_are_lower_case_and_hold_no_white_space(text: str) -> None:
         assert not any("A" <= character <= "Z" for character in term)
 
 
+@given(st.text())
+def test_terms_do_not_depend_on_what_stands_beside_a_text(text: str) -> None:
+    # The mark makes the analyzer look for marks in all of the text.
+    assert terms(f"{text} e\u0329") == [*terms(text), "e\u0329"]
+
+
 @given(st.lists(st.sampled_from(["learning", "the", "Tasks.", "x1", "few-shot", "é"])))
 def test_terms_of_a_text_are_those_of_its_words(words: list[str]) -> None:
     assert terms(" ".join(words)) == [term for word in words for term in terms(word)]
