@@ -38,13 +38,14 @@ from eval.runfile import (
     sha256,
     whole_lines,
 )
+from eval.typos import with_typos
 from rag import Library, NotesQAError, RunError
 
 log = logging.getLogger(__name__)
 
 PACKAGES = (
     *("notesqa", "sentence-transformers", "torch", "transformers", "faiss-cpu", "tantivy"),
-    *("langchain-text-splitters", "numpy"),
+    *("langchain-text-splitters", "numpy", "rapidfuzz"),
 )
 """Packages whose version may change what is found."""
 
@@ -57,6 +58,7 @@ def run_questions(
     out: Path | None = None,
     *,
     split: str | None = None,
+    typos: int | None = None,
     overwrite: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Run:
@@ -68,6 +70,7 @@ def run_questions(
     Args:
         out: by default a file in the library's folder, another for everything that differs.
         split: the part of the set to ask; all of it by default.
+        typos: a seed, to ask with every third word misspelt; as the set is written by default.
         overwrite: whether another run in `out` gives way.
 
     Raises:
@@ -78,7 +81,7 @@ def run_questions(
     """
     asked = load_questions(questions, split)
     library.ensure_ready()
-    head = describe(library, questions, asked, split)
+    head = describe(library, questions, asked, split, typos)
     out = out or library.folder / "runs" / f"{questions.stem}-{_identity(head)}.jsonl"
     _check_out(out, questions, overwrite)
     packed = out.suffix == COMPRESSED
@@ -95,7 +98,7 @@ def run_questions(
         for number, question in enumerate(asked):
             progress("Asking", number, len(asked))
             if question.id not in done:
-                file.write(_line({"id": question.id, **answer(library, question)}))
+                file.write(_line({"id": question.id, **answer(library, question, typos)}))
                 file.flush()
     if library.status()["generation"] != head["generation"]:
         draft.unlink()
@@ -173,20 +176,24 @@ def _writing(path: Path, *, fresh: bool) -> BinaryIO:
         raise RunError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def answer(library: Library, question: Question) -> dict[str, Any]:
+def answer(library: Library, question: Question, typos: int | None = None) -> dict[str, Any]:
     """Returns the line of one question without its id: a result, or the error that came instead.
 
     Whatever goes wrong costs one question: it is recorded, and scores zero.
     """
+    written = question.question
+    typed = written if typos is None else with_typos(written, typos, question.id)
     try:
-        draft = library.draft(question.question)
-        shown = library.decide(question.question, draft)
+        draft = library.draft(typed)
+        shown = library.decide(typed, draft)
     except NotesQAError as error:
         return {"error": str(error)}
     except Exception as error:
         log.exception("Question %s failed.", question.id)
         return {"error": f"{type(error).__name__}: {error}"}
     record: dict[str, Any] = {"result": shown.to_dict()}
+    if typed != written:
+        record["written"] = written
     if not shown.answered:
         record["withheld"] = [citation.to_dict() for citation in draft.citations]
     return record
@@ -204,7 +211,11 @@ def in_memory(
 
 
 def describe(
-    library: Library, file: Path, questions: Sequence[Question], split: str | None
+    library: Library,
+    file: Path,
+    questions: Sequence[Question],
+    split: str | None,
+    typos: int | None,
 ) -> dict[str, Any]:
     """Returns the head of a run: what is about to be asked of what.
 
@@ -217,6 +228,7 @@ def describe(
         "questions": file.as_posix(),
         "questions_sha256": sha256(file),
         "split": split,
+        "typos": typos,
         "asked": len(questions),
         "corpus": library.settings.corpus,
         "corpus_sha256": corpus_digest(library),

@@ -1,7 +1,8 @@
 """Run files: JSON Lines, a head that says what was asked of what, then one line a question.
 
 A line holds the question's id, and what `ask --json` printed or the error that came instead. A line
-of an abstention also keeps the citations that it withheld. What the head says is `run.describe`.
+of an abstention also keeps the citations that it withheld, and that of a question asked with typos
+how the set has it. What the head says is `run.describe`.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ class Outcome:
 
     Attributes:
         withheld: the citations of the answer that an abstention did not show, as JSON objects.
+        written: the question in the words of the set, where it was asked in others.
     """
 
     result: dict[str, Any] | None
     error: str | None = None
     withheld: tuple[dict[str, Any], ...] = ()
+    written: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -73,7 +76,8 @@ class Outcome:
 
     def asked(self, question: Question) -> bool:
         """Returns whether it is the question that was asked, in its present words."""
-        return self._get("question") in (None, question.question)
+        written = self._get("question") if self.written is None else self.written
+        return written in (None, question.question)
 
     def _get(self, key: str) -> Any:
         return None if self.result is None else self.result.get(key)
@@ -195,6 +199,7 @@ def parse_outcome(record: Mapping[str, Any], place: str) -> Outcome:
     try:
         result = record["result"]
         withheld = tuple(record.get("withheld", ()))
+        written = record.get("written")
         timings = result.get("timings_ms", {}).values()
         fine = (
             result["state"] in ("answered", "abstained")
@@ -204,12 +209,13 @@ def parse_outcome(record: Mapping[str, Any], place: str) -> Outcome:
             and all(map(_is_place, withheld))
             and all(isinstance(s["text"], str) for s in result.get("sentences", ()))
             and all(0 <= time < math.inf for time in timings)
+            and isinstance(written, str | None)
         )
     except (TypeError, KeyError, AttributeError):
         fine = False
     if not fine:
         raise RunError(f"{place}: expected an error, or a result as notesqa ask --json prints it.")
-    return Outcome(result, None, withheld)
+    return Outcome(result, None, withheld, written)
 
 
 def _is_place(item: Mapping[str, Any]) -> bool:

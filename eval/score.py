@@ -110,6 +110,8 @@ def score_run(run: Run, library: Library | None = None, questions: Path | None =
     passages = run.head.get("settings", {}).get("passages")
     if isinstance(passages, int) and passages < DEPTH:
         remarks.append(f"The run has {passages} passages a question: none below can be a hit.")
+    if (seed := run.head.get("typos")) is not None:
+        remarks.append(f"Every third word of each question was misspelt on purpose (seed {seed}).")
     return replace(scores, remarks=[*remarks, *scores.remarks])
 
 

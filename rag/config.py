@@ -36,6 +36,7 @@ class Settings:
     language: str = AUTO
     chunk_tokens: int = 240
     lexical_weight: float = 0.4
+    spelling: bool = True
     passages: int = 10
     reranker: str = ""
     rerank_ms: int = 500
@@ -61,7 +62,8 @@ class Settings:
     def decisive(self) -> dict[str, Any]:
         """Returns the settings that change which words are found and shown.
 
-        Those of reranking are among them only where there is any.
+        Those of reranking are among them only where there is any; `spelling` is none: it changes
+        the query, and none that is spelt right.
         """
         reranking = {
             "reranker": self.reranker,
@@ -82,12 +84,15 @@ DESCRIPTIONS = {
     "language": "of the notes, for word endings: `auto`, `none`, or a name such as `german`",
     "chunk_tokens": "longest passage, in tokens of the model",
     "lexical_weight": "share of matching words in a passage's score; the rest is meaning",
+    "spelling": "whether misspelt words of a question are repaired before the search",
     "passages": "passages returned with an answer",
     "reranker": "cross-encoder that reorders the best passages, by name or folder; none if empty",
     "rerank_ms": "milliseconds for that; passages it does not get to keep their places",
     "max_file_mb": "largest file that is indexed, in MB",
     "max_question_chars": "longest question, in characters",
 }
+
+_SWITCH = {"true": True, "false": False}
 
 
 def load_settings(
@@ -135,10 +140,11 @@ def _convert(name: str, value: Any, source: str) -> Any:
         raise SettingsError(f"Unknown setting {name} in {source}. {hint}")
     kind: type[str | int | float] = type(defaults[name])
     try:
+        if kind is bool:
+            return _SWITCH[str(value).lower()]
         if type(value) not in (kind, str, *((int,) if kind is float else ())):
             raise TypeError
         return kind(value)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(
-            f"{name} in {source} is {value!r}; expected {kind.__name__}."
-        ) from error
+    except (TypeError, ValueError, KeyError) as error:
+        expected = "true or false" if kind is bool else kind.__name__
+        raise SettingsError(f"{name} in {source} is {value!r}; expected {expected}.") from error

@@ -48,6 +48,13 @@ class Embedder(Protocol):
         """Returns the length of each text in tokens, special tokens not counted."""
         ...
 
+    def whole_words(self) -> Sequence[str]:
+        """Returns the words that are one token each, lower case, roughly the most common first.
+
+        Empty where the model's tokenizer does not say which of its tokens are whole words.
+        """
+        ...
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Returns `(len(texts), dim)` float32, unit rows."""
         ...
@@ -89,6 +96,10 @@ class SentenceTransformerEmbedder:
         encoded = self._model.tokenizer(list(texts), add_special_tokens=False, verbose=False)
         return [len(ids) for ids in encoded["input_ids"]]
 
+    def whole_words(self) -> list[str]:
+        vocabulary: dict[str, int] = self._model.tokenizer.get_vocab()
+        return _whole_words(sorted(vocabulary, key=lambda token: vocabulary[token]))
+
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         vectors: Vectors = self._model.encode_document(
             list(texts), normalize_embeddings=True, show_progress_bar=False
@@ -100,3 +111,16 @@ class SentenceTransformerEmbedder:
             text, normalize_embeddings=True, show_progress_bar=False
         )
         return vector
+
+
+def _whole_words(tokens: Sequence[str]) -> list[str]:
+    """Returns the words among a tokenizer's tokens, in order, each once.
+
+    WordPiece marks what continues a word (`##ing`), SentencePiece and byte-level BPE what begins
+    one (`▁learn`, `Ġlearn`).
+    """
+    if any(token.startswith("##") for token in tokens):
+        begun = [token for token in tokens if not token.startswith("##")]
+    else:
+        begun = [token[1:] for token in tokens if token.startswith(("▁", "Ġ"))]
+    return list(dict.fromkeys(token.lower() for token in begun if token.isalpha()))

@@ -1,4 +1,4 @@
-"""The indexes derived from the store: vectors (faiss) and words (tantivy).
+"""The indexes derived from the store: vectors (faiss), words (tantivy), and how words are spelt.
 
 They live in `index-GENERATION/` beside the store, with a stamp that names the generation and the
 checksum of every file; whatever does not match is rebuilt from the store, embedding nothing. A
@@ -19,10 +19,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import LibraryError
+from rag.spelling import Lexicon, count_words
 from rag.store import Store
 from rag.words import AUTO, LANGUAGES, WordIndex, language_of, terms
 
@@ -75,10 +77,16 @@ class Engine:
         self._unit_rows: Rows = np.repeat(np.arange(self.size), np.diff(self._unit_starts))
         self._chunks = _read_faiss(files["chunks.faiss"])
         self._units = _read_faiss(files["units.faiss"])
+        self._vocabulary = files["vocabulary.json"]
         try:
             self._words = WordIndex(folder / "words")
         except (ValueError, OSError) as error:
             raise StaleIndexError(f"{folder.name}/words cannot be opened") from error
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """Returns the words of the notes, by how often they occur."""
+        return Lexicon(json.loads(self._vocabulary))
 
     @property
     def language(self) -> str:
@@ -237,6 +245,8 @@ def _write(store: Store, folder: Path) -> None:
     named = store.meta().get("language", AUTO)
     language = language_of(texts) if named == AUTO else named
     WordIndex.build(words, (terms(text, language) for text in texts))
+    vocabulary = json.dumps(count_words(texts), ensure_ascii=False)
+    (folder / "vocabulary.json").write_text(vocabulary, encoding="utf-8")
     files = {name: _digest((folder / name).read_bytes()) for name in _names(folder)}
     stamp = {**identity(store), "language": language, "files": files}
     (folder / _STAMP).write_text(json.dumps(stamp, indent=1), encoding="utf-8")

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag import answering, chunking
+from rag import answering, chunking, spelling
 from rag import index as derived
 from rag.confidence import SIGNAL_HITS, Confidence, signals
 from rag.config import Settings
@@ -106,6 +106,10 @@ class Library:
     @cached_property
     def _store(self) -> Store:
         return Store(self.folder)
+
+    @cached_property
+    def _model_words(self) -> spelling.Lexicon:
+        return spelling.Lexicon.ranked(self.embedder.whole_words())
 
     @cached_property
     def _confidence(self) -> Confidence:
@@ -319,6 +323,7 @@ class Library:
         """
         query = self._checked(question)
         self.ensure_ready()
+        query = self._spelt(query)
         vector = self.embedder.embed_query(query)
         with self._engine_now() as engine:
             ranked = []
@@ -351,6 +356,7 @@ class Library:
         """Holds one state of the library, with what retrieval found in it, best first."""
         query = self._checked(question)
         self.ensure_ready()
+        query = self._spelt(query)
         vector = self.embedder.embed_query(query)
         watch.lap("embed")
         with self._engine_now() as engine:
@@ -391,6 +397,13 @@ class Library:
                 "ask for one thing at a time."
             )
         return query
+
+    def _spelt(self, query: str) -> str:
+        """Returns the query as it was meant, where the settings want it repaired."""
+        if not self.settings.spelling:
+            return query
+        with self._engine_now() as engine:
+            return spelling.repair(query, engine.lexicon, self._model_words)
 
     def ensure_ready(self) -> None:
         """Raises LibraryError or ModelError, as `open` does, where nothing could be asked.

@@ -31,12 +31,14 @@ hypothesis.settings.load_profile("notesqa")
 class WordLengths:
     """An embedder one can compute by hand: how many words of 1, 2, … 16 letters a text has.
 
-    A token is a word. `embedded` counts the texts it was asked for.
+    A token is a word. `embedded` counts the texts it was asked for. `whole` are the words that its
+    tokenizer holds.
     """
 
     name = "word-lengths"
     backend = "counting"
     max_tokens = 254
+    whole: Sequence[str] = ()
 
     def __init__(self, fingerprint: str = "word-lengths-1") -> None:
         self.fingerprint = fingerprint
@@ -44,6 +46,9 @@ class WordLengths:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [len(text.split()) for text in texts]
+
+    def whole_words(self) -> Sequence[str]:
+        return self.whole
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.embedded += texts

@@ -69,6 +69,8 @@ def test_an_unknown_key_near_none_lists_the_known_ones(file: Path) -> None:
         "corpus = ['one', 'two']",
         "model = 5",
         "language = 5",
+        "spelling = 1",
+        "spelling = 'perhaps'",
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused(file: Path, line: str) -> None:
@@ -117,6 +119,15 @@ def test_a_language_is_one_that_has_a_stemmer_or_none(file: Path, language: str)
 def test_another_language_is_refused_with_those_there_are(file: Path, language: str) -> None:
     with pytest.raises(NotesQAError, match=f"language is {language}; .* auto, none, .*german"):
         load_settings({"language": language}, {}, file)
+
+
+@pytest.mark.parametrize("said", ["false", "False", "FALSE"])
+def test_a_switch_is_said_by_true_and_false(file: Path, said: str) -> None:
+    assert Settings().spelling
+    assert not load_settings({}, {"NOTESQA_SPELLING": said}, file).spelling
+    file.write_text("spelling = false\n", encoding="utf-8")
+    assert not load_settings({}, {}, file).spelling
+    assert load_settings({}, {"NOTESQA_SPELLING": "true"}, file).spelling
 
 
 @pytest.mark.parametrize("content", [b"chunk_tokens 100", b"model = '\xff'", None])

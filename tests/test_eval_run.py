@@ -94,6 +94,36 @@ def test_a_run_has_a_head_and_one_line_a_question_in_order(
         assert ("withheld" in line) == (line["result"]["state"] == "abstained")
 
 
+def test_a_run_with_typos_asks_in_other_words_and_is_scored_by_the_same_labels(
+    library: Library, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = run_questions(library, questions, tmp_path / "plain.jsonl")
+    asked = count_asks(monkeypatch)
+    run = run_questions(library, questions, tmp_path / "typos.jsonl", typos=7)
+    typed = [with_typos(str(q["question"]), 7, str(q["id"])) for q in SET]
+    assert asked == typed != [q["question"] for q in SET]
+    assert (plain.head["typos"], run.head["typos"]) == (None, 7)
+    assert differences(plain.head, run.head) == {"typos": (None, 7)}
+    assert [outcome.result["question"] for outcome in run.outcomes.values() if outcome.result] == (
+        typed
+    )
+    assert all(run.outcomes[q.id].asked(q) for q in load_questions(questions))
+    scores = score_run(run, library)
+    assert not scores.failed
+    assert any("seed 7" in remark for remark in scores.remarks)
+    assert len(compare_runs(plain, run, library).by_id) == len(SET)
+    with pytest.raises(NotesQAError, match="different: typos"):
+        run_questions(library, questions, tmp_path / "typos.jsonl", typos=8)
+
+
+def test_a_question_reworded_since_a_run_with_typos_was_not_asked(
+    library: Library, questions: Path, tmp_path: Path
+) -> None:
+    run = run_questions(library, questions, tmp_path / "typos.jsonl", typos=7)
+    write_set(questions, question="Are other questions asked here than before?")
+    assert not any(run.outcomes[q.id].asked(q) for q in load_questions(questions))
+
+
 def test_the_head_says_what_was_asked_of_what(
     library: Library, questions: Path, tmp_path: Path
 ) -> None:

@@ -138,6 +138,38 @@ def test_ask_keeps_the_question_and_searches_for_it_on_one_line(make: Make) -> N
     assert all(ms >= 0 for ms in answer.timings_ms.values())
 
 
+def test_a_misspelt_question_finds_what_was_meant(make: Make, corpus: Path) -> None:
+    (corpus / "spelling.md").write_text("Gradients vanish in saturated units.", encoding="utf-8")
+    library, plain = make(), make(spelling=False)
+    library.index()
+    answer = library.ask("When do gradiants vanihs?")
+    assert answer.question == "When do gradiants vanihs?"
+    assert answer.query == "When do gradients vanish?"
+    assert answer.passages == library.ask(answer.query).passages
+    assert library.search(answer.question) == library.search(answer.query)
+    assert library.rank(answer.question) == library.rank(answer.query)
+    assert plain.ask(answer.question).query == answer.question
+    assert plain.rank(answer.question) != library.rank(answer.question)
+
+
+def test_words_of_the_model_are_spelt_right(make: Make, corpus: Path) -> None:
+    (corpus / "spelling.md").write_text("Gradients vanish in saturated units.", encoding="utf-8")
+    model = WordLengths()
+    model.whole = ["gradiants"]
+    library = make(model)
+    library.index()
+    assert library.ask("gradiants vanihs gradiantss").query == "gradiants vanish gradiants"
+
+
+def test_a_new_note_brings_its_words(make: Make, corpus: Path) -> None:
+    library = make()
+    library.index()
+    assert library.ask("What is a perceptrn?").query == "What is a perceptrn?"
+    (corpus / "spelling.md").write_text("A perceptron is a unit.", encoding="utf-8")
+    library.index()
+    assert library.ask("What is a perceptrn?").query == "What is a perceptron?"
+
+
 @pytest.mark.parametrize("question", ["", " \n\t ", "\u2003"])
 def test_an_empty_question_is_refused(make: Make, question: str) -> None:
     library = make()
@@ -617,6 +649,8 @@ class ReadAhead:
         return getattr(self._model, name)
 
     def embed_query(self, text: str) -> Any:
+        if text not in self._vectors:  # a question whose spelling was repaired
+            self._vectors[text] = self._model.embed_query(text)
         return self._vectors[text]
 
 

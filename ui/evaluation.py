@@ -44,6 +44,10 @@ def run(
         Path | None, typer.Option(help="Run file to write [one in the library's folder].")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Ask this split of the set only.")] = None,
+    typos: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", help="Misspell every third word, at random by this seed."),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace another run in that file.")
     ] = False,
@@ -60,6 +64,7 @@ def run(
             questions,
             out,
             split=split,
+            typos=typos,
             overwrite=overwrite,
             progress=report,
         )
