@@ -246,3 +246,13 @@ def test_control_characters_of_a_note_do_not_reach_the_terminal(run: Run, tmp_pa
     run("eval", "run", "odd.jsonl", "--out", "a.jsonl")
     for command in (("score",), ("compare", "a.jsonl")):
         assert "\x1b" not in run("eval", *command, "a.jsonl").out
+
+
+def test_a_set_is_asked_with_typos(run: Run, notes: Path, tmp_path: Path) -> None:
+    done = run("eval", "run", "set.jsonl", "--typos", "3", "--out", "typos.jsonl", "--json")
+    assert printed(done)["n"] == 4
+    head, *lines = (tmp_path / "typos.jsonl").read_text("ascii").splitlines()
+    assert json.loads(head)["run"]["typos"] == 3
+    asked = [json.loads(line)["result"]["question"] for line in lines]
+    assert asked != [question["question"] for question in SET]
+    assert printed(run("eval", "score", "typos.jsonl", "--json"))["failed"] == []

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from conftest import ROOT, WordLengths
 
-from eval import load_questions, load_run, run_questions, score_run
+from eval import compare_runs, load_questions, load_run, run_questions, score_run
 from eval.run import in_memory
 from eval.runfile import COMPRESSED, differences
+from eval.typos import with_typos
 from rag import (
     Answer,
     Library,
@@ -112,7 +113,7 @@ def test_a_run_with_typos_asks_in_other_words_and_is_scored_by_the_same_labels(
     assert not scores.failed
     assert any("seed 7" in remark for remark in scores.remarks)
     assert len(compare_runs(plain, run, library).by_id) == len(SET)
-    with pytest.raises(NotesQAError, match="different: typos"):
+    with pytest.raises(RunError, match="different: typos"):
         run_questions(library, questions, tmp_path / "typos.jsonl", typos=8)
 
 
@@ -420,6 +421,7 @@ GOOD = '{"state": "abstained", "confidence": 0.1, "passages": [], "citations": [
         (f'{HEAD}\n{{"result": {GOOD}}}\n', "line 2: expected the id"),
         (f'{HEAD}\n{{"id": "a"}}\n', "line 2: expected an error, or a result"),
         (f'{HEAD}\n{{"id": "a", "result": {{}}}}\n', "line 2: expected an error, or a result"),
+        (f'{HEAD}\n{{"id": "a", "result": {GOOD}, "written": 1}}\n', "line 2: expected an error"),
         (
             f'{HEAD}\n{{"id": "a", "result": {GOOD.replace("0.1", "1.5")}}}\n',
             "line 2: expected an error, or a result",

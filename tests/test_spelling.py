@@ -10,6 +10,7 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from eval import load_questions
 from rag import Library
+from rag.embedding import _whole_words
 from rag.spelling import SHORTEST, Lexicon, count_words, repair
 
 NOTES = Lexicon(
@@ -126,6 +127,19 @@ def test_a_question_against_100_000_words_takes_a_few_milliseconds() -> None:
     repaired = [repair(question, notes, EMPTY) for question in questions]
     assert (time.process_time() - begun) / len(questions) < 0.02  # here 1 ms
     assert repaired != questions
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        (["[CLS]", "the", "##ing", "Learn", "learn", "x1", "."], ["the", "learn"]),  # WordPiece
+        (["<s>", "▁the", "ing", "▁Learn", "▁", "▁1"], ["the", "learn"]),  # SentencePiece
+        (["<s>", "the", "Ġthe", "Ġlearn", "Ġ("], ["the", "learn"]),  # byte-level BPE
+        (["the", "learn", "ing"], []),  # nothing says where words begin
+    ],
+)
+def test_whole_words_are_told_from_pieces(tokens: list[str], words: list[str]) -> None:
+    assert _whole_words(tokens) == words
 
 
 @pytest.mark.model
