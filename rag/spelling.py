@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from rag.words import terms
+from rag.words import STOP_WORDS, terms
 
 SHORTEST = 3
 """Letters of the shortest word that is repaired; one of so few only where it is a `_slip`."""
@@ -129,6 +129,8 @@ def repair(query: str, notes: Lexicon, model: Lexicon) -> str:
         typed, lower = word[0], word[0].lower()
         if not _may_be_misspelt(typed, shouted) or notes.knows(lower) or model.knows(lower):
             return typed
+        if lower.endswith("t") and lower[:-1] in STOP_WORDS:
+            return f"{typed[:-1]}'{typed[-1]}"  # don't, isn't, can't
         before = query[: start + word.start()].rstrip()[-1:]
         is_name = typed[0].isupper() and not shouted and before not in _SENTENCE_ENDS
         meant = notes.meant(lower) or (None if is_name else model.meant(lower))

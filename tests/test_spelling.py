@@ -40,6 +40,7 @@ EMPTY = Lexicon({})
         ("covarance-matrix", "covariance-matrix"),
         ("(lerning), “lerning’s” lerning/tasks", "(learning), “learning’s” learning/tasks"),
         ("Lerning: Aproach? Aproach", "Learning: Approach? Approach"),
+        ("Dont labels? isnt", "Don't labels? isn't"),
         ("Who is Daume?", "Who is Daumé?"),
         ("LERNING OF MODLES", "Learning OF Models"),
     ],
