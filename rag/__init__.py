@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionSetError as QuestionSetError
     from rag.errors import RunError as RunError
+    from rag.followup import Turn as Turn
+    from rag.followup import turn_of as turn_of
     from rag.pipeline import Check as Check
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
@@ -53,10 +55,12 @@ _HOME = {
     "RunError": "rag.errors",
     "Settings": "rag.config",
     "Span": "rag.types",
+    "Turn": "rag.followup",
     "load_settings": "rag.config",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
     "terms": "rag.words",
+    "turn_of": "rag.followup",
 }
 
 __all__ = [
@@ -79,10 +83,12 @@ __all__ = [
     "RunError",
     "Settings",
     "Span",
+    "Turn",
     "load_settings",
     "read_notes",
     "signals",
     "terms",
+    "turn_of",
 ]
 
 

@@ -19,6 +19,7 @@ from rag.config import Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
+from rag.followup import Turn, query_for
 from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
 from rag.retrieval import ALL, Hit, Parts, Retrieval, retrieve
 from rag.store import Store, StoredChunk
@@ -63,6 +64,7 @@ class Draft:
     citations: tuple[Citation, ...]
     passages: tuple[Passage, ...]
     timings_ms: dict[str, float]
+    carried: bool = False
 
 
 class Library:
@@ -245,15 +247,18 @@ class Library:
 
     # Asking
 
-    def ask(self, question: str) -> Answer:
+    def ask(self, question: str, after: Turn | None = None) -> Answer:
         """Returns the quotes that answer, or an abstention with the nearest passages.
+
+        Args:
+            after: the turn before, which the question may lean on.
 
         Raises:
             QuestionError: the question is empty or too long.
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
-        return self.decide(question, self.draft(question))
+        return self.decide(question, self.draft(question, after))
 
     def decide(self, question: str, draft: Draft) -> Answer:
         """Returns the draft as an answer where its confidence allows, else an abstention."""
@@ -270,20 +275,26 @@ class Library:
             passages=draft.passages,
             timings_ms=draft.timings_ms,
             measured=self._measured,
+            carried=draft.carried,
         )
 
     @cached_property
     def _measured(self) -> bool:
         return self._confidence.measured_with(self.embedder.fingerprint, self.settings.decisive())
 
-    def draft(self, question: str) -> Draft:
+    def draft(self, question: str, after: Turn | None = None) -> Draft:
         """Returns what would be answered, undecided: the confidence is fitted on this.
+
+        Args:
+            after: as for `ask`.
 
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
         watch = _Watch()
-        with self._found(question, self.settings.passages, watch) as (retrieval, engine, chunks):
+        asked = self._checked(question)
+        query = query_for(asked, after)
+        with self._found(query, self.settings.passages, watch) as (retrieval, engine, chunks):
             searched = chunks[: answering.PASSAGES]
             units = [self._store.units(chunk.id) for chunk in searched]
             ranked = answering.rank_units(retrieval, engine, searched, units)
@@ -297,6 +308,7 @@ class Library:
             citations=citations,
             passages=passages,
             timings_ms=watch.laps,
+            carried=query != asked,
         )
 
     def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:

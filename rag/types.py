@@ -212,6 +212,7 @@ class Answer:
         confidence: 0 to 1, the share of such answers that hold the words asked for (at least
             half of them); the number that decided between answering and abstaining.
         measured: whether that share was measured with this model and these settings.
+        carried: whether the query holds terms of the turn before.
         timings_ms: milliseconds by stage.
     """
 
@@ -224,6 +225,7 @@ class Answer:
     passages: tuple[Passage, ...]
     timings_ms: dict[str, float]
     measured: bool = True
+    carried: bool = False
 
     def __post_init__(self) -> None:
         if self.reason is not None:
