@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Question:
         evidence: alternatives, any of which answers, or all of them needed when `needs_all`;
             empty where the notes do not answer.
         after: the id of the question this one follows up on.
+        earlier: the questions of the conversation before it, the first one first.
         split: `fit` or `report`; empty where a set is not split.
     """
 
@@ -40,6 +41,7 @@ class Question:
     needs_all: bool = False
     after: str | None = None
     split: str = ""
+    earlier: tuple[str, ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -72,6 +74,9 @@ def load_questions(path: Path, split: str | None = None) -> list[Question]:
             )
         if split_of.setdefault(question.fact, question.split) != question.split:
             raise QuestionSetError(f"{path}, line {number}: fact {question.fact} is in two splits.")
+        if question.after is not None:
+            before = questions[question.after]
+            question = replace(question, earlier=(*before.earlier, before.question))
         questions[question.id] = question
     chosen = [q for q in questions.values() if split in (None, q.split)]
     if not chosen:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.cases import covers
+from eval.conversation import Conversations
 from eval.dataset import Question, load_questions
 from rag import Confidence, Library, Settings
 
@@ -35,9 +36,10 @@ def observe(
 ) -> tuple[list[dict[str, float]], list[bool]]:
     """Returns each question's signals, and whether the draft of its answer holds the evidence."""
     text_of = cache(library.source)
+    conversations = Conversations(library)
     signals, right = [], []
     for question in questions:
-        draft = library.draft(question.question)
+        draft = conversations.draft(question)
         signals.append(draft.signals)
         shown = [(citation.document, citation.span) for citation in draft.citations]
         right.append(question.answerable and covers(question, shown, text_of))

@@ -234,7 +234,11 @@ def _about(run: Run) -> dict[str, str]:
     commit = str(head.get("commit", ""))
     chunks = f"{head['chunks']} chunks" if "chunks" in head else ""
     said: dict[str, list[Any]] = {
-        "Question set": [head.get("questions"), head.get("split")],
+        "Question set": [
+            head.get("questions"),
+            head.get("split"),
+            "follow-ups asked alone" if head.get("alone") else "",
+        ],
         "Notes": [head.get("corpus"), chunks],
         "State of the notes": [short(head.get("corpus_sha256", ""))],
         "Model": [head.get("model"), head.get("backend")],

@@ -17,13 +17,14 @@ import logging
 import lzma
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from eval.conversation import Conversations
 from eval.dataset import Question, load_questions, places
 from eval.files import replacing
 from eval.runfile import (
@@ -60,6 +61,7 @@ def run_questions(
     split: str | None = None,
     typos: int | None = None,
     overwrite: bool = False,
+    alone: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Run:
     """Asks every question of a set, writes the run file `out`, and returns the run.
@@ -72,6 +74,7 @@ def run_questions(
         split: the part of the set to ask; all of it by default.
         typos: a seed, to ask with every third word misspelt; as the set is written by default.
         overwrite: whether another run in `out` gives way.
+        alone: whether follow-ups are asked as if nothing had been asked before them.
 
     Raises:
         QuestionSetError: the set breaks its format, or quotes what the notes do not say.
@@ -81,7 +84,8 @@ def run_questions(
     """
     asked = load_questions(questions, split)
     library.ensure_ready()
-    head = describe(library, questions, asked, split, typos)
+    head = describe(library, questions, asked, split, typos, alone)
+    conversations = Conversations(library, alone=alone)
     out = out or library.folder / "runs" / f"{questions.stem}-{_identity(head)}.jsonl"
     _check_out(out, questions, overwrite)
     packed = out.suffix == COMPRESSED
@@ -98,7 +102,7 @@ def run_questions(
         for number, question in enumerate(asked):
             progress("Asking", number, len(asked))
             if question.id not in done:
-                file.write(_line({"id": question.id, **answer(library, question, typos)}))
+                file.write(_line({"id": question.id, **answer(conversations, question, typos)}))
                 file.flush()
     if library.status()["generation"] != head["generation"]:
         draft.unlink()
@@ -176,7 +180,9 @@ def _writing(path: Path, *, fresh: bool) -> BinaryIO:
         raise RunError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def answer(library: Library, question: Question, typos: int | None = None) -> dict[str, Any]:
+def answer(
+    conversations: Conversations, question: Question, typos: int | None = None
+) -> dict[str, Any]:
     """Returns the line of one question without its id: a result, or the error that came instead.
 
     Whatever goes wrong costs one question: it is recorded, and scores zero.
@@ -184,8 +190,8 @@ def answer(library: Library, question: Question, typos: int | None = None) -> di
     written = question.question
     typed = written if typos is None else with_typos(written, typos, question.id)
     try:
-        draft = library.draft(typed)
-        shown = library.decide(typed, draft)
+        draft = conversations.draft(replace(question, question=typed))
+        shown = conversations.library.decide(typed, draft)
     except NotesQAError as error:
         return {"error": str(error)}
     except Exception as error:
@@ -204,9 +210,10 @@ def in_memory(
 ) -> Run:
     """Returns a run of questions without writing it."""
     outcomes = {}
+    conversations = Conversations(library)
     for number, question in enumerate(questions):
         progress("Asking", number, len(questions))
-        outcomes[question.id] = parse_outcome(answer(library, question), question.id)
+        outcomes[question.id] = parse_outcome(answer(conversations, question), question.id)
     return Run(Path("this run"), {}, outcomes)
 
 
@@ -216,6 +223,7 @@ def describe(
     questions: Sequence[Question],
     split: str | None,
     typos: int | None,
+    alone: bool,
 ) -> dict[str, Any]:
     """Returns the head of a run: what is about to be asked of what.
 
@@ -230,6 +238,7 @@ def describe(
         "split": split,
         "typos": typos,
         "asked": len(questions),
+        "alone": alone,
         "corpus": library.settings.corpus,
         "corpus_sha256": corpus_digest(library),
         "generation": status["generation"],

@@ -51,6 +51,27 @@ def check_refused(done: Done, *said: str) -> None:
 
 
 @pytest.mark.usefixtures("notes")
+def test_follow_ups_are_asked_with_and_without_the_question_before(
+    run: Run, tmp_path: Path
+) -> None:
+    follow_up = {"id": "o3", "fact": "o3", "question": "And when?", "kind": "follow-up"}
+    lines = [{**SET[0], "evidence": [CRABS]}, {**follow_up, "evidence": [CRABS], "after": "o1"}]
+    write_set(tmp_path / "set.jsonl", lines)
+    queries = []
+    for name, options in (("with", []), ("without", ["--alone"])):
+        assert run("eval", "run", "set.jsonl", "--out", f"{name}.jsonl", *options).status == 0
+        head, _, line = map(json.loads, (tmp_path / f"{name}.jsonl").read_text().splitlines())
+        assert head["run"]["alone"] == bool(options)
+        queries.append(line["result"]["query"])
+    assert queries[0].startswith("And when? otters eat")
+    assert queries[1] == "And when?"
+    compared = run("eval", "compare", "without.jsonl", "with.jsonl").out
+    assert "alone" in compared
+    assert run("eval", "report", "without.jsonl", "--out", "report.html").status == 0
+    assert "follow-ups asked alone" in (tmp_path / "report.html").read_text("utf-8")
+
+
+@pytest.mark.usefixtures("notes")
 def test_a_set_is_run_scored_compared_gated_reported_and_exported(run: Run, tmp_path: Path) -> None:
     ran = printed(run("eval", "run", "set.jsonl", "--out", "a.jsonl", "--json"))
     assert ran == {"run": "a.jsonl", "n": 4, "failed": []}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,17 @@ def test_what_may_be_left_out_is_read_where_it_stands(write: Write) -> None:
     after = {"id": "f2-a", "fact": "f2", "needs": "all", "after": "f1-a", "evidence": []}
     _, question = load_questions(write({}, after))
     assert (question.needs_all, question.after, question.answerable) == (True, "f1-a", False)
+
+
+def test_a_follow_up_knows_the_questions_before_it_whatever_their_split(write: Write) -> None:
+    lines: list[dict[str, Any]] = [
+        {"id": "a", "fact": "1", "question": "One?", "split": "fit"},
+        {"id": "b", "fact": "2", "question": "Two?", "split": "report", "after": "a"},
+        {"id": "c", "fact": "3", "question": "Three?", "split": "report", "after": "b"},
+    ]
+    file = write(*lines)
+    found = [question.earlier for question in load_questions(file, "report")]
+    assert found == [("One?",), ("One?", "Two?")]
 
 
 def test_questions_come_in_order_and_of_the_split_that_is_named(write: Write) -> None:
@@ -220,6 +232,17 @@ def test_the_shipped_set_has_30_follow_ups_of_the_same_split(questions: list[Que
     for question in questions:
         assert (question.after is not None) == (question.kind == "follow-up")
     assert all(split_of[q.after or ""] == q.split for q in follow_ups)
+
+
+def test_every_follow_up_is_written_out_in_full_too(questions: list[Question]) -> None:
+    written_out = load_questions(QUESTIONS.with_name("follow-ups-in-full.jsonl"))
+    follow_ups = [question for question in questions if question.kind == "follow-up"]
+    for question, full in zip(follow_ups, written_out, strict=True):
+        assert full.id == question.id.removesuffix("-q") + "-full"
+        assert (full.kind, full.after) == ("written out", None)
+        same = replace(full, id=question.id, question=question.question, kind=question.kind)
+        assert same == replace(question, after=None, earlier=())
+        assert len(set(terms(full.question)) - set(terms(question.question))) >= 1
 
 
 def test_no_shipped_paraphrase_repeats_more_than_half_of_its_evidence(

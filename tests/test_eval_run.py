@@ -24,6 +24,8 @@ from rag import (
     QuestionSetError,
     RunError,
     Settings,
+    Turn,
+    turn_of,
 )
 from rag.errors import ModelError
 
@@ -72,9 +74,9 @@ def count_asks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     draft = Library.draft
 
-    def counted(self: Library, question: str) -> Any:
+    def counted(self: Library, question: str, after: Turn | None = None) -> Any:
         asked.append(question)
-        return draft(self, question)
+        return draft(self, question, after)
 
     monkeypatch.setattr(Library, "draft", counted)
     return asked
@@ -170,6 +172,80 @@ def test_a_split_is_asked_alone(library: Library, tmp_path: Path) -> None:
     assert [q.id for q in run.questions()] == ["t1", "n1"]
 
 
+# Follow-ups
+
+
+@pytest.fixture
+def conversation(tmp_path: Path) -> Path:
+    """Three questions, each after the one before, and another split than the first."""
+    file = tmp_path / "conversation.jsonl"
+    lines = [
+        {"id": "c1", "question": "What do forests average?", "split": "fit"},
+        {"id": "c2", "question": "And why?", "after": "c1", "split": "report"},
+        {"id": "c3", "question": "And how?", "after": "c2", "split": "report"},
+    ]
+    rest = {"kind": "follow-up", "evidence": EVIDENCE["t"]}
+    texts = (json.dumps({**line, **rest, "fact": line["id"]}) for line in lines)
+    file.write_text("\n".join(texts) + "\n", encoding="utf-8")
+    return file
+
+
+def queries(run: Any) -> list[str]:
+    return [(outcome.result or {})["query"] for outcome in run.outcomes.values()]
+
+
+def test_a_follow_up_is_asked_after_the_questions_before_it(
+    library: Library, conversation: Path, tmp_path: Path
+) -> None:
+    run = run_questions(library, conversation, tmp_path / "run.jsonl")
+    first = library.ask("What do forests average?")
+    second = library.ask("And why?", turn_of(first))
+    third = library.ask("And how?", turn_of(second))
+    assert queries(run) == [first.query, second.query, third.query]
+    assert second.query.startswith("And why? forests average")
+    assert third.query.startswith("And how? forests average")
+    assert queries(in_memory(library, load_questions(conversation))) == queries(run)
+
+
+def test_the_earlier_questions_of_a_follow_up_are_asked_once(
+    library: Library, conversation: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = count_asks(monkeypatch)
+    run = run_questions(library, conversation, tmp_path / "run.jsonl", split="report")
+    assert list(run.outcomes) == ["c2", "c3"]
+    assert asked == ["What do forests average?", "And why?", "And why?", "And how?"]
+
+
+def test_a_resumed_run_asks_a_follow_up_as_the_whole_run_did(
+    library: Library, conversation: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run.jsonl"
+    whole = queries(run_questions(library, conversation, out))
+    lines = out.read_text("ascii").splitlines(keepends=True)
+    out.write_text("".join(lines[:-1]), encoding="ascii")
+    assert queries(run_questions(library, conversation, out)) == whole
+
+
+def test_follow_ups_are_asked_alone_where_that_is_wanted(
+    library: Library, conversation: Path, tmp_path: Path
+) -> None:
+    alone = run_questions(library, conversation, tmp_path / "alone.jsonl", alone=True)
+    together = run_questions(library, conversation, tmp_path / "together.jsonl")
+    assert queries(alone) == ["What do forests average?", "And why?", "And how?"]
+    assert differences(alone.head, together.head) == {"alone": (True, False)}
+    with pytest.raises(RunError, match="different: alone"):
+        run_questions(library, conversation, alone.path)
+
+
+def test_a_question_that_failed_leaves_nothing_to_lean_on(
+    library: Library, conversation: Path, tmp_path: Path
+) -> None:
+    text = conversation.read_text("utf-8").replace("What do forests average?", "w " * 2000)
+    conversation.write_text(text, encoding="utf-8")
+    run = run_questions(library, conversation, tmp_path / "run.jsonl", split="report")
+    assert queries(run)[0] == "And why?"
+
+
 # Resuming
 
 
@@ -216,11 +292,11 @@ from pathlib import Path
 from eval import run_questions
 from rag import Library, Settings
 draft, asked = Library.draft, []
-def killed(self, question):
+def killed(self, question, after=None):
     asked.append(question)
     if len(asked) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-    return draft(self, question)
+    return draft(self, question, after)
 Library.draft = killed
 settings = Settings(library={str(library.folder)!r}, corpus={library.settings.corpus!r})
 run_questions(Library(settings, WordLengths()), Path({str(questions)!r}), Path({str(out)!r}))

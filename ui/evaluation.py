@@ -51,6 +51,9 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace another run in that file.")
     ] = False,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="Ask follow-ups without the question before.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Ask every question of a set; an interrupted run goes on where it stopped."""
@@ -66,6 +69,7 @@ def run(
             split=split,
             typos=typos,
             overwrite=overwrite,
+            alone=alone,
             progress=report,
         )
     if as_json:
