@@ -110,6 +110,17 @@ def test_ask_marks_the_sentence_that_decides_and_names_its_place(run: Run) -> No
 
 
 @pytest.mark.usefixtures("indexed")
+def test_ask_may_lean_on_an_earlier_question(run: Run) -> None:
+    earlier = "Worms are what badgers like?"
+    found = parsed(run("ask", "And why?", "--after", earlier, "--json"))
+    assert (found["question"], found["query"]) == ("And why?", "And why? Worms badgers")
+    done = run("ask", "And why?", "--after", earlier)
+    assert done.out.startswith("Searched for: And why? Worms badgers\n\n")
+    assert "Searched for" not in run("ask", "And why?").out
+    check_refused(run("ask", "And why?", "--after", " "), "The question is empty")
+
+
+@pytest.mark.usefixtures("indexed")
 def test_ask_json_has_the_documented_keys(run: Run) -> None:
     found = parsed(run("ask", "Worms are what badgers like?", "--json"))
     assert list(found) == [

@@ -28,6 +28,25 @@ def test_ask_answers_with_the_object_of_the_command_line(client: TestClient) -> 
     assert answer["passages"][0]["document"] == "owls and more.md"
 
 
+def test_a_question_may_lean_on_the_turn_before(client: TestClient) -> None:
+    first = client.post("/api/v1/ask", json={"question": "When do owls hunt?"}).json()
+    turn = {"query": first["query"], "title": "Night birds"}
+    asked = {"question": "And why?", "after": turn}
+    assert client.post("/api/v1/ask", json=asked).json()["query"] == (
+        "And why? owls hunt Night birds"
+    )
+    asked["after"] = {"query": first["query"]}
+    assert client.post("/api/v1/ask", json=asked).json()["query"] == "And why? owls hunt"
+    asked["after"] = None
+    assert client.post("/api/v1/ask", json=asked).json()["query"] == "And why?"
+
+
+@pytest.mark.parametrize("turn", ["When?", {"title": "x"}, {"query": 5}, ["When?"]])
+def test_a_turn_that_is_none_is_refused(client: TestClient, turn: object) -> None:
+    asked = {"question": "And why?", "after": turn}
+    assert client.post("/api/v1/ask", json=asked).status_code == 422
+
+
 def test_a_bad_question_is_a_problem_in_plain_words(client: TestClient) -> None:
     response = client.post("/api/v1/ask", json={"question": "  "})
     assert response.status_code == 400
@@ -65,4 +84,7 @@ def test_a_large_body_is_refused_before_it_is_read(client: TestClient) -> None:
 
 
 def test_the_openapi_document_lies_where_it_should(client: TestClient) -> None:
-    assert "/api/v1/ask" in client.get("/openapi.json").json()["paths"]
+    document = client.get("/openapi.json").json()
+    assert "/api/v1/ask" in document["paths"]
+    turn = document["components"]["schemas"]["Turn"]
+    assert (list(turn["properties"]), turn["required"]) == (["query", "title"], ["query"])

@@ -108,6 +108,22 @@ def test_the_newest_question_stands_above_its_answer_in_view(page: Page) -> None
     expect(page.get_by_text("The notes do not seem to answer this.")).to_be_in_viewport()
 
 
+def test_a_follow_up_says_what_was_searched_for_and_can_be_asked_alone(page: Page) -> None:
+    ask(page, "What is LoRA?")
+    ask(page, "Why does it need so little memory?")
+    answer = page.locator(".nq-answer").nth(1)
+    expect(answer).to_contain_text("Searched for: Why does it need so little memory? LoRA")
+    ask(page, REFUSED)
+    button = page.get_by_role("button", name="Ask it alone")
+    expect(button).to_have_count(1)
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".nq-answer")).to_have_count(4, timeout=20_000)
+    again = page.locator("#nq-chat .user").last
+    expect(again).to_contain_text("Why does it need so little memory?")
+    expect(page.locator(".nq-answer").last).not_to_contain_text("Searched for")
+
+
 def test_clearing_forgets_the_conversation(page: Page) -> None:
     ask(page, ANSWERED)
     page.get_by_role("button", name="Clear").first.click()

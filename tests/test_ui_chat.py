@@ -2,48 +2,72 @@ from __future__ import annotations
 
 import pytest
 
-from rag import Answer, Citation, LibraryError, Span
+from rag import Answer, Citation, LibraryError, Span, Turn
 from rag.types import AnswerSentence
-from ui.pages.chat import EMPTY_SOURCE, respond, source_frame
+from ui.pages.chat import EMPTY_SOURCE, Exchange, ask_alone, respond, source_frame
 
 QUOTE = "Owls are birds. They hunt at night."
 
 
-def answered(question: str) -> Answer:
+def answered(question: str, after: Turn | None = None) -> Answer:
     citation = Citation(1, "owls.md", "Owls", ("Owls",), "line 3", Span(40, 40 + len(QUOTE)), QUOTE)
     said = (
         AnswerSentence("Owls are birds.", 1),
         AnswerSentence("They hunt at night.", 1, decides=True),
     )
-    return Answer(question, question, None, 0.9, said, (citation,), (), {})
+    query = question if after is None else f"{question} after {after.query}"
+    carried = after is not None
+    return Answer(question, query, None, 0.9, said, (citation,), (), {}, carried=carried)
 
 
-def refused(question: str) -> Answer:
+def refused(question: str, after: Turn | None = None) -> Answer:
     return Answer(question, question, "Nothing is near.", 0.1, (), (), (), {})
 
 
-def broken(question: str) -> Answer:
+def broken(question: str, after: Turn | None = None) -> Answer:
     raise LibraryError("There is no library in <here>: make it with notesqa index.")
 
 
 def test_an_answer_opens_the_source_at_the_deciding_words() -> None:
-    turns, source = respond("When?", [("before", "said")], answered)
-    assert [asked for asked, _ in turns] == ["before", "When?"]
-    assert "<mark>They hunt at night.</mark>" in turns[-1][1]
+    conversation, source = respond("When?", [Exchange("before", "said")], answered)
+    assert [exchange.question for exchange in conversation] == ["before", "When?"]
+    assert "<mark>They hunt at night.</mark>" in conversation[-1].said
     start = 40 + QUOTE.index("They")
     assert source == f"/source/owls.md?start={start}&end={40 + len(QUOTE)}#marked"
 
 
 def test_a_refusal_opens_nothing() -> None:
-    turns, source = respond("When?", [], refused)
-    assert "do not seem to answer" in turns[0][1]
+    (exchange,), source = respond("When?", [], refused)
+    assert "do not seem to answer" in exchange.said
     assert source == EMPTY_SOURCE
 
 
 def test_an_error_is_one_plain_sentence_in_the_conversation() -> None:
-    turns, source = respond("When?", [], broken)
-    assert "There is no library in &lt;here&gt;" in turns[0][1]
+    (exchange,), source = respond("When?", [], broken)
+    assert "There is no library in &lt;here&gt;" in exchange.said
     assert source == EMPTY_SOURCE
+
+
+def test_a_question_is_asked_after_the_last_one_that_was_answered() -> None:
+    conversation, _ = respond("What?", [], answered)
+    assert conversation[0].turn == Turn("What?", "Owls")
+    conversation, _ = respond("", conversation, broken)
+    conversation, _ = respond("Why?", conversation, answered)
+    assert "Searched for: Why? after What?" in conversation[-1].said
+    conversation, _ = respond("How?", conversation, answered)
+    assert "Searched for: How? after Why? after What?" in conversation[-1].said
+
+
+def test_a_question_can_be_asked_again_alone() -> None:
+    conversation, _ = respond("What?", [], answered)
+    conversation, _ = respond("Why?", conversation, answered)
+    conversation, _ = respond("How?", conversation, answered)
+    longer, source = ask_alone(1, conversation, answered)
+    assert longer[:-1] == conversation
+    assert longer[-1].question == "Why?"
+    assert "Searched for" not in longer[-1].said
+    assert longer[-1].turn == Turn("Why?", "Owls")
+    assert source.startswith("/source/owls.md")
 
 
 @pytest.mark.parametrize("address", ["/source/a.md?start=1&end=2#marked", '"><script>'])

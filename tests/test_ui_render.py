@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from rag import Answer, Citation, Passage, Span
 from rag.types import AnswerSentence
-from ui.render import answer_html, confidence_words, escape, flowing, snippet, source_url, visible
+from ui.render import (
+    answer_html,
+    confidence_words,
+    escape,
+    flowing,
+    searched_otherwise,
+    snippet,
+    source_url,
+    visible,
+)
 
 HOSTILE = '<img src=x onerror=alert(1)> & "q" `c` $x$ [a](javascript:b) \x1b[31m \u202e'
 
@@ -48,6 +57,25 @@ def test_a_refusal_labels_its_passages_and_quotes_nothing_as_an_answer() -> None
     assert "do not seem to answer" in page
     assert "which need not answer" in page
     assert "<mark>" not in page and "<img" not in page
+
+
+def test_what_was_searched_for_is_shown_where_it_is_not_the_question() -> None:
+    same = replace(answer("x"), question=" two \n words ", query="two words")
+    assert not searched_otherwise(same)
+    assert "Searched for" not in answer_html(same)
+    other = replace(same, query=f"two words {HOSTILE}")
+    assert searched_otherwise(other)
+    page = answer_html(other)
+    assert f"Searched for: two words {escape(HOSTILE)} </p>" in page
+    assert page.index("Searched for") < page.index("nq-quote")
+    assert "Searched for: other words" in answer_html(replace(refusal("x"), query="other words"))
+
+
+def test_only_what_was_carried_can_be_dropped() -> None:
+    other = replace(answer("x"), query="another query")
+    assert "<button" not in answer_html(other)
+    page = answer_html(replace(other, carried=True))
+    assert '<button type="button" class="nq-alone">Ask it alone</button>' in page
 
 
 def test_a_source_link_names_document_and_span() -> None:

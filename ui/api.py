@@ -9,13 +9,15 @@ from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from rag import Library, NotesQAError, Span
+from rag import Library, NotesQAError, Span, Turn
 from ui.pages import source
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Host headers that are answered; any other name could be another site's (DNS rebinding)."""
 
 MAX_BODY_BYTES = 1_000_000
+
+AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
 
 Next = Callable[[Request], Awaitable[Response]]
 
@@ -42,8 +44,11 @@ def build_api(library: Library) -> FastAPI:
         return {"status": "ready", "generation": library.status()["generation"]}
 
     @api.post("/api/v1/ask")
-    def ask(question: Annotated[str, Body(embed=True)]) -> dict[str, Any]:
-        return library.ask(question).to_dict()
+    def ask(
+        question: Annotated[str, Body()],
+        after: Annotated[Turn | None, Body(description=AFTER)] = None,
+    ) -> dict[str, Any]:
+        return library.ask(question, after).to_dict()
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:

@@ -48,6 +48,7 @@ def build_app(library: Library) -> FastAPI:
             font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
         ),
         css=files("ui.pages").joinpath("chat.css").read_text("utf-8"),
+        js=files("ui.pages").joinpath("chat.js").read_text("utf-8"),
     )
     return app
 

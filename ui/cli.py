@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from rag import LibraryError, NotesQAError, load_settings
+from rag import LibraryError, NotesQAError, load_settings, turn_of
 from ui import evaluation
 from ui.common import Json, library_of, print_json
 
@@ -66,12 +66,21 @@ def index(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
-def ask(context: typer.Context, question: Question, as_json: Json = False) -> None:
+def ask(
+    context: typer.Context,
+    question: Question,
+    after: Annotated[
+        str | None, typer.Option(metavar="QUESTION", help="Asked before; this may lean on it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Answer a question with quotes, or say there is no answer."""
     from ui.console import print_answer, waiting
 
     with waiting("Searching the notes"):
-        answer = library_of(context).ask(question)
+        library = library_of(context)
+        before = None if after is None else turn_of(library.ask(after))
+        answer = library.ask(question, before)
     if as_json:
         print_json(answer.to_dict())
     else:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from rag import Answer, Check, Manifest, Passage
-from ui.render import confidence_words, flowing, place, snippet, visible
+from ui.render import confidence_words, flowing, place, searched_otherwise, snippet, visible
 
 PATIENCE_SECONDS = 1.0
 """How long something may take before a progress bar is shown."""
@@ -95,6 +95,8 @@ def print_manifest(manifest: Manifest, corpus: str) -> None:
 
 def print_answer(answer: Answer) -> None:
     """Prints an answer with the deciding sentence marked, or a refusal."""
+    if searched_otherwise(answer):
+        say(f"Searched for: {visible(answer.query)}", "")
     if not answer.answered:
         say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
         if answer.passages:

@@ -61,10 +61,24 @@ def escape(text: str) -> str:
     return html.escape(visible(text)).replace("\n", "<br>")
 
 
+def searched_otherwise(answer: Answer) -> bool:
+    """Returns whether something else was searched for than the question as it was typed."""
+    return answer.query != " ".join(answer.question.split())
+
+
 def answer_html(answer: Answer) -> str:
     """Returns the HTML of an answer or a refusal, each place a link to its source."""
     parts = _answered(answer) if answer.answered else _refused(answer)
-    return f'<div class="nq-answer">{"".join(parts)}</div>'
+    return f'<div class="nq-answer">{_searched(answer)}{"".join(parts)}</div>'
+
+
+def _searched(answer: Answer) -> str:
+    """Returns what was searched for where it is not the question, and a way to drop the rest."""
+    if not searched_otherwise(answer):
+        return ""
+    # The page's script listens for it; the question is the one above the answer.
+    drop = '<button type="button" class="nq-alone">Ask it alone</button>' if answer.carried else ""
+    return f'<p class="nq-searched">Searched for: {escape(answer.query)} {drop}</p>'
 
 
 def _answered(answer: Answer) -> Iterator[str]:

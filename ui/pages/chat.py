@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from rag import Answer, NotesQAError, Span
+from rag import Answer, NotesQAError, Span, Turn, turn_of
 from ui.render import answer_html, escape, source_url
 
 SHOW_NEWEST = """() => setTimeout(() => {
@@ -15,8 +16,28 @@ SHOW_NEWEST = """() => setTimeout(() => {
 }, 200)"""
 """Brings the newest question to the top of the conversation, its answer below it."""
 
-Turn = tuple[str, str]
-"""What was asked, as text, and what came back, as HTML."""
+ALONE = """(number, conversation) => [window.notesqaAlone, conversation]"""
+"""Gives the number of the exchange whose button was pressed; `chat.js` keeps it."""
+
+
+class Ask(Protocol):
+    """What `Library.ask` does."""
+
+    def __call__(self, question: str, after: Turn | None = None) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked, as text, and what came back, as HTML.
+
+    Attributes:
+        turn: what the next question may lean on; None where no answer came back.
+    """
+
+    question: str
+    said: str
+    turn: Turn | None = None
+
 
 EMPTY_SOURCE = "/source/"
 PLACEHOLDER = (
@@ -27,16 +48,33 @@ PLACEHOLDER = (
 
 
 def respond(
-    question: str, turns: list[Turn], ask: Callable[[str], Answer]
-) -> tuple[list[Turn], str]:
-    """Returns the longer conversation, and the address of the source to open beside it."""
+    question: str, conversation: Sequence[Exchange], ask: Ask, *, alone: bool = False
+) -> tuple[list[Exchange], str]:
+    """Returns the longer conversation, and the address of the source to open beside it.
+
+    Args:
+        alone: whether the question is asked without the turn before it.
+    """
+    turns = [exchange.turn for exchange in conversation if exchange.turn is not None]
+    asked = question.strip() or "(empty)"
     try:
-        answer = ask(question)
+        answer = ask(question, turns[-1] if turns and not alone else None)
     except NotesQAError as error:
-        said, source = f'<p class="nq-error">{escape(str(error))}</p>', EMPTY_SOURCE
-    else:
-        said, source = answer_html(answer), first_source(answer)
-    return [*turns, (question.strip() or "(empty)", said)], source
+        failed = Exchange(asked, f'<p class="nq-error">{escape(str(error))}</p>')
+        return [*conversation, failed], EMPTY_SOURCE
+    exchange = Exchange(asked, answer_html(answer), turn_of(answer))
+    return [*conversation, exchange], first_source(answer)
+
+
+def ask_alone(
+    number: int, conversation: Sequence[Exchange], ask: Ask
+) -> tuple[list[Exchange], str]:
+    """Returns what `respond` does for the question of an earlier exchange, asked alone.
+
+    Args:
+        number: of the exchange in the conversation, from 0.
+    """
+    return respond(conversation[number].question, conversation, ask, alone=True)
 
 
 def first_source(answer: Answer) -> str:
@@ -57,7 +95,7 @@ def source_frame(address: str) -> str:
     )
 
 
-def build(ask: Callable[[str], Answer]) -> None:
+def build(ask: Ask) -> None:
     """Lays the page out inside the current `gradio.Blocks`."""
     import gradio as gr
 
@@ -91,28 +129,45 @@ def build(ask: Callable[[str], Answer]) -> None:
         with gr.Column(scale=2, min_width=300):
             source = gr.HTML(source_frame(EMPTY_SOURCE), elem_id="nq-source")
 
-    turns = gr.State([])
+    conversation = gr.State([])
+    alone = gr.Button("Ask it alone", visible="hidden", elem_id="nq-alone")
+    number = gr.Number(0, precision=0, visible=False)
 
-    def handle(text: str, before: list[Turn]) -> tuple[str, list[Turn], list[Any], str]:
-        after, address = respond(text, before, ask)
+    def show(after: list[Exchange], address: str) -> tuple[list[Exchange], list[Any], str]:
         messages = [
             message
-            for asked, said in after
+            for exchange in after
             for message in (
-                {"role": "user", "content": gr.HTML(f"<p>{escape(asked)}</p>")},
-                {"role": "assistant", "content": gr.HTML(said)},
+                {"role": "user", "content": gr.HTML(f"<p>{escape(exchange.question)}</p>")},
+                {"role": "assistant", "content": gr.HTML(exchange.said)},
             )
         ]
-        return "", after, messages, source_frame(address)
+        return after, messages, source_frame(address)
+
+    def handle(text: str, before: list[Exchange]) -> tuple[str, list[Exchange], list[Any], str]:
+        return "", *show(*respond(text, before, ask))
+
+    def handle_alone(chosen: int, before: list[Exchange]) -> tuple[list[Exchange], list[Any], str]:
+        return show(*ask_alone(chosen, before, ask))
 
     chat.clear(
-        lambda: ([], source_frame(EMPTY_SOURCE)), outputs=[turns, source], api_visibility="private"
+        lambda: ([], source_frame(EMPTY_SOURCE)),
+        outputs=[conversation, source],
+        api_visibility="private",
     )
     gr.on(
         [question.submit, send.click],
         handle,
-        inputs=[question, turns],
-        outputs=[question, turns, chat, source],
+        inputs=[question, conversation],
+        outputs=[question, conversation, chat, source],
         api_name="ask",
+        show_progress="minimal",
+    ).then(None, js=SHOW_NEWEST, api_visibility="private")
+    alone.click(
+        handle_alone,
+        inputs=[number, conversation],
+        outputs=[conversation, chat, source],
+        js=ALONE,
+        api_visibility="private",
         show_progress="minimal",
     ).then(None, js=SHOW_NEWEST, api_visibility="private")
