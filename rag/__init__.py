@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
     from rag.retrieval import Parts as Parts
+    from rag.tokens import Reading as Reading
     from rag.types import Answer as Answer
     from rag.types import Citation as Citation
     from rag.types import Manifest as Manifest
@@ -51,6 +52,7 @@ _HOME = {
     "Parts": "rag.retrieval",
     "Passage": "rag.types",
     "QuestionSetError": "rag.errors",
+    "Reading": "rag.tokens",
     "Record": "rag.documents.records",
     "RunError": "rag.errors",
     "Settings": "rag.config",
@@ -79,6 +81,7 @@ __all__ = [
     "Parts",
     "Passage",
     "QuestionSetError",
+    "Reading",
     "Record",
     "RunError",
     "Settings",

@@ -28,7 +28,7 @@ SHOWN = 3
 """How many units are shown at most."""
 
 WORDS_WEIGHT = 0.15
-PASSAGE_WEIGHT = 1.0
+PASSAGE_WEIGHT = 0.5
 LENGTH_WEIGHT = 0.1
 SHORTEST = 20
 """Units of fewer characters get the length score of this many."""
@@ -54,12 +54,12 @@ class Choice:
     score: float
 
 
-def idf_share(words: Mapping[str, float], text: str) -> float:
+def idf_share(words: Mapping[str, float], text: str, language: str) -> float:
     """Returns the share, 0 to 1, of the idf in `words` whose terms occur in `text`."""
     total = sum(words.values())
     if not total:
         return 0.0
-    present = set(terms(text))
+    present = set(terms(text, language))
     return sum(idf for term, idf in words.items() if term in present) / total
 
 
@@ -79,7 +79,7 @@ def rank_units(
         similarities = engine.unit_similarities(retrieval.vector, hit.row)
         for unit, similarity in zip(members, similarities, strict=True):
             said = " ".join([*unit.headings, _words(chunk, unit.span)])
-            words = idf_share(retrieval.terms, said)
+            words = idf_share(retrieval.terms, said, retrieval.language)
             score = (
                 float(similarity)
                 + WORDS_WEIGHT * words

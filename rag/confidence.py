@@ -42,7 +42,7 @@ def signals(retrieval: Retrieval, ranked: Sequence[Choice]) -> dict[str, float]:
     return {
         "unit_similarity": best.similarity,
         "unit_words": best.words,
-        "passage_words": idf_share(retrieval.terms, passage),
+        "passage_words": idf_share(retrieval.terms, passage, retrieval.language),
         "chunk_drop": max(chunk) - min(chunk),
         "unit_drop": max(unit) - min(unit),
         "unseen_words": sum(retrieval.terms[term] for term in retrieval.unseen) / idf,

@@ -35,7 +35,7 @@ class Settings:
     model: str = "all-MiniLM-L6-v2"
     language: str = AUTO
     chunk_tokens: int = 240
-    lexical_weight: float = 0.4
+    lexical_weight: float = 0.025
     spelling: bool = True
     passages: int = 10
     reranker: str = ""
@@ -83,7 +83,7 @@ DESCRIPTIONS = {
     "model": "sentence-transformers model: the packaged one, or a name or folder of yours",
     "language": "of the notes, for word endings: `auto`, `none`, or a name such as `german`",
     "chunk_tokens": "longest passage, in tokens of the model",
-    "lexical_weight": "share of matching words in a passage's score; the rest is meaning",
+    "lexical_weight": "what a point of BM25 is worth beside the cosines of meaning",
     "spelling": "whether misspelt words of a question are repaired before the search",
     "passages": "passages returned with an answer",
     "reranker": "cross-encoder that reorders the best passages, by name or folder; none if empty",

@@ -1,4 +1,4 @@
-"""Texts become unit vectors.
+"""Texts become unit vectors, of the whole and of each token.
 
 `Embedder` is the seam; `SentenceTransformerEmbedder` is the one behind it. Importing torch takes
 seconds, so the model loads at the first text, not before.
@@ -6,11 +6,12 @@ seconds, so the model loads at the first text, not before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rag.models import PACKAGED, find, fingerprint, load_embedder
+from rag.tokens import Reading
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,8 +60,12 @@ class Embedder(Protocol):
         """Returns `(len(texts), dim)` float32, unit rows."""
         ...
 
-    def embed_query(self, text: str) -> Vectors:
-        """Returns `(dim,)` float32 of unit length."""
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        """Returns each text's vector, equal to that of `embed_passages`, and its tokens'."""
+        ...
+
+    def read_query(self, text: str) -> Reading:
+        """Returns a query's vector and its tokens'."""
         ...
 
 
@@ -106,11 +111,36 @@ class SentenceTransformerEmbedder:
         )
         return vectors
 
-    def embed_query(self, text: str) -> Vectors:
-        vector: Vectors = self._model.encode_query(
-            text, normalize_embeddings=True, show_progress_bar=False
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        outputs: Any = self._model.encode_document(
+            list(texts), output_value=None, show_progress_bar=False
         )
-        return vector
+        return [_reading(output) for output in outputs]
+
+    def read_query(self, text: str) -> Reading:
+        output: Any = self._model.encode_query(text, output_value=None, show_progress_bar=False)
+        return _reading(output)
+
+
+def _reading(output: Mapping[str, Any]) -> Reading:
+    """Returns what a model put out for one text; without tokens where it has no vectors of them."""
+    import numpy as np
+
+    vector = _unit(output["sentence_embedding"].float().cpu().numpy()[None])[0]
+    if "token_embeddings" not in output or "input_ids" not in output:
+        return Reading(vector, np.empty(0, np.int32), np.empty((0, len(vector)), np.float32))
+    real = output["attention_mask"].bool()
+    states = output["token_embeddings"][real].float().cpu().numpy()
+    pieces = output["input_ids"][real].cpu().numpy().astype(np.int32)
+    return Reading(vector, pieces, _unit(states))
+
+
+def _unit(rows: Vectors) -> Vectors:
+    """Returns the rows at unit length."""
+    import numpy as np
+
+    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return unit
 
 
 def _whole_words(tokens: Sequence[str]) -> list[str]:

@@ -26,11 +26,14 @@ from typing import TYPE_CHECKING, Any
 from rag.errors import LibraryError
 from rag.spelling import Lexicon, count_words
 from rag.store import Store
+from rag.tokens import TokenIndex
 from rag.words import AUTO, LANGUAGES, WordIndex, language_of, terms
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from rag.tokens import Reading
 
     Vectors = NDArray[np.float32]
     Rows = NDArray[np.int64]
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _STAMP = "stamp.json"
-_FORMAT = "2"
+_FORMAT = "3"
 
 
 Identity = dict[str, str]
@@ -77,6 +80,7 @@ class Engine:
         self._unit_rows: Rows = np.repeat(np.arange(self.size), np.diff(self._unit_starts))
         self._chunks = _read_faiss(files["chunks.faiss"])
         self._units = _read_faiss(files["units.faiss"])
+        self._tokens = TokenIndex(files, self._chunks.d)
         self._vocabulary = files["vocabulary.json"]
         try:
             self._words = WordIndex(folder / "words")
@@ -119,6 +123,29 @@ class Engine:
     def chunk_similarities(self, query: Vectors, rows: Rows) -> Vectors:
         """Returns `(len(rows),)` cosines of the query and each chunk."""
         similarities: Vectors = self._chunks.reconstruct_batch(rows) @ query
+        return similarities
+
+    def best_unit_similarities(self, query: Vectors, rows: Rows) -> Vectors:
+        """Returns `(len(rows),)` cosines of the query and each chunk's best unit, or -1."""
+        import numpy as np
+
+        first, counts = self._unit_starts[rows], np.diff(self._unit_starts)[rows]
+        best: Vectors = np.full(len(rows), -1, dtype=np.float32)
+        if counts.any():
+            begins = np.cumsum(counts) - counts
+            places = np.repeat(first - begins, counts) + np.arange(counts.sum())
+            similarities = self._units.reconstruct_batch(places) @ query
+            best[counts > 0] = np.maximum.reduceat(similarities, begins[counts > 0])
+        return best
+
+    def token_similarities(self, query: Reading, rows: Rows) -> Vectors:
+        """Returns `(len(rows),)`: the mean of the query's tokens' best cosines in each chunk."""
+        return self._tokens.similarities(query, rows)
+
+    def between(self, rows: Rows) -> Vectors:
+        """Returns `(len(rows), len(rows))` cosines of each chunk with each."""
+        vectors = self._chunks.reconstruct_batch(rows)
+        similarities: Vectors = vectors @ vectors.T
         return similarities
 
     def unit_similarities(self, query: Vectors, row: int) -> Vectors:
@@ -242,6 +269,7 @@ def _write(store: Store, folder: Path) -> None:
         (folder / name).write_bytes(faiss.serialize_index(index).tobytes())
     for name, values in (("chunk_ids", ids), ("documents", documents), ("unit_starts", starts)):
         (folder / name).write_bytes(np.asarray(values, dtype=np.int64).tobytes())
+    TokenIndex.build(folder, store.token_rows(), dim)
     named = store.meta().get("language", AUTO)
     language = language_of(texts) if named == AUTO else named
     WordIndex.build(words, (terms(text, language) for text in texts))

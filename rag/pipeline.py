@@ -21,7 +21,7 @@ from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.followup import Turn, query_for
 from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
-from rag.retrieval import ALL, Hit, Parts, Retrieval, retrieve
+from rag.retrieval import ALL, Hit, Parts, Retrieval, distinct, retrieve, shown_score
 from rag.store import Store, StoredChunk
 from rag.types import (
     Answer,
@@ -33,6 +33,7 @@ from rag.types import (
     Passage,
     Skipped,
     Span,
+    Unit,
 )
 from rag.words import AUTO
 
@@ -40,6 +41,9 @@ EMBED_BATCH = 256
 """Texts embedded between two commits: what a killed run loses at most."""
 
 LOCK_SECONDS = 10.0
+
+COPIES = 10
+"""How many more passages are looked at than are wanted, for those that are copies of others."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much is done and how much there is."""
@@ -222,27 +226,38 @@ class Library:
             )
         )
 
-    def _digest(self, text: str) -> bytes:
-        """Returns the name under which the vector of a text is kept."""
+    def _digest(self, item: Chunk | Unit) -> bytes:
+        """Returns the name under which the vector of a chunk or unit is kept.
+
+        A chunk's is kept with its tokens, so a unit of the same words has another.
+        """
+        kept = "\0with tokens" if isinstance(item, Chunk) else ""
         return hashlib.blake2b(
-            f"{self.embedder.fingerprint}\0{text}".encode(), digest_size=16
+            f"{self.embedder.fingerprint}\0{item.embedded}{kept}".encode(), digest_size=16
         ).digest()
 
     def _embed(self, store: Store, documents: list[Sequence[Chunk]], progress: Progress) -> int:
         """Embeds what has no vector yet, longest first, and returns how many texts that were."""
-        texts: dict[bytes, str] = {}
+        items: dict[bytes, Chunk | Unit] = {}
         for chunks in documents:
             for chunk in chunks:
-                for text in (chunk.embedded, *(unit.embedded for unit in chunk.units)):
-                    texts[self._digest(text)] = text
-        missing = sorted(store.missing(texts), key=lambda digest: -len(texts[digest]))
-        total = sum(len(texts[digest]) for digest in missing)
+                items[self._digest(chunk)] = chunk
+                for unit in chunk.units:
+                    items[self._digest(unit)] = unit
+        missing = sorted(store.missing(items), key=lambda digest: -len(items[digest].embedded))
+        total = sum(len(items[digest].embedded) for digest in missing)
         done = 0
-        for start in range(0, len(missing), EMBED_BATCH):
-            progress("Embedding", done, total)
-            batch = missing[start : start + EMBED_BATCH]
-            store.add_vectors(batch, self.embedder.embed_passages([texts[d] for d in batch]))
-            done += sum(len(texts[digest]) for digest in batch)
+        for kind in (Chunk, Unit):
+            digests = [digest for digest in missing if isinstance(items[digest], kind)]
+            for start in range(0, len(digests), EMBED_BATCH):
+                progress("Embedding", done, total)
+                batch = digests[start : start + EMBED_BATCH]
+                texts = [items[digest].embedded for digest in batch]
+                if kind is Chunk:
+                    store.add_readings(batch, self.embedder.read_passages(texts))
+                else:
+                    store.add_vectors(batch, self.embedder.embed_passages(texts))
+                done += sum(len(text) for text in texts)
         return len(missing)
 
     # Asking
@@ -336,19 +351,20 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        vector = self.embedder.embed_query(query)
+        reading = self.embedder.read_query(query)
         with self._engine_now() as engine:
             ranked = []
             for parts in ablations:
                 found = retrieve(
-                    query, vector, engine, engine.size, self.settings.lexical_weight, parts
+                    query, reading, engine, engine.size, self.settings.lexical_weight, parts
                 )
                 best: dict[int, Hit] = {}
                 for hit in found.hits:
                     best.setdefault(int(engine.documents[hit.row]), hit)
                 hits = tuple(best.values())
                 if parts == ALL:
-                    hits = self._reranked(query, engine, hits, MOST)
+                    first = [int(engine.chunk_ids[hit.row]) for hit in hits[:MOST]]
+                    hits = self._reranked(query, hits, self._store.chunks(first), MOST)
                 paths = self._store.paths(list(best))
                 ranked.append([(paths[int(engine.documents[hit.row])], hit.score) for hit in hits])
             return ranked
@@ -369,31 +385,34 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        vector = self.embedder.embed_query(query)
+        reading = self.embedder.read_query(query)
         watch.lap("embed")
         with self._engine_now() as engine:
             # The signals look at the best ten, reranking at the passages of an answer, however
             # many are shown.
-            weight, passages = self.settings.lexical_weight, self.settings.passages
-            retrieval = retrieve(query, vector, engine, max(k, SIGNAL_HITS, passages), weight)
-            if self.reranker:
-                watch.lap("retrieve")
-                hits = self._reranked(query, engine, retrieval.hits, passages)
-                retrieval = replace(retrieval, hits=hits)
-                watch.lap("rerank")
+            passages = self.settings.passages
+            wanted = max(k, SIGNAL_HITS, passages)
+            weight = self.settings.lexical_weight
+            retrieval = retrieve(query, reading, engine, wanted + COPIES, weight)
             chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
+            kept = distinct(retrieval.hits, [chunk.text for chunk in chunks], engine)[:wanted]
+            hits = tuple(retrieval.hits[place] for place in kept)
+            chunks = [chunks[place] for place in kept]
             watch.lap("retrieve")
-            yield retrieval, engine, chunks
+            if self.reranker:
+                before = dict(zip((hit.row for hit in hits), chunks, strict=True))
+                hits = self._reranked(query, hits, chunks, passages)
+                chunks = [before[hit.row] for hit in hits]
+                watch.lap("rerank")
+            yield replace(retrieval, hits=hits), engine, chunks
 
     def _reranked(
-        self, query: str, engine: derived.Engine, hits: tuple[Hit, ...], k: int
+        self, query: str, hits: tuple[Hit, ...], chunks: Sequence[StoredChunk], k: int
     ) -> tuple[Hit, ...]:
         """Returns hits, the first `k` of them reordered, `MOST` at most, if there is a reranker."""
         if self.reranker is None:
             return hits
-        first = hits[: min(k, MOST)]
-        chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in first])
-        texts = ["\n".join([*_names(chunk), chunk.text]) for chunk in chunks]
+        texts = ["\n".join([*_names(chunk), chunk.text]) for chunk in chunks[: min(k, MOST)]]
         return rerank(query, hits, texts, self.reranker, self.settings.rerank_ms)
 
     def _checked(self, question: str) -> str:
@@ -447,7 +466,7 @@ class Library:
         return tuple(
             Passage(
                 rank=rank,
-                score=hit.score,
+                score=shown_score(hit.score),
                 document=chunk.document,
                 title=chunk.title,
                 headings=chunk.headings,

@@ -1,16 +1,13 @@
 """A query becomes candidates, and candidates become ranked hits.
 
-Dense evidence for a chunk is the cosine of the query and the chunk plus that of the query and
-the chunk's best unit; lexical evidence is BM25. Each is scaled over its own best `POOL` chunks to
-[0, 1] and the two are added with a fixed weight. A chunk's neighbours in its note speak for it
-too: `NOTE_WEIGHT` times the mean of the note's best three. Ties break by row, that is by document
-and place.
+A chunk's score adds up, on one absolute scale, what speaks for it: the cosine of the query with the
+chunk, with the chunk's best unit, twice the mean over the query's tokens of the best cosine with
+one of the chunk's tokens (each token weighed by its idf), and BM25 times `lexical_weight`. None is
+scaled by what else was found: BM25 is a sum of idf, so words say much where the query holds rare
+ones that the notes hold too, and little where it does not. That is the weight that follows the
+query. Ties break by row, that is by document and place.
 
-Measured on the fitting split of the shipped questions (385 answerable ones, hit@5 / MRR@10): BM25
-alone .662 / .508, dense alone .751 / .595, both .790 / .651, with the note's support .800 / .654.
-Left out, since they changed MRR@10 by -.02 to +.003 on the split's first tranche (209): feedback
-from the first passages, centred vectors, the mean of the best three units instead of the best, and
-BM25 over word pieces.
+What was tried, and what it gave, stands in eval/bench/retrieval.md.
 """
 
 from __future__ import annotations
@@ -26,13 +23,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from rag.tokens import Reading
+
     Vectors = NDArray[np.float32]
     Rows = NDArray[np.int64]
 
 POOL = 100
-"""How many chunks of each leg count; the scale of a leg runs from its 100th to its best."""
+"""How many chunks each leg proposes."""
 
-NOTE_WEIGHT = 0.4
+TOKEN_DEPTH = 30
+"""How many of the best chunks are matched token by token; more changed nothing on any set."""
+
+TOKEN_WEIGHT = 2.0
+
+NEAR, SHARED = 0.95, 0.9
+"""The cosine, and the share of common terms, from which one of two chunks is a copy."""
 
 
 class Engine(Protocol):
@@ -48,6 +53,11 @@ class Engine(Protocol):
         """Returns a number for each row's document."""
         ...
 
+    @property
+    def language(self) -> str:
+        """Returns the language whose terms the word index holds."""
+        ...
+
     def dense(self, query: Vectors, k: int) -> Rows:
         """Returns rows near the query by chunk or by unit."""
         ...
@@ -56,8 +66,20 @@ class Engine(Protocol):
         """Returns the cosine of the query and each chunk."""
         ...
 
+    def best_unit_similarities(self, query: Vectors, rows: Rows) -> Vectors:
+        """Returns the cosine of the query and the best unit of each chunk."""
+        ...
+
     def unit_similarities(self, query: Vectors, row: int) -> Vectors:
         """Returns the cosine of the query and each unit of one chunk."""
+        ...
+
+    def token_similarities(self, query: Reading, rows: Rows) -> Vectors:
+        """Returns the mean over the query's tokens, by idf, of the best cosine in each chunk."""
+        ...
+
+    def between(self, rows: Rows) -> Vectors:
+        """Returns the cosine of each chunk with each."""
         ...
 
     def lexical(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
@@ -75,14 +97,14 @@ class Parts:
 
     Attributes:
         lexical, dense: the two legs; one of them may be left out.
-        sentences: a chunk's dense evidence includes its best unit.
-        notes: a chunk's neighbours in its note speak for it.
+        sentences: the dense leg includes a chunk's best unit.
+        tokens: the dense leg includes the match token by token.
     """
 
     lexical: bool = True
     dense: bool = True
     sentences: bool = True
-    notes: bool = True
+    tokens: bool = True
 
 
 ALL = Parts()
@@ -93,14 +115,19 @@ class Hit:
     """A chunk found.
 
     Attributes:
-        score: 0 to 1, both legs together.
+        score: what hits are ranked by; on the same scale for every query.
         chunk_similarity, unit_similarity: cosines of the query with the chunk and its best unit.
+        token_similarity: 0 to 1, how well the query's tokens are matched, by idf; None where the
+            chunk was not matched token by token.
+        bm25: 0 where no word of the query stands in the chunk.
     """
 
     row: int
     score: float
     chunk_similarity: float
     unit_similarity: float
+    token_similarity: float | None
+    bm25: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +137,7 @@ class Retrieval:
     Attributes:
         terms: of the query, once each, with the idf that BM25 gives them.
         unseen: those that stand nowhere in the notes.
+        language: whose terms these are.
     """
 
     query: str
@@ -117,11 +145,12 @@ class Retrieval:
     terms: dict[str, float]
     unseen: frozenset[str]
     hits: tuple[Hit, ...]
+    language: str = "english"
 
 
 def retrieve(
     query: str,
-    vector: Vectors,
+    reading: Reading,
     engine: Engine,
     k: int,
     lexical_weight: float,
@@ -130,55 +159,81 @@ def retrieve(
     """Returns the `k` best chunks, or all where there are fewer.
 
     Args:
-        vector: the query's, `(dim,)` of unit length.
-        lexical_weight: 0 to 1, the share of BM25 in the score.
+        reading: the query, as the embedder reads it.
+        lexical_weight: what a point of BM25 is worth, in cosines.
     """
     import numpy as np
 
-    frequency = {term: engine.document_frequency(term) for term in terms(query)}
+    frequency = {term: engine.document_frequency(term) for term in terms(query, engine.language)}
     words = {term: _idf(count, engine.size) for term, count in frequency.items()}
     unseen = frozenset(term for term, count in frequency.items() if not count)
     lexical = dict(engine.lexical(list(words), POOL)) if parts.lexical else {}
-    dense = engine.dense(vector, POOL) if parts.dense else ()
+    dense = engine.dense(reading.vector, POOL) if parts.dense else ()
     found = set(lexical) | {int(row) for row in dense}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):
-        return Retrieval(query, vector, words, unseen, ())
-    chunk = engine.chunk_similarities(vector, rows)
-    unit = np.array([engine.unit_similarities(vector, int(row)).max(initial=-1) for row in rows])
+        return Retrieval(query, reading.vector, words, unseen, (), engine.language)
+    chunk = engine.chunk_similarities(reading.vector, rows)
+    unit = engine.best_unit_similarities(reading.vector, rows)
     bm25 = np.array([lexical.get(int(row), 0.0) for row in rows])
-    similarity = chunk + unit if parts.sentences else chunk
-    weight = lexical_weight if parts.lexical and parts.dense else float(parts.lexical)
-    score = (1 - weight) * _scaled(similarity) + weight * _scaled(bm25)
-    if parts.notes:
-        score += NOTE_WEIGHT * _note_support(score, engine.documents[rows])
-        score = np.minimum(score / (1 + NOTE_WEIGHT), 1)
+    score = lexical_weight * bm25 if parts.lexical else np.zeros(len(rows))
+    token = np.full(len(rows), np.nan)
+    if parts.dense:
+        score = score + chunk + (unit if parts.sentences else 0)
+        if parts.tokens:
+            first = np.lexsort((rows, -score))[:TOKEN_DEPTH]
+            token[first] = engine.token_similarities(reading, rows[first])
+            # The others stay behind: none of them counts as better matched than the worst of these.
+            score = score + TOKEN_WEIGHT * np.where(np.isnan(token), token[first].min(), token)
     order = np.lexsort((rows, -score))[:k]
-    hits = (Hit(int(rows[i]), float(score[i]), float(chunk[i]), float(unit[i])) for i in order)
-    return Retrieval(query, vector, words, unseen, tuple(hits))
+    hits = (
+        Hit(
+            row=int(rows[i]),
+            score=float(score[i]),
+            chunk_similarity=float(chunk[i]),
+            unit_similarity=float(unit[i]),
+            token_similarity=None if np.isnan(token[i]) else float(token[i]),
+            bm25=float(bm25[i]),
+        )
+        for i in order
+    )
+    return Retrieval(query, reading.vector, words, unseen, tuple(hits), engine.language)
 
 
-def _note_support(score: Vectors, documents: Rows) -> Vectors:
-    """Returns for each chunk the mean score of the best three chunks of its document."""
+def distinct(hits: Sequence[Hit], texts: Sequence[str], engine: Engine) -> list[int]:
+    """Returns the places of the hits that say something new, in order.
+
+    A hit is left out where a better one is near it (`NEAR`) and shares nearly all its terms
+    (`SHARED` of those of both): a vector alone takes two lists that differ in a number for one.
+
+    Args:
+        texts: of the hits, in their order.
+    """
     import numpy as np
 
-    support = np.empty_like(score)
-    for document in np.unique(documents):
-        same = documents == document
-        support[same] = np.sort(score[same])[-3:].mean()
-    return support
+    near = engine.between(np.array([hit.row for hit in hits], dtype=np.int64)) >= NEAR
+    kept: list[int] = []
+    for place in range(len(hits)):
+        if not any(
+            near[place, other] and _shared(texts[place], texts[other], engine.language) >= SHARED
+            for other in kept
+        ):
+            kept.append(place)
+    return kept
 
 
-def _scaled(values: Vectors) -> Vectors:
-    """Returns the values over their best `POOL`, from 0 (the last of those, or less) to 1."""
-    import numpy as np
+def _shared(one: str, other: str, language: str) -> float:
+    """Returns the share of the terms of both texts that each of them holds; 1 without terms."""
+    first, second = set(terms(one, language)), set(terms(other, language))
+    return len(first & second) / len(first | second) if first | second else 1.0
 
-    best = np.sort(values)[::-1][:POOL]
-    low, high = float(best[-1]), float(best[0])
-    if high <= low:
-        return np.full_like(values, 1.0 if high > 0 else 0.0)
-    scaled: Vectors = np.clip((values - low) / (high - low), 0, 1)
-    return scaled
+
+def shown_score(score: float) -> float:
+    """Returns a hit's score between 0 and 1: the logistic function around `_MIDDLE`."""
+    return 1 / (1 + math.exp(-(score - _MIDDLE) / _SPREAD))
+
+
+_MIDDLE, _SPREAD = 2.2, 0.4
 
 
 def _idf(frequency: int, size: int) -> float:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryError
+from rag.tokens import Reading
 from rag.types import Chunk, Document, Skipped, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
-    DigestOf = Callable[[str], bytes]
+    DigestOf = Callable[[Chunk | Unit], bytes]
 
 FILE = "library.sqlite3"
 _APPLICATION_ID = 0x4E515341
@@ -62,6 +63,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     INSERT INTO meta VALUES ('generation', '0'), ('library', lower(hex(randomblob(16))));
     """,
+    "ALTER TABLE vectors ADD COLUMN tokens BLOB;",
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
 
@@ -265,6 +267,15 @@ class Store:
                 " ORDER BY d.path, c.ordinal"
             )
 
+    def token_rows(self) -> Iterator[bytes]:
+        """Yields the packed tokens of every chunk, in the order of `chunk_rows`."""
+        with self._plainly():
+            for (tokens,) in self._db.execute(
+                "SELECT v.tokens FROM chunks c JOIN documents d ON d.id = c.document"
+                " JOIN vectors v ON v.digest = c.vector ORDER BY d.path, c.ordinal"
+            ):
+                yield tokens
+
     def unit_rows(self) -> Iterator[tuple[int, bytes]]:
         """Yields `(chunk id, vector)` of every unit, chunks in the order of `chunk_rows`."""
         with self._plainly():
@@ -353,10 +364,17 @@ class Store:
             ]
 
     def add_vectors(self, digests: Sequence[bytes], vectors: Vectors) -> None:
-        """Commits vectors; no reader sees them before a document refers to them."""
-        rows = zip(digests, (row.tobytes() for row in vectors), strict=True)
+        """Commits vectors of units; no reader sees them before a document refers to them."""
+        self._add([(d, row.tobytes(), None) for d, row in zip(digests, vectors, strict=True)])
+
+    def add_readings(self, digests: Sequence[bytes], readings: Sequence[Reading]) -> None:
+        """Commits vectors and tokens of chunks, as `add_vectors` does."""
+        pairs = zip(digests, readings, strict=True)
+        self._add([(digest, read.vector.tobytes(), read.packed()) for digest, read in pairs])
+
+    def _add(self, rows: list[tuple[bytes, bytes, bytes | None]]) -> None:
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
 
     def commit(
         self,
@@ -371,7 +389,7 @@ class Store:
 
         Args:
             changed: documents, the digest of their bytes, and their chunks.
-            digest: the digest under which a text's vector was added.
+            digest: the digest under which the vector of a chunk or unit was added.
         """
         with self._transaction():
             for path in removed:
@@ -424,7 +442,7 @@ class Store:
                     chunk.span.end,
                     json.dumps(chunk.headings, ensure_ascii=False),
                     chunk.embedded,
-                    digest(chunk.embedded),
+                    digest(chunk),
                 ),
             )
             self._db.executemany(
@@ -438,7 +456,7 @@ class Store:
                         unit.span.end,
                         json.dumps(unit.headings, ensure_ascii=False),
                         unit.embedded,
-                        digest(unit.embedded),
+                        digest(unit),
                     )
                     for place, unit in enumerate(chunk.units)
                 ],
@@ -457,6 +475,10 @@ class Store:
 _INVARIANTS = {
     "chunks without a vector": (
         "SELECT count(*) FROM chunks WHERE vector NOT IN (SELECT digest FROM vectors)"
+    ),
+    "chunks without tokens": (
+        "SELECT count(*) FROM chunks WHERE vector IN"
+        " (SELECT digest FROM vectors WHERE tokens IS NULL)"
     ),
     "units without a vector": (
         "SELECT count(*) FROM units WHERE vector NOT IN (SELECT digest FROM vectors)"

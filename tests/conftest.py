@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, sync_playwright
 
-from rag import Confidence, Library, Settings
+from rag import Confidence, Library, Reading, Settings
 from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -54,8 +54,16 @@ class WordLengths:
         self.embedded += texts
         return np.stack([self._embed(text) for text in texts])
 
-    def embed_query(self, text: str) -> NDArray[np.float32]:
-        return self._embed(text)
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        self.embedded += texts
+        return [self._read(text) for text in texts]
+
+    def read_query(self, text: str) -> Reading:
+        return self._read(text)
+
+    def _read(self, text: str) -> Reading:
+        lengths = np.array([min(len(word), 16) for word in text.split()], dtype=np.int32)
+        return Reading(self._embed(text), lengths, np.eye(17, dtype=np.float32)[lengths, 1:])
 
     @staticmethod
     def _embed(text: str) -> NDArray[np.float32]:
