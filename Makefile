@@ -30,10 +30,10 @@ baseline: .venv/installed
 	$(BIN)/notesqa index
 	$(BIN)/notesqa eval run $(QUESTIONS) --overwrite --out $(BASELINE)
 
-# Fits the confidence on the fitting split of the shipped questions.
+# Makes the shipped fit of the fitting split of the shipped questions.
 fit: .venv/installed
 	$(BIN)/notesqa index
-	$(BIN)/python -m eval.fit $(QUESTIONS) rag/confidence.json
+	$(BIN)/notesqa eval fit $(QUESTIONS) --split fit --out rag/fit.json
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
     from eval.findings import Findings as Findings
+    from eval.fit import Fitting as Fitting
+    from eval.fit import fit_questions as fit_questions
+    from eval.fit import write_fit as write_fit
     from eval.gate import Decision as Decision
     from eval.gate import gate_run as gate_run
     from eval.importing import import_beir as import_beir
@@ -51,6 +54,7 @@ _HOME = {
     "DESCRIPTIONS": "eval.measures",
     "Decision": "eval.gate",
     "Findings": "eval.findings",
+    "Fitting": "eval.fit",
     "LOWER_IS_BETTER": "eval.measures",
     "Measure": "eval.measures",
     "Notes": "eval.notes",
@@ -63,6 +67,7 @@ _HOME = {
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
     "export_trec": "eval.trec",
+    "fit_questions": "eval.fit",
     "gate_run": "eval.gate",
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
@@ -73,6 +78,7 @@ _HOME = {
     "score_run": "eval.score",
     "smallest": "eval.compare",
     "verdict": "eval.compare",
+    "write_fit": "eval.fit",
     "write_mended": "eval.checking",
     "write_report": "eval.report",
 }
@@ -83,6 +89,7 @@ __all__ = [
     "DESCRIPTIONS",
     "Decision",
     "Findings",
+    "Fitting",
     "LOWER_IS_BETTER",
     "Measure",
     "Notes",
@@ -95,6 +102,7 @@ __all__ = [
     "evaluate",
     "evaluate_collection",
     "export_trec",
+    "fit_questions",
     "gate_run",
     "import_beir",
     "import_csv",
@@ -105,6 +113,7 @@ __all__ = [
     "score_run",
     "smallest",
     "verdict",
+    "write_fit",
     "write_mended",
     "write_report",
 ]

@@ -1,144 +1,240 @@
-"""Labelled questions become the confidence model: `python -m eval.fit QUESTIONS OUT.json`.
+"""A question set becomes a fit of one's own, held against the one that serves now.
 
-A question is right when the draft of its answer holds the evidence; an unanswerable one never is.
-Regularisation and threshold are chosen on probabilities that each question got from a model which
-saw no wording of its fact.
+A fit says what words weigh beside meaning and how sure an answer is. One that is not better than
+the present one, by figures that are held out, is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sys
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.cases import covers
-from eval.conversation import Conversations
+from eval import statistics
 from eval.dataset import Question, load_questions
-from rag import Confidence, Library, Settings
+from eval.files import replacing
+from eval.learning import (
+    FOLDS,
+    Observed,
+    choose_weight,
+    folds_of,
+    learn,
+    observe,
+    thresholds_met,
+)
+from eval.measures import Measure, mean
+from eval.statistics import Interval
+from rag import Fit, Library, QuestionSetError, RunError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-    Flags = NDArray[np.bool_]
 
-FOLDS = 10
-STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
-"""Inverse strengths of the L2 penalty that are tried."""
+LEXICAL_WEIGHTS = (0.0125, 0.0175, 0.025, 0.035, 0.05)
+"""What a point of BM25 may be worth."""
 
+LEAST_ANSWERABLE, LEAST_UNANSWERABLE = 50, 20
+"""How many of each a set must hold: 1 in 20 is the default rate of false answers."""
 
-def observe(
-    library: Library, questions: Sequence[Question]
-) -> tuple[list[dict[str, float]], list[bool]]:
-    """Returns each question's signals, and whether the draft of its answer holds the evidence."""
-    text_of = cache(library.source)
-    conversations = Conversations(library)
-    signals, right = [], []
-    for question in questions:
-        draft = conversations.draft(question)
-        signals.append(draft.signals)
-        shown = [(citation.document, citation.span) for citation in draft.citations]
-        right.append(question.answerable and covers(question, shown, text_of))
-    return signals, right
+COMPARED = ("MRR@10", "confidence_score", "handled", "answer_rate", "abstention_recall")
+"""What is printed of the fits before and after."""
+
+Progress = Callable[[str, int, int], None]
 
 
-def fit(
-    signals: Sequence[dict[str, float]],
-    right: Sequence[bool],
-    questions: Sequence[Question],
-    fitted_on: dict[str, Any],
-) -> Confidence:
-    """Returns the model; `fitted_on` is kept in it, with the cross-validated errors added."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
-    from sklearn.model_selection import GroupKFold, cross_val_predict
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One measure under the present fit and the new one.
 
-    names = sorted(signals[0])
-    x = np.array([[values[name] for name in names] for values in signals])
-    y = np.array(right)
-    facts = [question.fact for question in questions]
-
-    def held_out(strength: float) -> Array:
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
-        folds = GroupKFold(FOLDS)
-        probabilities: Array = cross_val_predict(
-            model, x, y, groups=facts, cv=folds, method="predict_proba"
-        )[:, 1]
-        return probabilities
-
-    strength = min(STRENGTHS, key=lambda value: log_loss(y, held_out(value)))
-    probability = held_out(strength)
-    answerable = np.array([question.answerable for question in questions])
-    threshold = choose_threshold(probability, y, answerable)
-    shown = probability >= threshold
-    scaler = StandardScaler().fit(x)
-    model = LogisticRegression(C=strength, max_iter=1000).fit(scaler.transform(x), y)
-    return Confidence(
-        means=dict(zip(names, scaler.mean_.round(6).tolist(), strict=True)),
-        scales=dict(zip(names, scaler.scale_.round(6).tolist(), strict=True)),
-        weights=dict(zip(names, model.coef_[0].round(6).tolist(), strict=True)),
-        intercept=round(float(model.intercept_[0]), 6),
-        threshold=threshold,
-        fitted_on={
-            **fitted_on,
-            "questions": len(questions),
-            "facts": len(set(facts)),
-            "right": int(y.sum()),
-            "unanswerable": int((~answerable).sum()),
-            "penalty_C": strength,
-            "held_out": {
-                "AUROC": round(float(roc_auc_score(y, probability)), 4),
-                "Brier": round(float(brier_score_loss(y, probability)), 4),
-                "false_answers": round(float(shown[~answerable].mean()), 4),
-                "handled": round(float(np.where(answerable, shown & y, ~shown).mean()), 4),
-            },
-        },
-    )
-
-
-def choose_threshold(probability: Array, right: Flags, answerable: Flags) -> float:
-    """Returns the threshold, to two places, that serves both kinds of question best.
-
-    That is the largest sum of two shares: answerable questions answered rightly, unanswerable
-    ones refused. The mix of the set has no say in it.
-
-    Args:
-        probability, right, answerable: `(n,)`, by question; both kinds of question must occur.
+    Attributes:
+        difference: after less before, paired by question, resampled by fact.
     """
 
-    def served(threshold: float) -> float:
-        shown = probability >= threshold
-        answered = float((shown & right)[answerable].mean())
-        refused = float((~shown)[~answerable].mean())
-        return answered + refused
+    before: Measure
+    after: Measure
+    difference: Interval
 
-    return max((round(0.01 * step, 2) for step in range(1, 100)), key=served)
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form that `eval fit --json` prints."""
+        return {
+            "before": self.before.to_dict(),
+            "after": self.after.to_dict(),
+            "difference": [
+                round(value, 4)
+                for value in (self.difference.value, self.difference.low, self.difference.high)
+            ],
+        }
 
 
-def main(questions_file: Path, out: Path) -> None:
-    """Fits on the `fit` split, or on all where the set is not split, and writes the model."""
-    questions = load_questions(questions_file)
-    questions = [q for q in questions if q.split == "fit"] or questions
-    settings = Settings()
-    library = Library.open(settings)
-    signals, right = observe(library, questions)
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A new fit, held against the present one on the same questions.
+
+    Attributes:
+        fit: what would serve from now on.
+        before: the fit that serves now.
+        measures: by the names of `COMPARED`.
+        objections: why the new fit is refused; none where it is better.
+        remarks: what to know about the figures.
+    """
+
+    fit: Fit
+    before: Fit
+    measures: dict[str, Compared]
+    objections: tuple[str, ...]
+    remarks: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON object of `eval fit --json`."""
+        return {
+            "adopted": not self.objections,
+            "objections": list(self.objections),
+            "remarks": list(self.remarks),
+            "lexical_weight": {
+                "before": self.before.lexical_weight,
+                "after": self.fit.lexical_weight,
+            },
+            "measures": {name: item.to_dict() for name, item in self.measures.items()},
+            "fitted_on": self.fit.fitted_on,
+        }
+
+
+def fit_questions(
+    library: Library,
+    file: Path,
+    split: str | None = None,
+    progress: Progress = lambda *_: None,
+) -> Fitting:
+    """Returns a fit made of a question set, held against the one that serves now.
+
+    Raises:
+        QuestionSetError: the set breaks its format, or is too small to learn from.
+        LibraryError, ModelError: there is no library, or it was made with another model.
+    """
+    questions = load_questions(file, split)
+    _check_size(file, questions)
+    library.ensure_ready()
+    before = library.fit
+    weights = sorted({*LEXICAL_WEIGHTS, before.lexical_weight})
+    observed = {}
+    for number, weight in enumerate(weights):
+        trial = Library(library.settings, library.embedder, replace(before, lexical_weight=weight))
+
+        def report(stage: str, done: int, total: int, number: int = number) -> None:
+            progress(stage, number * total + done, len(weights) * total)
+
+        observed[weight] = observe(trial, questions, report)
+    folds = folds_of(questions)
+    weight = choose_weight(questions, observed, before.lexical_weight, folds)
     fitted_on = {
-        "set": questions_file.name,
-        "sha256": hashlib.sha256(questions_file.read_bytes()).hexdigest(),
-        "split": questions[0].split,
-        "model": library.embedder.fingerprint,
-        "settings": settings.decisive(),
+        "set": file.name,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "split": split,
+        "conditions": library.conditions(),
     }
-    model = fit(signals, right, questions, fitted_on)
-    out.write_text(model.to_json(), encoding="utf-8")
+    rate = library.settings.false_answers
+    fit, probability = learn(questions, observed[weight], weight, folds, fitted_on, rate)
+    measures = _compared(
+        _values(questions, observed[before.lexical_weight], *_served(before, observed, rate)),
+        _values(
+            questions,
+            observed[weight],
+            probability,
+            thresholds_met(questions, probability, folds, rate),
+        ),
+        questions,
+    )
+    remarks = []
+    if before.fitted_on.get("sha256") == fitted_on["sha256"]:
+        remarks.append("The present fit was made of this very set: its figures are not held out.")
+    return Fitting(fit, before, measures, _objections(measures), tuple(remarks))
 
 
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+def write_fit(fitting: Fitting, out: Path) -> None:
+    """Writes a fit that is not refused.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(out, RunError) as file:
+        file.write_text(fitting.fit.to_json(), encoding="utf-8")
+
+
+def _check_size(file: Path, questions: Sequence[Question]) -> None:
+    answerable = sum(question.answerable for question in questions)
+    unanswerable = len(questions) - answerable
+    facts = len({question.fact for question in questions})
+    if answerable < LEAST_ANSWERABLE or unanswerable < LEAST_UNANSWERABLE or facts < FOLDS:
+        raise QuestionSetError(
+            f"{file} asks {answerable} answerable and {unanswerable} unanswerable questions about "
+            f"{facts} facts; a fit needs {LEAST_ANSWERABLE}, {LEAST_UNANSWERABLE} and {FOLDS}: "
+            "write more questions."
+        )
+
+
+def _served(
+    fit: Fit, observed: Mapping[float, Sequence[Observed]], rate: float
+) -> tuple[Array, Array]:
+    """Returns the probabilities and thresholds of the present fit."""
+    import numpy as np
+
+    probability = [fit.probability(item.signals) for item in observed[fit.lexical_weight]]
+    return np.array(probability), np.full(len(probability), fit.threshold(rate))
+
+
+def _values(
+    questions: Sequence[Question],
+    observed: Sequence[Observed],
+    probability: Array,
+    thresholds: Array,
+) -> dict[str, dict[str, float]]:
+    """Returns what each measure of `COMPARED` is on each question that has it."""
+    values: dict[str, dict[str, float]] = {name: {} for name in COMPARED}
+    shown = probability >= thresholds
+    for number, question in enumerate(questions):
+        item, answered = observed[number], bool(shown[number])
+        error = float(probability[number]) - item.right
+        values["confidence_score"][question.id] = 1 - error**2
+        if question.answerable:
+            values["MRR@10"][question.id] = item.gain
+            values["answer_rate"][question.id] = float(answered)
+            values["handled"][question.id] = float(answered and item.right)
+        else:
+            values["abstention_recall"][question.id] = float(not answered)
+            values["handled"][question.id] = float(not answered)
+    return values
+
+
+def _compared(
+    before: Mapping[str, Mapping[str, float]],
+    after: Mapping[str, Mapping[str, float]],
+    questions: Sequence[Question],
+) -> dict[str, Compared]:
+    fact_of = {question.id: question.fact for question in questions}
+    return {
+        name: Compared(
+            mean(before[name], fact_of),
+            mean(after[name], fact_of),
+            statistics.paired(
+                {key: after[name][key] - value for key, value in before[name].items()}, fact_of
+            ).difference,
+        )
+        for name in COMPARED
+    }
+
+
+def _objections(measures: Mapping[str, Compared]) -> tuple[str, ...]:
+    """Returns why a fit must not serve: its confidence is no better, or something is worse."""
+    found = []
+    score = measures["confidence_score"].difference
+    if score.value <= 0:
+        found.append(f"its confidence is no closer to the truth ({score.value:+.4f})")
+    for name in ("MRR@10", "abstention_recall"):
+        difference = measures[name].difference
+        if difference.high < 0:
+            found.append(f"{name} falls beyond chance ({difference.value:+.3f})")
+    return tuple(found)

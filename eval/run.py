@@ -244,6 +244,7 @@ def describe(
         "generation": status["generation"],
         "chunks": status["chunks"],
         "settings": asdict(library.settings),
+        "fit_sha256": hashlib.sha256(library.fit.to_json().encode()).hexdigest(),
         "model": library.embedder.name,
         "model_fingerprint": library.embedder.fingerprint,
         "backend": library.embedder.backend,

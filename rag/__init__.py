@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rag.confidence import Confidence as Confidence
+    from rag.confidence import Fit as Fit
     from rag.confidence import signals as signals
+    from rag.confidence import threshold_for as threshold_for
     from rag.config import DESCRIPTIONS as DESCRIPTIONS
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from rag.errors import RunError as RunError
     from rag.followup import Turn as Turn
     from rag.followup import turn_of as turn_of
+    from rag.pipeline import FIT as FIT
     from rag.pipeline import Check as Check
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
@@ -40,10 +42,11 @@ _HOME = {
     "Answer": "rag.types",
     "Check": "rag.pipeline",
     "Citation": "rag.types",
-    "Confidence": "rag.confidence",
     "DESCRIPTIONS": "rag.config",
     "Draft": "rag.pipeline",
     "Embedder": "rag.embedding",
+    "FIT": "rag.pipeline",
+    "Fit": "rag.confidence",
     "GateError": "rag.errors",
     "Library": "rag.pipeline",
     "LibraryError": "rag.errors",
@@ -61,6 +64,7 @@ _HOME = {
     "load_settings": "rag.config",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
+    "threshold_for": "rag.confidence",
     "terms": "rag.words",
     "turn_of": "rag.followup",
 }
@@ -69,10 +73,11 @@ __all__ = [
     "Answer",
     "Check",
     "Citation",
-    "Confidence",
     "DESCRIPTIONS",
     "Draft",
     "Embedder",
+    "FIT",
+    "Fit",
     "GateError",
     "Library",
     "LibraryError",
@@ -91,6 +96,7 @@ __all__ = [
     "read_notes",
     "signals",
     "terms",
+    "threshold_for",
     "turn_of",
 ]
 

@@ -35,7 +35,7 @@ class Settings:
     model: str = "all-MiniLM-L6-v2"
     language: str = AUTO
     chunk_tokens: int = 240
-    lexical_weight: float = 0.025
+    false_answers: float = 0.05
     spelling: bool = True
     passages: int = 10
     reranker: str = ""
@@ -46,7 +46,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, low, high in (
             ("chunk_tokens", 32, 8192),
-            ("lexical_weight", 0, 1),
+            ("false_answers", 0, 1),
             ("passages", 1, 100),
             ("rerank_ms", 1, 600_000),
             ("max_file_mb", 0.001, 1000),
@@ -59,21 +59,14 @@ class Settings:
         if self.language not in known:
             raise SettingsError(f"language is {self.language}; it must be {', '.join(known)}.")
 
-    def decisive(self) -> dict[str, Any]:
-        """Returns the settings that change which words are found and shown.
-
-        Those of reranking are among them only where there is any; `spelling` is none: it changes
-        the query, and none that is spelt right.
-        """
-        reranking = {
+    def reranking(self) -> dict[str, Any]:
+        """Returns the settings that say how hits are reordered; none where they are not."""
+        if not self.reranker:
+            return {}
+        return {
             "reranker": self.reranker,
             "rerank_ms": self.rerank_ms,
             "passages": self.passages,  # which says how many are reranked
-        }
-        return {
-            "chunk_tokens": self.chunk_tokens,
-            "lexical_weight": self.lexical_weight,
-            **(reranking if self.reranker else {}),
         }
 
 
@@ -83,7 +76,7 @@ DESCRIPTIONS = {
     "model": "sentence-transformers model: the packaged one, or a name or folder of yours",
     "language": "of the notes, for word endings: `auto`, `none`, or a name such as `german`",
     "chunk_tokens": "longest passage, in tokens of the model",
-    "lexical_weight": "what a point of BM25 is worth beside the cosines of meaning",
+    "false_answers": "share of unanswerable questions that may get an answer; more answers more",
     "spelling": "whether misspelt words of a question are repaired before the search",
     "passages": "passages returned with an answer",
     "reranker": "cross-encoder that reorders the best passages, by name or folder; none if empty",

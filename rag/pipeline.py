@@ -14,7 +14,7 @@ from typing import Any
 
 from rag import answering, chunking, spelling
 from rag import index as derived
-from rag.confidence import SIGNAL_HITS, Confidence, signals
+from rag.confidence import SIGNAL_HITS, Fit, signals
 from rag.config import Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
@@ -41,6 +41,11 @@ EMBED_BATCH = 256
 """Texts embedded between two commits: what a killed run loses at most."""
 
 LOCK_SECONDS = 10.0
+
+FIT = "fit.json"
+"""The file in the library's folder that holds its own fit."""
+
+_REFIT = "run notesqa eval fit with your questions again; until then the shipped fit serves."
 
 COPIES = 10
 """How many more passages are looked at than are wanted, for those that are copies of others."""
@@ -78,11 +83,17 @@ class Library:
     needs them. All methods may be called from several threads.
     """
 
-    def __init__(self, settings: Settings | None = None, embedder: Embedder | None = None) -> None:
-        """Args: `embedder` stands in for the one that the settings name."""
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        embedder: Embedder | None = None,
+        fit: Fit | None = None,
+    ) -> None:
+        """Args: `embedder` and `fit` stand in for those that the settings and the library name."""
         self.settings = settings or Settings()
         self.folder = Path(self.settings.library)
         self._given = embedder
+        self._given_fit = fit
         self._engine: derived.Engine | None = None
         self._lock = threading.RLock()
 
@@ -118,8 +129,44 @@ class Library:
         return spelling.Lexicon.ranked(self.embedder.whole_words())
 
     @cached_property
-    def _confidence(self) -> Confidence:
-        return Confidence.shipped()
+    def fit(self) -> Fit:
+        """Returns what was learnt from questions about this library, else the shipped fit."""
+        return self._given_fit or self._own_fit[0] or Fit.shipped()
+
+    @cached_property
+    def _own_fit(self) -> tuple[Fit | None, str | None]:
+        """Returns the library's own fit where there is one that holds, and why not."""
+        file = self.folder / FIT
+        if not file.is_file():
+            return None, None
+        try:
+            found = Fit.from_json(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            return None, f"{file} is not used ({error}): {_REFIT}"
+        if differing := found.differs(self.conditions()):
+            what = " and ".join(differing)
+            return None, f"{file} is not used, it was made with another {what}: {_REFIT}"
+        return found, None
+
+    @property
+    def fit_problem(self) -> str | None:
+        """Returns why the library's own fit is not used; None where it is, or there is none."""
+        return self._own_fit[1]
+
+    def conditions(self) -> dict[str, Any]:
+        """Returns what changes which words are found and shown: a fit holds for one such state.
+
+        Raises:
+            LibraryError: there is no library, or it is damaged.
+        """
+        with self._engine_now() as engine:
+            language, made_with = engine.language, self._store.meta()
+        return {
+            "model": made_with["fingerprint"],
+            "chunking": made_with["chunking"],
+            "language": language,
+            **self.settings.reranking(),
+        }
 
     # Indexing
 
@@ -277,8 +324,8 @@ class Library:
 
     def decide(self, question: str, draft: Draft) -> Answer:
         """Returns the draft as an answer where its confidence allows, else an abstention."""
-        confidence = self._confidence.probability(draft.signals)
-        threshold = self._confidence.threshold
+        confidence = self.fit.probability(draft.signals)
+        threshold = self.fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
         return Answer(
             question=question,
@@ -295,7 +342,7 @@ class Library:
 
     @cached_property
     def _measured(self) -> bool:
-        return self._confidence.measured_with(self.embedder.fingerprint, self.settings.decisive())
+        return not self.fit.differs(self.conditions())
 
     def draft(self, question: str, after: Turn | None = None) -> Draft:
         """Returns what would be answered, undecided: the confidence is fitted on this.
@@ -318,7 +365,7 @@ class Library:
         watch.lap("answer")
         return Draft(
             query=retrieval.query,
-            signals=signals(retrieval, ranked),
+            signals=signals(retrieval),
             sentences=sentences,
             citations=citations,
             passages=passages,
@@ -356,7 +403,7 @@ class Library:
             ranked = []
             for parts in ablations:
                 found = retrieve(
-                    query, reading, engine, engine.size, self.settings.lexical_weight, parts
+                    query, reading, engine, engine.size, self.fit.lexical_weight, parts
                 )
                 best: dict[int, Hit] = {}
                 for hit in found.hits:
@@ -392,7 +439,7 @@ class Library:
             # many are shown.
             passages = self.settings.passages
             wanted = max(k, SIGNAL_HITS, passages)
-            weight = self.settings.lexical_weight
+            weight = self.fit.lexical_weight
             retrieval = retrieve(query, reading, engine, wanted + COPIES, weight)
             chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
             kept = distinct(retrieval.hits, [chunk.text for chunk in chunks], engine)[:wanted]

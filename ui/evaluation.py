@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from rag import GateError, QuestionSetError
+from rag import FIT, GateError, QuestionSetError
 from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
@@ -171,6 +171,38 @@ def _floors(texts: Sequence[str]) -> dict[str, float]:
             raise typer.BadParameter(f"{text!r}: {expected}", param_hint="--floor")
         floors[name] = number
     return floors
+
+
+@app.command()
+def fit(
+    context: typer.Context,
+    questions: SetFile,
+    split: Annotated[
+        str | None, typer.Option(help="Learn from this split of the set only.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File to write [the library's own fit].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Learn from your questions what words weigh and how sure an answer is; never for the worse."""
+    from eval import fit_questions, write_fit
+    from ui.console import progress
+    from ui.scores import print_fitting
+
+    library = library_of(context)
+    out = out or library.folder / FIT
+    with progress() as report:
+        fitting = fit_questions(library, questions, split, report)
+    if as_json:
+        print_json(fitting.to_dict())
+    else:
+        print_fitting(fitting)
+    if fitting.objections:
+        raise GateError(f"The new fit is refused: {'; '.join(fitting.objections)}.")
+    write_fit(fitting, out)
+    if not as_json:
+        typer.echo(f"Written: {out}")
 
 
 @app.command()

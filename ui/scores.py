@@ -13,6 +13,7 @@ from eval import (
     Comparison,
     Decision,
     Findings,
+    Fitting,
     Run,
     Scores,
     smallest,
@@ -166,6 +167,34 @@ def print_comparison(comparison: Comparison) -> None:
 def _short(value: Any) -> str:
     text = visible(str(value))
     return text if len(text) <= 40 else text[:12] + "…"
+
+
+def print_fitting(fitting: Fitting) -> None:
+    """Prints what the present fit and the new one are worth on the same questions."""
+    about = fitting.fit.fitted_on
+    say(
+        f"{about['questions']} questions about {about['facts']} facts, "
+        f"{about['unanswerable']} of them unanswerable; the new fit's figures are held out."
+    )
+    for remark in fitting.remarks:
+        say(Text(f"Note: {visible(remark)}", style="yellow"))
+    rows = [("measure", "present", "new", "difference", "", "n", "")]
+    for name, item in fitting.measures.items():
+        change = item.difference
+        rows.append(
+            (
+                name,
+                f"{item.before.value:.3f}",
+                f"{item.after.value:.3f}",
+                f"{change.value:+.3f}",
+                f"[{change.low:+.3f}, {change.high:+.3f}]",
+                str(item.after.n),
+                DESCRIPTIONS[name],
+            )
+        )
+    table(rows, numbers=range(1, 6))
+    weights = fitting.before.lexical_weight, fitting.fit.lexical_weight
+    say(f"  A point of BM25 weighs {weights[1]:g} (present: {weights[0]:g}).")
 
 
 def print_decision(decision: Decision) -> None:
