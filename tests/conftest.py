@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, sync_playwright
 
-from rag import Confidence, Library, Reading, Settings
+from rag import Fit, Library, Reading, Settings, chunking
+from rag.confidence import SIGNALS
 from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -97,10 +98,22 @@ class Named(WordLengths):
         self.name = name
 
 
-def decide(threshold: float) -> Confidence:
-    model = Named(Settings().model).fingerprint
-    fitted_on = {"model": model, "settings": Settings().decisive()}
-    return Confidence({}, {}, {}, intercept=0.0, threshold=threshold, fitted_on=fitted_on)
+def constant_fit(threshold: float, **conditions: str) -> Fit:
+    """A fit by which every answer has confidence .5; by default that of notes in these tests."""
+    made_with = {
+        "model": Named(Settings().model).fingerprint,
+        "chunking": f"{chunking.VERSION}:{Settings().chunk_tokens}",
+        "language": "none",
+    }
+    return Fit(
+        lexical_weight=0.025,
+        means=dict.fromkeys(SIGNALS, 0.0),
+        scales=dict.fromkeys(SIGNALS, 1.0),
+        weights=dict.fromkeys(SIGNALS, 0.0),
+        intercept=0.0,
+        unanswerable=(round(threshold - 0.01, 2),),
+        fitted_on={"conditions": made_with | conditions},
+    )
 
 
 @pytest.fixture
@@ -110,7 +123,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         monkeypatch.delenv(variable)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("rag.pipeline.SentenceTransformerEmbedder", Named)
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: decide(0.1))
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: constant_fit(0.1))
 
     def run_(*arguments: str) -> Done:
         monkeypatch.setattr(sys, "argv", ["notesqa", *arguments])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, Done, Named, Run, decide
+from conftest import ROOT, Done, Named, Run, constant_fit
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
@@ -142,7 +142,7 @@ def test_ask_json_has_the_documented_keys(run: Run) -> None:
 def test_an_abstention_is_a_result_and_no_failure(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: decide(0.9))
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: constant_fit(0.9))
     done = run("ask", "Who pays?")
     assert (done.status, done.err) == (0, "")
     assert "The notes do not seem to answer this." in done.out
@@ -604,7 +604,7 @@ def test_no_control_sequence_of_a_note_reaches_the_terminal(
     control: str,
     threshold: float,
 ) -> None:
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: decide(threshold))
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: constant_fit(threshold))
     # BEL is no text, so that it cannot come from a note.
     control = control.replace("\x07", "\x1b\\")
     shutil.rmtree(corpus)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,48 +10,53 @@ from conftest import QUESTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Confidence, Settings, Span, signals
-from rag.answering import Choice
+from rag import Fit, Settings, chunking, signals, threshold_for
+from rag.confidence import SIGNALS
 from rag.retrieval import Hit, Retrieval
-from rag.store import StoredChunk
-from rag.types import Unit, UnitKind
+
+ZERO = dict.fromkeys(SIGNALS, 0.0)
 
 
-def model(**changes: Any) -> Confidence:
+def model(**changes: Any) -> Fit:
     fields: dict[str, Any] = {
-        "means": {"a": 1.0, "b": 0.0},
-        "scales": {"a": 0.5, "b": 2.0},
-        "weights": {"a": 2.0, "b": -1.0},
+        "lexical_weight": 0.025,
+        "means": {"score_drop": 1.0, "token_similarity": 0.0, "unit_similarity": 0.0},
+        "scales": {"score_drop": 0.5, "token_similarity": 2.0, "unit_similarity": 1.0},
+        "weights": {"score_drop": 2.0, "token_similarity": -1.0, "unit_similarity": 0.0},
         "intercept": -1.0,
-        "threshold": 0.5,
-        "fitted_on": {"set": "none"},
+        "unanswerable": (0.6, 0.2),
+        "fitted_on": {"conditions": {"model": "m", "chunking": "1:240"}},
     }
-    return Confidence(**{**fields, **changes})
+    return Fit(**{**fields, **changes})
+
+
+def values(drop: float, token: float) -> dict[str, float]:
+    return {"score_drop": drop, "token_similarity": token, "unit_similarity": 9.0}
 
 
 # The model
 
 
 @pytest.mark.parametrize(
-    ("values", "logit"),
+    ("drop", "token", "logit"),
     [
-        ({"a": 1.0, "b": 0.0}, -1.0),  # both at their means: the intercept
-        ({"a": 1.25, "b": 0.0}, 0.0),  # -1 + 2 * (1.25 - 1) / 0.5
-        ({"a": 1.0, "b": 4.0}, -3.0),  # -1 - 1 * 4 / 2
-        ({"a": 2.0, "b": -1.0}, 3.5),  # -1 + 2 * 2 + 0.5
+        (1.0, 0.0, -1.0),  # both at their means: the intercept
+        (1.25, 0.0, 0.0),  # -1 + 2 * (1.25 - 1) / 0.5
+        (1.0, 4.0, -3.0),  # -1 - 1 * 4 / 2
+        (2.0, -1.0, 3.5),  # -1 + 2 * 2 + 0.5
     ],
 )
-def test_probability_by_hand(values: dict[str, float], logit: float) -> None:
-    assert model().probability(values) == round(1 / (1 + math.exp(-logit)), 2)
+def test_probability_by_hand(drop: float, token: float, logit: float) -> None:
+    assert model().probability(values(drop, token)) == round(1 / (1 + math.exp(-logit)), 2)
 
 
 def test_probability_of_a_logit_of_ln_3_is_three_quarters() -> None:
-    assert model(intercept=math.log(3)).probability({"a": 1.0, "b": 0.0}) == 0.75
+    assert model(intercept=math.log(3)).probability(values(1.0, 0.0)) == 0.75
 
 
 def test_probability_has_the_two_places_that_are_shown() -> None:
     # -1 + 2 * 0.1 / 0.5 - 0.3 / 2 = -0.75, and 1 / (1 + e^0.75) = 0.32082.
-    assert model().probability({"a": 1.1, "b": 0.3}) == 0.32
+    assert model().probability(values(1.1, 0.3)) == 0.32
 
 
 def test_nothing_found_has_no_probability_at_all() -> None:
@@ -61,115 +65,144 @@ def test_nothing_found_has_no_probability_at_all() -> None:
 
 def test_a_signal_that_is_missing_is_an_error_and_no_zero() -> None:
     with pytest.raises(KeyError):
-        model().probability({"a": 1.0})
+        model().probability({"score_drop": 1.0})
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 10))
 def test_probability_grows_with_a_signal_of_positive_weight(
-    a: float, b: float, more: float
+    drop: float, token: float, more: float
 ) -> None:
-    low = model().probability({"a": a, "b": b})
-    high = model().probability({"a": a + more, "b": b})
+    low = model().probability(values(drop, token))
+    high = model().probability(values(drop + more, token))
     assert 0 <= low <= high <= 1
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text())
-def test_json_brings_back_theensure_ready(number: float, text: str) -> None:
+def test_json_brings_back_the_same_model(number: float, text: str) -> None:
     before = model(intercept=number, fitted_on={"set": text, "held_out": {"AUROC": number}})
-    assert Confidence.from_json(before.to_json()) == before
+    assert Fit.from_json(before.to_json()) == before
 
 
-def test_a_model_is_measured_with_what_it_was_fitted_on() -> None:
-    fitted = model(fitted_on={"model": "m", "settings": {"chunk_tokens": 240}})
-    assert fitted.measured_with("m", {"chunk_tokens": 240})
-    assert not fitted.measured_with("m", {"chunk_tokens": 200})
-    assert not fitted.measured_with("n", {"chunk_tokens": 240})
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"unanswerable": []}', '{"unanswerable": 5}'])
+def test_what_is_no_fit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"not a fit|Expecting"):
+        Fit.from_json(text)
+
+
+def test_a_fit_on_other_signals_is_refused_by_their_names() -> None:
+    with pytest.raises(ValueError, match="fitted on the signals height, weight"):
+        model(weights={"weight": 1.0, "height": 2.0})
+
+
+def test_a_fit_differs_by_the_conditions_that_are_not_its_own() -> None:
+    fitted = model()
+    assert fitted.differs({"model": "m", "chunking": "1:240"}) == []
+    assert fitted.differs({"model": "n", "chunking": "1:240"}) == ["model"]
+    assert fitted.differs({"model": "m", "chunking": "1:240", "reranker": "r"}) == ["reranker"]
+    assert fitted.differs({"model": "m"}) == ["chunking"]
+
+
+# The threshold
+
+
+@pytest.mark.parametrize(
+    ("unanswerable", "rate", "threshold"),
+    [
+        ((0.9, 0.5, 0.4, 0.1), 0.0, 0.91),  # none may reach it
+        ((0.9, 0.5, 0.4, 0.1), 0.24, 0.91),
+        ((0.9, 0.5, 0.4, 0.1), 0.25, 0.51),  # one of four may
+        ((0.9, 0.5, 0.4, 0.1), 0.5, 0.41),
+        ((0.9, 0.5, 0.4, 0.1), 1.0, 0.0),
+        ((0.9, 0.9, 0.4, 0.1), 0.25, 0.91),  # two are alike: neither may
+        ((0.3,) * 20, 0.05, 0.31),
+        ((0.7,) + (0.3,) * 19, 0.05, 0.31),
+        ((), 0.05, 0.0),  # nothing is known to be false
+    ],
+)
+def test_the_threshold_by_hand(
+    unanswerable: tuple[float, ...], rate: float, threshold: float
+) -> None:
+    assert threshold_for(unanswerable, rate) == threshold
+    assert model(unanswerable=unanswerable).threshold(rate) == threshold
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=60), st.floats(0, 1))
+def test_no_more_than_the_rate_reach_the_threshold_and_a_lower_one_lets_more(
+    hundredths: list[int], rate: float
+) -> None:
+    unanswerable = tuple(sorted((h / 100 for h in hundredths), reverse=True))
+    threshold = threshold_for(unanswerable, rate)
+    allowed = rate * len(unanswerable) + 1e-6
+    assert sum(p >= threshold for p in unanswerable) <= allowed
+    if threshold > 0:
+        assert sum(p >= round(threshold - 0.01, 2) for p in unanswerable) > allowed - 2e-6
 
 
 # The shipped one
 
 
-def test_the_shipped_model_loads() -> None:
-    shipped = Confidence.shipped()
-    assert set(shipped.means) == set(shipped.scales) == set(shipped.weights)
+def test_the_shipped_fit_loads() -> None:
+    shipped = Fit.shipped()
+    assert set(shipped.means) == set(shipped.scales) == set(shipped.weights) == set(SIGNALS)
     assert all(scale > 0 for scale in shipped.scales.values())
-    assert 0 < shipped.threshold < 1
-    assert Confidence.from_json(shipped.to_json()) == shipped
+    assert 0 < shipped.threshold(Settings().false_answers) < 1
+    assert list(shipped.unanswerable) == sorted(shipped.unanswerable, reverse=True)
+    assert Fit.from_json(shipped.to_json()) == shipped
 
 
-def test_the_shipped_model_weighs_the_signals_there_are() -> None:
-    assert set(Confidence.shipped().weights) == set(signals(RETRIEVAL, [CHOICE]))
-
-
-def test_the_shipped_model_was_fitted_on_the_fitting_split_of_the_shipped_set() -> None:
-    fitted_on = Confidence.shipped().fitted_on
+def test_the_shipped_fit_was_made_of_the_fitting_split_of_the_shipped_set() -> None:
+    fitted_on = Fit.shipped().fitted_on
     assert fitted_on["set"] == QUESTIONS.name
     assert fitted_on["split"] == "fit"
     assert fitted_on["sha256"] == hashlib.sha256(QUESTIONS.read_bytes()).hexdigest(), (
         "the questions changed since: run make fit"
     )
+    assert len(Fit.shipped().unanswerable) == fitted_on["unanswerable"]
 
 
-def test_the_shipped_model_was_fitted_with_the_default_settings() -> None:
-    defaults = asdict(Settings())
-    settings = Confidence.shipped().fitted_on["settings"]
-    assert settings
-    assert settings == {name: defaults[name] for name in settings}
+def test_the_shipped_fit_was_made_with_the_default_settings() -> None:
+    conditions = Fit.shipped().fitted_on["conditions"]
+    assert conditions["chunking"] == f"{chunking.VERSION}:{Settings().chunk_tokens}"
+    assert conditions["language"] == "english"
+    assert set(conditions) == {"model", "chunking", "language"}
 
 
 # The signals
 
-TEXT = "Pups float. Otters eat crabs."
-CHUNK = StoredChunk(1, "otters.md", "Otters", Span(0, 29), ("Young",), TEXT)
-CHOICE = Choice(
-    CHUNK,
-    Unit(UnitKind.SENTENCE, Span(12, 29), ("Young",), "Otters eat crabs."),
-    similarity=0.625,
-    words=0.25,
-    score=1.0,
+HITS = (
+    Hit(0, 2.75, chunk_similarity=0.5, unit_similarity=0.625, token_similarity=0.4, bm25=9.0),
+    Hit(1, 2.5, chunk_similarity=0.25, unit_similarity=0.875, token_similarity=0.5, bm25=0.0),
+    Hit(2, 2.25, chunk_similarity=0.375, unit_similarity=0.25, token_similarity=None, bm25=1.0),
 )
-RETRIEVAL = Retrieval(
-    query="otters crabs zzz",
-    vector=np.ones(1, dtype=np.float32),
-    terms={"otter": 1.0, "crab": 2.0, "zzz": 5.0},
-    unseen=frozenset({"zzz"}),
-    hits=(
-        Hit(0, score=0.75, chunk_similarity=0.5, unit_similarity=0.625),
-        Hit(1, score=0.5, chunk_similarity=0.25, unit_similarity=0.875),
-        Hit(2, score=0.25, chunk_similarity=0.375, unit_similarity=0.25),
-    ),
-)
+
+
+def retrieval(*hits: Hit) -> Retrieval:
+    vector = np.ones(1, dtype=np.float32)
+    return Retrieval("otters", vector, {"otter": 1.0}, frozenset(), hits)
 
 
 def test_signals_by_hand() -> None:
-    by_hand = {
-        "unit_similarity": 0.625,
-        "unit_words": 0.25,
-        "passage_words": 3 / 8,  # otter and crab, 1 + 2 of 8
-        "chunk_drop": 0.5 - 0.25,
-        "unit_drop": 0.875 - 0.25,
-        "unseen_words": 5 / 8,
+    assert signals(retrieval(*HITS)) == {
+        "score_drop": 0.5,
+        "token_similarity": 0.4,
+        "unit_similarity": 0.875,
     }
-    assert signals(RETRIEVAL, [CHOICE]) == pytest.approx(by_hand)
 
 
-def test_signals_of_a_question_without_a_known_word_are_numbers() -> None:
-    silent = Retrieval("???", RETRIEVAL.vector, {}, frozenset(), RETRIEVAL.hits)
-    assert all(math.isfinite(value) for value in signals(silent, [CHOICE]).values())
+def test_the_signals_are_those_named() -> None:
+    assert set(signals(retrieval(*HITS))) == set(SIGNALS)
+
+
+def test_a_hit_without_tokens_matches_none() -> None:
+    assert signals(retrieval(HITS[2]))["token_similarity"] == 0.0
 
 
 def test_signals_are_empty_where_nothing_was_found() -> None:
-    nothing = Retrieval("otters", RETRIEVAL.vector, {"otter": 1.0}, frozenset(), ())
-    assert signals(nothing, []) == {}
-    assert signals(RETRIEVAL, []) == {}
+    assert signals(retrieval()) == {}
 
 
 def test_signals_do_not_depend_on_how_many_passages_are_asked_for() -> None:
-    more = tuple(Hit(row, 0.1, 0.1, 0.1) for row in range(3, 40))
-    ten, forty = RETRIEVAL.hits + more[:7], RETRIEVAL.hits + more
+    more = tuple(Hit(row, 0.1, 0.1, 0.95, 0.1, 0.0) for row in range(3, 40))
+    ten, forty = HITS + more[:7], HITS + more
     assert len(ten) == 10
-    found = [
-        signals(Retrieval("q", RETRIEVAL.vector, RETRIEVAL.terms, frozenset(), hits), [CHOICE])
-        for hits in (ten, forty)
-    ]
-    assert found[0] == found[1]
+    assert signals(retrieval(*ten)) == signals(retrieval(*forty))

@@ -64,8 +64,8 @@ def test_an_unknown_key_near_none_lists_the_known_ones(file: Path) -> None:
         "chunk_tokens = 240.5",
         "chunk_tokens = true",
         "chunk_tokens = [240]",
-        "lexical_weight = 'half'",
-        "lexical_weight = {a = 1}",
+        "false_answers = 'half'",
+        "false_answers = {a = 1}",
         "corpus = ['one', 'two']",
         "model = 5",
         "language = 5",
@@ -85,9 +85,9 @@ def test_a_value_of_the_wrong_type_is_refused(file: Path, line: str) -> None:
     [
         ("chunk_tokens", 31),
         ("chunk_tokens", 8193),
-        ("lexical_weight", -0.01),
-        ("lexical_weight", 1.01),
-        ("lexical_weight", float("nan")),
+        ("false_answers", -0.01),
+        ("false_answers", 1.01),
+        ("false_answers", float("nan")),
         ("passages", 0),
         ("passages", 101),
         ("rerank_ms", 0),
@@ -104,7 +104,7 @@ def test_a_value_out_of_range_is_refused(file: Path, name: str, value: float) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("chunk_tokens", 32), ("lexical_weight", 0.0), ("lexical_weight", 1.0), ("passages", 100)],
+    [("chunk_tokens", 32), ("false_answers", 0.0), ("false_answers", 1.0), ("passages", 100)],
 )
 def test_the_ends_of_a_range_belong_to_it(file: Path, name: str, value: float) -> None:
     assert getattr(load_settings({name: value}, {}, file), name) == value
@@ -142,20 +142,20 @@ def test_a_file_that_is_not_toml_is_refused(file: Path, content: bytes | None) -
 
 @given(
     chunk_tokens=st.integers(32, 8192),
-    lexical_weight=st.floats(0, 1),
+    false_answers=st.floats(0, 1),
     max_question_chars=st.integers(10, 100_000),
 )
 def test_what_is_written_to_the_environment_is_read_back(
-    chunk_tokens: int, lexical_weight: float, max_question_chars: int
+    chunk_tokens: int, false_answers: float, max_question_chars: int
 ) -> None:
     given_ = {
         "chunk_tokens": chunk_tokens,
-        "lexical_weight": lexical_weight,
+        "false_answers": false_answers,
         "max_question_chars": max_question_chars,
     }
     environment = {f"NOTESQA_{name.upper()}": str(value) for name, value in given_.items()}
     assert load_settings({}, environment, Path("no/such/file")) == Settings(
         chunk_tokens=chunk_tokens,
-        lexical_weight=lexical_weight,
+        false_answers=false_answers,
         max_question_chars=max_question_chars,
     )

@@ -134,7 +134,7 @@ def test_the_head_says_what_was_asked_of_what(
     assert head["questions"] == questions.as_posix()
     assert head["asked"] == 4
     assert (head["generation"], head["chunks"]) == (1, library.status()["chunks"])
-    assert head["settings"]["lexical_weight"] == 0.4
+    assert head["settings"]["false_answers"] == 0.05
     assert (head["model"], head["model_fingerprint"]) == ("word-lengths", "word-lengths-1")
     assert head["packages"]["faiss-cpu"]
     assert len(head["corpus_sha256"]) == len(head["code_sha256"]) == 64
@@ -325,14 +325,14 @@ def test_another_run_is_not_written_over(
     run_questions(library, questions, out)
     before = out.read_bytes()
     settings = Settings(
-        library=str(library.folder), corpus=library.settings.corpus, lexical_weight=0.7
+        library=str(library.folder), corpus=library.settings.corpus, false_answers=0.7
     )
     other = Library(settings, embedder)
-    with pytest.raises(RunError, match=r"settings\.lexical_weight.*--overwrite"):
+    with pytest.raises(RunError, match=r"settings\.false_answers.*--overwrite"):
         run_questions(other, questions, out)
     assert out.read_bytes() == before
     run = run_questions(other, questions, out, overwrite=True)
-    assert run.head["settings"]["lexical_weight"] == 0.7
+    assert run.head["settings"]["false_answers"] == 0.7
     assert len(run.outcomes) == 4
 
 

@@ -2,58 +2,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import WordLengths
+from conftest import Run, WordLengths, constant_fit
 
-from eval import Question
+from eval import Question, fit_questions
+from eval import fit as fitting_module
 from eval.dataset import Evidence
-from eval.fit import choose_threshold, fit, main, observe
-from rag import Confidence, Library, Settings
+from eval.learning import (
+    Observed,
+    choose_weight,
+    folds_of,
+    learn,
+    observe,
+    thresholds_met,
+)
+from rag import Fit, Library, QuestionSetError, Settings
+from rag.confidence import SIGNALS
 
-
-def threshold(*rows: tuple[float, str]) -> float:
-    """Rows are a probability and `right`, `wrong` (answerable, other words) or `none`."""
-    return choose_threshold(
-        np.array([probability for probability, _ in rows]),
-        np.array([kind == "right" for _, kind in rows]),
-        np.array([kind != "none" for _, kind in rows]),
-    )
-
-
-# The threshold
-
-
-def test_the_threshold_lies_just_above_what_should_be_refused() -> None:
-    # At .51 two of three are answered and all is refused, 2/3 + 1; at .20 it is 3/3 + 0.
-    assert threshold((0.9, "right"), (0.6, "right"), (0.5, "none"), (0.2, "right")) == 0.51
-
-
-def test_the_threshold_itself_is_shown() -> None:
-    # .60 is shown at .60: probability >= threshold, as when answering.
-    assert threshold((0.60, "right"), (0.595, "none")) == 0.6
-
-
-def test_the_lowest_of_equal_thresholds_is_chosen() -> None:
-    assert threshold((0.9, "right"), (0.8, "wrong"), (0.001, "none")) == 0.01
-
-
-@pytest.mark.parametrize("times", [1, 10])
-def test_the_mix_of_questions_has_no_say_in_the_threshold(times: int) -> None:
-    # At .11: 2/2 + 2/3; at .51: 1/2 + 3/3. Counted by questions, ten times as many unanswerable
-    # ones would turn 2 + 2 against 1 + 3 into 2 + 20 against 1 + 30.
-    unanswerable = [(0.5, "none"), (0.1, "none"), (0.1, "none")] * times
-    assert threshold((0.9, "right"), (0.4, "right"), *unanswerable) == 0.11
-
-
-def test_a_wrong_answer_is_no_reason_to_refuse_nor_to_answer() -> None:
-    # Wrong ones are never handled rightly; only .4 and .2 decide.
-    assert threshold((0.9, "wrong"), (0.4, "right"), (0.2, "none"), (0.1, "wrong")) == 0.21
-
-
-# The model
+RATE = 0.05
 
 
 def questions(count: int) -> list[Question]:
@@ -65,119 +36,261 @@ def questions(count: int) -> list[Question]:
     ]
 
 
-def fitted(seed: int = 1) -> tuple[Confidence, list[dict[str, float]], list[bool]]:
-    asked = questions(400)
+def observations(asked: Sequence[Question], seed: int = 1) -> list[Observed]:
+    """One signal tells right from wrong, the others are noise."""
     randomly = np.random.default_rng(seed)
-    right = [q.answerable and bool(randomly.random() < 0.7) for q in asked]
-    signals = [
-        {"useful": 3.0 * r + float(randomly.normal()), "noise": float(randomly.normal())}
-        for r in right
-    ]
-    return fit(signals, right, asked, {"set": "made up"}), signals, right
+    found = []
+    for question in asked:
+        right = question.answerable and bool(randomly.random() < 0.7)
+        noise = dict.fromkeys(SIGNALS, 0.0) | {"unit_similarity": float(randomly.normal())}
+        useful = 3.0 * right + float(randomly.normal())
+        found.append(Observed(noise | {"score_drop": useful}, right, gain=float(right)))
+    return found
 
 
-def test_fit_weighs_what_tells_right_from_wrong() -> None:
-    model, signals, right = fitted()
-    assert model.weights["useful"] > 5 * abs(model.weights["noise"])
-    assert model.means["useful"] == pytest.approx(np.mean([s["useful"] for s in signals]), abs=1e-5)
-    assert model.scales["noise"] == pytest.approx(np.std([s["noise"] for s in signals]), abs=1e-5)
-    probability = np.array([model.probability(values) for values in signals])
-    assert probability[np.array(right)].mean() > 0.8
-    assert probability[~np.array(right)].mean() < 0.2
+def learnt(seed: int = 1) -> tuple[Fit, np.ndarray, list[Question], list[Observed]]:
+    asked = questions(400)
+    observed = observations(asked, seed)
+    fit, probability = learn(asked, observed, 0.025, folds_of(asked), {"set": "made up"}, RATE)
+    return fit, probability, asked, observed
 
 
-def test_fit_gives_probabilities_that_mean_frequencies() -> None:
-    model, signals, right = fitted()
-    probability = np.array([model.probability(values) for values in signals])
+# The model
+
+
+def test_learning_weighs_what_tells_right_from_wrong() -> None:
+    fit, _, _, observed = learnt()
+    assert fit.weights["score_drop"] > 5 * abs(fit.weights["unit_similarity"])
+    useful = [item.signals["score_drop"] for item in observed]
+    assert fit.means["score_drop"] == pytest.approx(np.mean(useful), abs=1e-5)
+    assert fit.scales["score_drop"] == pytest.approx(np.std(useful), abs=1e-5)
+    right = np.array([item.right for item in observed])
+    probability = np.array([fit.probability(item.signals) for item in observed])
+    assert probability[right].mean() > 0.8
+    assert probability[~right].mean() < 0.2
     # Logistic regression without penalty has equal means; a weak penalty leaves them close.
-    assert probability.mean() == pytest.approx(np.mean(right), abs=0.01)
+    assert probability.mean() == pytest.approx(right.mean(), abs=0.01)
 
 
-def test_fit_agrees_with_scikit_learn() -> None:
+def test_learning_agrees_with_scikit_learn() -> None:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    model, signals, right = fitted()
-    strength = model.fitted_on["penalty_C"]
-    x = np.array([[values["noise"], values["useful"]] for values in signals])
+    fit, _, _, observed = learnt()
+    x = np.array([[item.signals[name] for name in sorted(SIGNALS)] for item in observed])
+    strength = fit.fitted_on["penalty_C"]
     reference = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
-    theirs = reference.fit(x, right).predict_proba(x)[:, 1]
-    ours = [model.probability(values) for values in signals]
+    theirs = reference.fit(x, [item.right for item in observed]).predict_proba(x)[:, 1]
+    ours = [fit.probability(item.signals) for item in observed]
     # To two places, and with coefficients to six.
     assert np.abs(np.array(ours) - theirs).max() < 0.0051
 
 
-def test_fit_says_what_it_was_fitted_on() -> None:
-    model, _, right = fitted()
-    expected = {"set": "made up", "questions": 400, "facts": 200, "right": sum(right)}
-    assert {key: model.fitted_on[key] for key in expected} == expected
-    assert model.fitted_on["unanswerable"] == 100
-    assert 0.9 < model.fitted_on["held_out"]["AUROC"] <= 1
-    assert 0 <= model.fitted_on["held_out"]["false_answers"] < 0.2
+def test_probabilities_are_held_out_by_fact() -> None:
+    _, probability, asked, observed = learnt()
+    # Were a fact's own label among what is learnt from, flipping it would change its probability.
+    flipped = [
+        replace(item, right=not item.right) if question.fact == "f0" else item
+        for question, item in zip(asked, observed, strict=True)
+    ]
+    _, again = learn(asked, flipped, 0.025, folds_of(asked), {}, RATE)
+    own = [question.fact == "f0" for question in asked]
+    fold = next(fold for fold in folds_of(asked) if 0 in fold)
+    assert again[own].tolist() == probability[own].tolist()
+    assert set(np.flatnonzero(own)) <= set(fold)
+    assert (again != probability).any()
 
 
-def test_fit_is_the_same_every_time_and_survives_json() -> None:
-    model = fitted()[0]
-    assert fitted()[0] == model
-    assert Confidence.from_json(model.to_json()) == model
+def test_no_fact_stands_in_two_folds() -> None:
+    asked = questions(100)
+    facts = [{asked[i].fact for i in fold} for fold in folds_of(asked)]
+    assert sum(len(some) for some in facts) == len(set().union(*facts)) == 50
 
 
-# From notes and questions to a model
+def test_a_fit_says_what_it_was_made_of() -> None:
+    fit, probability, asked, observed = learnt()
+    right = sum(item.right for item in observed)
+    expected = {"set": "made up", "questions": 400, "facts": 200, "right": right}
+    assert {key: fit.fitted_on[key] for key in expected} == expected
+    assert fit.fitted_on["unanswerable"] == len(fit.unanswerable) == 100
+    unanswerable = [p for q, p in zip(asked, probability, strict=True) if not q.answerable]
+    assert list(fit.unanswerable) == sorted(unanswerable, reverse=True)
+    held_out = fit.fitted_on["held_out"]
+    assert 0.9 < held_out["AUROC of right answers"] <= 1
+    assert 0 <= held_out["false answers"] < 0.12
+    assert held_out["Brier"] == pytest.approx(
+        np.mean([(p - item.right) ** 2 for p, item in zip(probability, observed, strict=True)]),
+        abs=1e-4,
+    )
+
+
+def test_learning_is_the_same_every_time_and_survives_json() -> None:
+    fit = learnt()[0]
+    assert learnt()[0] == fit
+    assert Fit.from_json(fit.to_json()) == fit
+
+
+def test_the_threshold_a_question_meets_is_that_of_the_other_folds() -> None:
+    asked = questions(400)
+    folds = folds_of(asked)
+    own = np.zeros(400, dtype=bool)
+    own[folds[0]] = True
+    unanswerable = np.array([not question.answerable for question in asked])
+    # In the first fold unanswerable questions are sure, elsewhere they are not.
+    probability = np.where(own & unanswerable, 0.9, 0.3)
+    met = thresholds_met(asked, probability, folds, rate=0.0)
+    assert set(met[own]) == {0.31}
+    assert set(met[~own]) == {0.91}
+
+
+# The weight of words
+
+
+def gains(asked: Sequence[Question], by_weight: dict[float, float]) -> dict[float, list[Observed]]:
+    """A weight finds the evidence of that share of the answerable facts."""
+    return {
+        weight: [Observed({}, False, float(hash_share(q.fact) < share)) for q in asked]
+        for weight, share in by_weight.items()
+    }
+
+
+def hash_share(fact: str) -> float:
+    return int(hashlib.sha256(fact.encode()).hexdigest()[:8], 16) / 16**8
+
+
+def test_a_weight_that_finds_more_is_chosen() -> None:
+    asked = questions(400)
+    observed = gains(asked, {0.01: 0.3, 0.02: 0.5, 0.03: 0.9})
+    assert choose_weight(asked, observed, 0.02, folds_of(asked)) == 0.03
+
+
+def test_the_present_weight_stays_where_another_is_better_by_chance_only() -> None:
+    asked = questions(400)
+    observed = gains(asked, {0.01: 0.3, 0.02: 0.5, 0.03: 0.505})
+    assert choose_weight(asked, observed, 0.02, folds_of(asked)) == 0.02
+
+
+# From notes and questions to a fit
 
 ANIMALS = ["otter", "badger", "heron", "vole", "newt", "hedgehog", "squirrel", "woodpecker"]
 
 
 @pytest.fixture
-def set_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def set_file(run: Run, tmp_path: Path) -> Path:
     """Notes, a library and a question set in the working directory."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rag.pipeline.SentenceTransformerEmbedder", lambda _: WordLengths())
     (tmp_path / "corpus").mkdir()
     records = []
-    for number, animal in enumerate(ANIMALS * 2):
-        name = f"{animal}{number}"
-        text = f"The {name} lives in a den{'e' * number}. It sleeps."
+    for number in range(64):
+        name = f"{ANIMALS[number % 8]}{number}"
+        text = f"The {name} lives in a den{'e' * (number % 5)}. It sleeps."
         (tmp_path / "corpus" / f"{name}.md").write_text(text, encoding="utf-8")
         evidence = [{"document": f"{name}.md", "quote": text.split(". ", maxsplit=1)[0]}]
-        records += [
-            {"question": f"Where lives the {name}?", "evidence": evidence},
-            {"question": f"Why is the {name} taxed at {'o' * number} percent?", "evidence": []},
-        ]
+        records.append({"question": f"Where lives the {name}?", "evidence": evidence})
+        if number % 2:
+            why = f"Why do they tax it at {'o' * (number % 7)} percent?"
+            records.append({"question": why, "evidence": []})
     lines = [
-        {"id": str(i), "fact": str(i), "kind": "", "split": "report" if i > 27 else "fit", **record}
+        {"id": str(i), "fact": str(i), "kind": "", "split": "report" if i > 90 else "fit", **record}
         for i, record in enumerate(records)
     ]
     file = tmp_path / "set.jsonl"
     file.write_text("\n".join(json.dumps(line) for line in lines), encoding="utf-8")
-    Library(Settings()).index()
+    assert run("index").status == 0
     return file
 
 
-def test_observe_says_whether_the_draft_holds_the_evidence(set_file: Path) -> None:
+def test_observing_says_what_the_draft_holds_and_where_it_was_found(set_file: Path) -> None:
     library = Library.open(Settings())
     text = library.source("otter0.md")
     asked = [
         Question("1", "1", text, "", (Evidence("otter0.md", text.split(". ")[0]),)),
-        Question("2", "2", text, "", (), needs_all=True),
+        Question("2", "2", text, "", ()),
     ]
-    signals, right = observe(library, asked)
-    assert right == [True, False]
-    assert signals[0] == signals[1] == library.draft(text).signals
+    found, none = observe(library, asked)
+    assert (found.right, found.gain) == (True, 1.0)
+    assert (none.right, none.gain) == (False, 0.0)
+    assert found.signals == none.signals == library.draft(text).signals
 
 
-def test_main_fits_on_the_fitting_split_alone(set_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "model.json"
-    main(set_file, out)
-    model = Confidence.from_json(out.read_text(encoding="utf-8"))
-    assert model.fitted_on["split"] == "fit"
-    assert (model.fitted_on["questions"], model.fitted_on["unanswerable"]) == (28, 14)
-    assert model.fitted_on["model"] == "word-lengths-1"
-    assert model.fitted_on["sha256"] == hashlib.sha256(set_file.read_bytes()).hexdigest()
-    # Words of the reporting split do not matter.
-    changed = set_file.read_text("utf-8").replace("woodpecker15?", "woodpecker15, and why?")
-    assert changed != set_file.read_text("utf-8")
-    set_file.write_text(changed, encoding="utf-8")
-    main(set_file, out)
-    again = Confidence.from_json(out.read_text(encoding="utf-8"))
-    assert (again.weights, again.threshold) == (model.weights, model.threshold)
+def test_a_fit_is_made_of_one_split_written_and_used(run: Run, set_file: Path) -> None:
+    before = run("ask", "Where lives the otter0?", "--json")
+    assert json.loads(before.out)["confidence"] == 0.5
+    done = run("eval", "fit", str(set_file), "--split", "fit")
+    assert done.status == 0, done.err
+    assert "Written: .notesqa/fit.json" in done.out
+    assert "confidence_score" in done.out
+    fit = Fit.from_json(Path(".notesqa/fit.json").read_text(encoding="utf-8"))
+    assert fit.fitted_on["split"] == "fit"
+    assert fit.fitted_on["questions"] == 91
+    assert fit.fitted_on["sha256"] == hashlib.sha256(set_file.read_bytes()).hexdigest()
+    assert fit.fitted_on["conditions"] == Library.open(Settings()).conditions()
+    after = json.loads(run("ask", "Where lives the otter0?", "--json").out)
+    assert after["confidence"] == fit.probability(
+        Library.open(Settings()).draft("Where lives the otter0?").signals
+    )
+    assert after["confidence"] != 0.5
+    assert "fit" in run("doctor").out
+
+
+def test_a_fit_that_is_no_better_is_refused_and_nothing_written(run: Run, set_file: Path) -> None:
+    assert run("eval", "fit", str(set_file)).status == 0
+    file = Path(".notesqa/fit.json")
+    written = file.read_bytes()
+    # The same questions again: the present fit has seen them, the new one's figures are held out.
+    done = run("eval", "fit", str(set_file))
+    assert done.status == 1
+    assert done.err.startswith("The new fit is refused: its confidence is no closer to the truth")
+    assert "made of this very set" in done.out
+    assert file.read_bytes() == written
+
+
+def test_fit_as_json(run: Run, set_file: Path) -> None:
+    done = run("eval", "fit", str(set_file), "--out", "other.json", "--json")
+    found = json.loads(done.out)
+    assert found["adopted"] is True
+    assert found["lexical_weight"]["before"] == 0.025
+    assert set(found["measures"]) == set(fitting_module.COMPARED)
+    for item in found["measures"].values():
+        assert set(item) == {"before", "after", "difference"}
+        value, low, high = item["difference"]
+        assert low <= value <= high
+        assert item["after"]["value"] - item["before"]["value"] == pytest.approx(value, abs=2e-4)
+    assert Path("other.json").is_file()
+    assert not Path(".notesqa/fit.json").exists()
+
+
+def test_a_set_too_small_to_learn_from_is_refused(run: Run, set_file: Path) -> None:
+    done = run("eval", "fit", str(set_file), "--split", "report")
+    assert done.status == 1
+    assert "a fit needs 50, 20 and 10: write more questions." in done.err
+    with pytest.raises(QuestionSetError, match="asks 3 answerable and 2 unanswerable"):
+        fit_questions(Library.open(Settings()), set_file, "report")
+
+
+def test_a_fit_of_another_chunking_is_not_used_and_that_is_said(run: Run, set_file: Path) -> None:
+    assert run("eval", "fit", str(set_file)).status == 0
+    assert run("ask", "Where lives the otter0?").err == ""
+    (set_file.parent / "notesqa.toml").write_text("chunk_tokens = 100\n", encoding="utf-8")
+    assert run("index").status == 0
+    done = run("ask", "Where lives the otter0?", "--json")
+    assert json.loads(done.out)["confidence"] == 0.5  # by the shipped one
+    assert "made with another chunking: run notesqa eval fit" in done.err
+    doctor = run("doctor")
+    assert doctor.status == 1
+    assert "made with another chunking" in doctor.out + doctor.err
+
+
+@pytest.mark.parametrize("content", ["", "{}", "no json"])
+def test_a_damaged_fit_is_not_used_and_that_is_said(run: Run, set_file: Path, content: str) -> None:
+    Path(".notesqa/fit.json").write_text(content, encoding="utf-8")
+    done = run("ask", "Where lives the otter0?")
+    assert done.status == 0
+    assert "fit.json is not used" in done.err
+
+
+def test_a_given_fit_stands_in_for_the_librarys(set_file: Path) -> None:
+    Path(".notesqa/fit.json").write_text("no json", encoding="utf-8")
+    sure = replace(constant_fit(0.1), intercept=3.0)
+    library = Library(Settings(), WordLengths(f"word-lengths of {Settings().model}"), sure)
+    assert library.ask("Where lives the otter0?").confidence == 0.95

@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import QUESTIONS, WordLengths
+from conftest import QUESTIONS, WordLengths, constant_fit
 
 from eval import Question, load_questions
-from rag import Answer, Confidence, Embedder, Library, NotesQAError, Settings
+from rag import Answer, Embedder, Library, NotesQAError, Settings
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.store import Store
 
-FITTED_ON = {"model": "word-lengths-1", "settings": Settings().decisive()}
-ALWAYS = Confidence({}, {}, {}, intercept=0.0, threshold=0.1, fitted_on=FITTED_ON)
+ALWAYS = constant_fit(0.1, model="word-lengths-1")
 """Gives one half for anything found, and asks for less."""
 
 OTTERS = (
@@ -45,7 +44,7 @@ Make = Callable[..., Library]
 @pytest.fixture
 def make(corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Makes libraries on the corpus that answer whatever they are asked."""
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: ALWAYS)
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: ALWAYS)
 
     def build(embedder: WordLengths | None = None, **settings: Any) -> Library:
         folder = str(tmp_path / "library")
@@ -114,8 +113,8 @@ def test_ask_quotes_the_sentence_that_answers(make: Make) -> None:
 def test_ask_abstains_below_the_threshold_with_the_nearest_passages(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    never = Confidence({}, {}, {}, intercept=0.0, threshold=0.51, fitted_on=FITTED_ON)
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: never)
+    never = constant_fit(0.51, model="word-lengths-1")
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: never)
     library = make()
     library.index()
     answer = library.ask("What do otters eat?")
@@ -275,7 +274,9 @@ def test_a_confidence_is_measured_only_with_the_model_and_settings_of_its_fit(ma
     make().index()
     assert make().ask("What do otters eat?").measured
     assert make(passages=3).ask("What do otters eat?").measured
-    assert not make(lexical_weight=0.1).ask("What do otters eat?").measured
+    smaller = make(chunk_tokens=100)
+    smaller.index()
+    assert not smaller.ask("What do otters eat?").measured
     another = make(WordLengths("word-lengths-2"))
     another.index()
     assert not another.ask("What do otters eat?").measured

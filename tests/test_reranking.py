@@ -379,11 +379,11 @@ def test_a_library_that_is_open_has_loaded_its_reranker(settings: Settings) -> N
 
 
 def test_the_confidence_of_a_reranked_answer_is_not_measured() -> None:
-    plain, reranked = Settings().decisive(), Settings(reranker="some").decisive()
-    assert Settings(rerank_ms=9, passages=3).decisive() == plain
+    plain, reranked = Settings().reranking(), Settings(reranker="some").reranking()
+    assert Settings(rerank_ms=9, passages=3).reranking() == plain
     assert reranked != plain
-    assert Settings(reranker="some", rerank_ms=9).decisive() != reranked
-    assert Settings(reranker="some", passages=3).decisive() != reranked
+    assert Settings(reranker="some", rerank_ms=9).reranking() != reranked
+    assert Settings(reranker="some", passages=3).reranking() != reranked
 
 
 def test_the_best_records_of_the_full_ranking_are_reordered(settings: Settings) -> None:
