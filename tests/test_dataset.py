@@ -223,6 +223,8 @@ def test_the_shipped_set_asks_what_the_notes_do_not_answer(questions: list[Quest
     assert count["near-domain"] >= 60
     assert count["off-domain"] >= 30
     assert set(count) == {"near-domain", "off-domain"}
+    of_fit = [question for question in questions if question.split == "fit"]
+    assert sum(not question.answerable for question in of_fit) >= 150  # a threshold needs them
 
 
 def test_the_shipped_set_has_30_follow_ups_of_the_same_split(questions: list[Question]) -> None:
