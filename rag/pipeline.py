@@ -398,13 +398,11 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        reading = self.embedder.read_query(query)
+        reading, weight = self.embedder.read_query(query), self.fit.lexical_weight
         with self._engine_now() as engine:
             ranked = []
             for parts in ablations:
-                found = retrieve(
-                    query, reading, engine, engine.size, self.fit.lexical_weight, parts
-                )
+                found = retrieve(query, reading, engine, engine.size, weight, parts)
                 best: dict[int, Hit] = {}
                 for hit in found.hits:
                     best.setdefault(int(engine.documents[hit.row]), hit)
@@ -432,14 +430,13 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        reading = self.embedder.read_query(query)
+        reading, weight = self.embedder.read_query(query), self.fit.lexical_weight
         watch.lap("embed")
         with self._engine_now() as engine:
             # The signals look at the best ten, reranking at the passages of an answer, however
             # many are shown.
             passages = self.settings.passages
             wanted = max(k, SIGNAL_HITS, passages)
-            weight = self.fit.lexical_weight
             retrieval = retrieve(query, reading, engine, wanted + COPIES, weight)
             chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
             kept = distinct(retrieval.hits, [chunk.text for chunk in chunks], engine)[:wanted]
@@ -593,8 +590,16 @@ class Library:
                 "; ".join(stale) or f"agree with the store; language: {language}",
             ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
+            *self._check_fit(),
             *self._check_reranker(),
         ]
+
+    def _check_fit(self) -> list[Check]:
+        """Returns the check of the library's own fit, where there is one."""
+        if not (self.folder / FIT).is_file():
+            return []
+        problem = self.fit_problem
+        return [Check("fit", problem is None, problem or "the library's own, in use")]
 
     def _check_reranker(self) -> list[Check]:
         """Returns the check of the reranker, where the settings name one."""

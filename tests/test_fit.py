@@ -225,7 +225,9 @@ def test_a_fit_is_made_of_one_split_written_and_used(run: Run, set_file: Path) -
     assert fit.fitted_on["questions"] == 91
     assert fit.fitted_on["sha256"] == hashlib.sha256(set_file.read_bytes()).hexdigest()
     assert fit.fitted_on["conditions"] == Library.open(Settings()).conditions()
-    after = json.loads(run("ask", "Where lives the otter0?", "--json").out)
+    asked = run("ask", "Where lives the otter0?", "--json")
+    assert asked.status == 0, asked.err
+    after = json.loads(asked.out)
     assert after["confidence"] == fit.probability(
         Library.open(Settings()).draft("Where lives the otter0?").signals
     )

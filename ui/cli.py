@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from rag import LibraryError, NotesQAError, load_settings, turn_of
+from rag import FIT, LibraryError, NotesQAError, load_settings, turn_of
 from ui import evaluation
 from ui.common import Json, library_of, print_json
 
@@ -81,6 +81,8 @@ def ask(
         library = library_of(context)
         before = None if after is None else turn_of(library.ask(after))
         answer = library.ask(question, before)
+    if library.fit_problem:
+        typer.echo(library.fit_problem, err=True)
     if as_json:
         print_json(answer.to_dict())
     else:
@@ -117,6 +119,13 @@ def status(context: typer.Context, as_json: Json = False) -> None:
         print_status(found)
 
 
+_REMEDIES = {
+    "reranker": "name another reranker in notesqa.toml, or none with an empty name",
+    "fit": f"run notesqa eval fit with your questions, or delete {FIT}",
+}
+"""What mends a check that fails alone, where indexing does not."""
+
+
 @app.command()
 def doctor(context: typer.Context, as_json: Json = False) -> None:
     """Check that store, indexes and model agree."""
@@ -128,11 +137,8 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     else:
         print_checks(checks)
     if bad := [check for check in checks if not check.ok]:
-        reranker_alone = {check.name for check in bad} == {"reranker"}
-        remedy = (
-            "name another reranker in notesqa.toml, or none with an empty name"
-            if reranker_alone
-            else "run notesqa index to mend the library"
+        remedy = _REMEDIES.get(
+            " and ".join(check.name for check in bad), "run notesqa index to mend the library"
         )
         raise LibraryError(f"{len(bad)} of {len(checks)} checks failed: {remedy}.")
 
