@@ -13,19 +13,25 @@ in the best unit / the best two / the best three, mean characters shown): withou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from rag.retrieval import Engine, Retrieval
+from rag.sentences import plain
+from rag.sides import sides_of
 from rag.store import StoredChunk
-from rag.types import AnswerSentence, Citation, Span, Unit
-from rag.words import terms
+from rag.types import AnswerSentence, Citation, Span, Unit, UnitKind
+from rag.words import NONE, terms
 
 PASSAGES = 5
 """How many of the best passages are searched for units."""
 
 SHOWN = 3
 """How many units are shown at most."""
+
+MARGIN = 0.15
+"""How far behind the best unit's score another's may lie, to be shown beside it."""
 
 WORDS_WEIGHT = 0.15
 PASSAGE_WEIGHT = 0.5
@@ -78,8 +84,7 @@ def rank_units(
     for hit, chunk, members in zip(retrieval.hits, chunks, units, strict=False):
         similarities = engine.unit_similarities(retrieval.vector, hit.row)
         for unit, similarity in zip(members, similarities, strict=True):
-            said = " ".join([*unit.headings, _words(chunk, unit.span)])
-            words = idf_share(retrieval.terms, said, retrieval.language)
+            words = idf_share(retrieval.terms, _said(chunk, unit), retrieval.language)
             score = (
                 float(similarity)
                 + WORDS_WEIGHT * words
@@ -90,15 +95,104 @@ def rank_units(
     return sorted(choices, key=lambda choice: -choice.score)
 
 
-def choose(ranked: Sequence[Choice]) -> list[Choice]:
-    """Returns the units to show, best first, none of which overlap."""
-    chosen: list[Choice] = []
+def choose(ranked: Sequence[Choice], query: str = "", language: str = NONE) -> list[Choice]:
+    """Returns the units to show, best first: the best one, and more where more answer as well.
+
+    A unit that only leads into another gives its place to that one. None overlaps another, nor
+    says the same words. Where the query asks for two things, and there are units that hold the
+    terms that tell each from the other, each gets the best of these, however far behind.
+
+    Args:
+        ranked: all units, best first.
+        language: whose terms the query is compared by.
+    """
+    whole = _whole(ranked)
+    chosen = whole[:1]
+
+    def add(fitting: Iterable[Choice]) -> None:
+        for choice in fitting:
+            if len(chosen) < SHOWN and not any(_repeats(choice, other) for other in chosen):
+                chosen.append(choice)
+                return
+
+    for holding in _by_side(whole, query, language):
+        if not any(choice in holding for choice in chosen):
+            add(holding)
+    for choice in whole:
+        if choice.score >= whole[0].score - MARGIN:
+            add([choice])
+    return sorted(chosen, key=lambda choice: -choice.score)
+
+
+def _whole(ranked: Sequence[Choice]) -> list[Choice]:
+    """Returns the units, each that only leads into something as the whole it belongs to.
+
+    The whole has the place and the score that its lead-in earned; a lead-in without one is left
+    out, unless there is nothing else.
+    """
+    found = []
     for choice in ranked:
-        if len(chosen) == SHOWN:
-            break
-        if not any(_overlap(choice, other) for other in chosen):
-            chosen.append(choice)
-    return chosen
+        if choice.unit.kind not in (UnitKind.SENTENCE, UnitKind.ITEM):
+            found.append(choice)
+            continue
+        around = [other for other in ranked if _contains(other, choice)]
+        if not _leads(choice, around):
+            found.append(choice)
+        elif around:
+            smallest = min(around, key=lambda other: len(other.unit.span))
+            found.append(replace(smallest, score=choice.score))
+    return found or list(ranked[:1])
+
+
+def _leads(choice: Choice, around: Sequence[Choice]) -> bool:
+    """Returns whether a unit only announces what follows, or is a heading inside a paragraph.
+
+    Args:
+        around: the units that it lies in.
+    """
+    said = _words(choice.chunk, choice.unit.span)
+    if said.rstrip("*_").endswith((":", "\uff1a")) or _RUN_IN_HEADING.fullmatch(said):
+        return True
+    start = choice.unit.span.start
+    return any(o.unit.kind in _LED_INTO and o.unit.span.start == start for o in around)
+
+
+_LED_INTO = (UnitKind.LIST, UnitKind.TABLE, UnitKind.CODE, UnitKind.MATH)
+_RUN_IN_HEADING = re.compile(r"(\*\*|__|\*|_)(?:[^\s*_]+\s+){0,4}[^\s*_]+\1")
+
+
+def _contains(whole: Choice, part: Choice) -> bool:
+    inside = whole.unit.span.overlap(part.unit.span) == len(part.unit.span)
+    return whole.chunk.id == part.chunk.id and inside and whole.unit.span != part.unit.span
+
+
+def _by_side(whole: Sequence[Choice], query: str, language: str) -> list[list[Choice]]:
+    """Returns the units that hold either of two things asked for; none unless both have some."""
+    both = sides_of(query)
+    if both is None:
+        return []
+    first, second = (frozenset(terms(side, language)) for side in both)
+    said = [(choice, set(terms(_said(choice.chunk, choice.unit), language))) for choice in whole]
+    holding = [
+        [choice for choice, words in said if own <= words]
+        for own in (first - second, second - first)
+        if own
+    ]
+    return holding if all(holding) else []
+
+
+def _repeats(one: Choice, other: Choice) -> bool:
+    """Returns whether two units overlap, or say the same words."""
+    return _overlap(one, other) or _bare(one) == _bare(other)
+
+
+def _bare(choice: Choice) -> str:
+    """Returns what a unit says without case, markup and white space."""
+    said = plain(_words(choice.chunk, choice.unit.span)).casefold()
+    return "".join(said.translate(_EMPHASIS).split())
+
+
+_EMPHASIS = str.maketrans("", "", "*_")
 
 
 def _overlap(one: Choice, other: Choice) -> bool:
@@ -151,6 +245,11 @@ def _touch(one: Choice, other: Choice) -> bool:
         return False
     first, second = sorted((one.unit.span, other.unit.span))
     return not _words(one.chunk, Span(first.end, second.start)).strip()
+
+
+def _said(chunk: StoredChunk, unit: Unit) -> str:
+    """Returns a unit's words behind those of its headings."""
+    return " ".join([*unit.headings, _words(chunk, unit.span)])
 
 
 def _words(chunk: StoredChunk, span: Span) -> str:

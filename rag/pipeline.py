@@ -360,7 +360,8 @@ class Library:
             searched = chunks[: answering.PASSAGES]
             units = [self._store.units(chunk.id) for chunk in searched]
             ranked = answering.rank_units(retrieval, engine, searched, units)
-            sentences, citations = answering.quote(answering.choose(ranked), self._locate)
+            chosen = answering.choose(ranked, retrieval.query, retrieval.language)
+            sentences, citations = answering.quote(chosen, self._locate)
             passages = self._passages(retrieval, chunks, self.settings.passages)
         watch.lap("answer")
         return Draft(
