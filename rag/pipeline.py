@@ -20,6 +20,7 @@ from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.followup import Turn, query_for
+from rag.refusal import reason_for, suggestions_for
 from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
 from rag.retrieval import ALL, Hit, Parts, Retrieval, distinct, retrieve, shown_score
 from rag.store import Store, StoredChunk
@@ -327,10 +328,11 @@ class Library:
         confidence = self.fit.probability(draft.signals)
         threshold = self.fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
+        near = draft.signals.get("unit_similarity", 0.0)
         return Answer(
             question=question,
             query=draft.query,
-            reason=None if shown else _refusal(confidence, threshold),
+            reason=None if shown else reason_for(near, confidence, threshold),
             confidence=confidence,
             sentences=draft.sentences if shown else (),
             citations=draft.citations if shown else (),
@@ -338,6 +340,7 @@ class Library:
             timings_ms=draft.timings_ms,
             measured=self._measured,
             carried=draft.carried,
+            suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
         )
 
     @cached_property
@@ -631,13 +634,6 @@ class _Watch:
 def _names(chunk: StoredChunk) -> list[str]:
     """Returns what a chunk stands under, once each: its note's title and its headings."""
     return [name for name in dict.fromkeys([chunk.title, *chunk.headings]) if name]
-
-
-def _refusal(confidence: float, threshold: float) -> str:
-    return (
-        "No passage answers this with enough confidence "
-        f"({confidence:.2f}; an answer needs {threshold:.2f})."
-    )
 
 
 def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:

@@ -213,6 +213,8 @@ class Answer:
             half of them); the number that decided between answering and abstaining.
         measured: whether that share was measured with this model and these settings.
         carried: whether the query holds terms of the turn before.
+        suggestions: questions that one could ask instead, best first; only with an abstention,
+            and not in the JSON.
         timings_ms: milliseconds by stage.
     """
 
@@ -226,12 +228,15 @@ class Answer:
     timings_ms: dict[str, float]
     measured: bool = True
     carried: bool = False
+    suggestions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reason is not None:
             if self.sentences or self.citations:
                 raise ValueError("an abstention quotes nothing")
             return
+        if self.suggestions:
+            raise ValueError("an answer suggests nothing")
         quotes = {citation.number: citation.quote for citation in self.citations}
         if not self.sentences or list(quotes) != list(range(1, len(self.citations) + 1)):
             raise ValueError("an answer needs sentences, and citations numbered from 1")

@@ -147,6 +147,11 @@ def test_an_abstention_is_a_result_and_no_failure(
     assert (done.status, done.err) == (0, "")
     assert "The notes do not seem to answer this." in done.out
     assert "Nearest passages, which need not answer:" in done.out
+    _, offered = done.out.split("\nYou could ask instead:\n")
+    assert set(offered.splitlines()) == {
+        "  What do the notes say about badgers?",
+        "  What do the notes say about otters?",
+    }
     done = run("ask", "Who pays?", "--json")
     found = parsed(done)
     assert (done.status, found["state"], found["answer"]) == (0, "abstained", None)

@@ -118,6 +118,11 @@ def test_an_abstention_that_quotes_cannot_be_built(kept: str) -> None:
         answer(reason="unsure", **emptied)
 
 
+def test_an_answer_that_suggests_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="suggests nothing"):
+        answer(suggestions=("Why frogs?",))
+
+
 def test_records_are_frozen_and_slotted() -> None:
     for record in (answer(), citation(), Span(0, 1)):
         assert not hasattr(record, "__dict__")
@@ -173,7 +178,9 @@ def test_an_answer_as_json_is_the_documented_object() -> None:
 
 
 def test_an_abstention_as_json_has_a_reason_and_no_answer() -> None:
-    found = answer(reason="unsure", sentences=(), citations=()).to_dict()
+    abstention = answer(reason="unsure", sentences=(), citations=())
+    found = abstention.to_dict()
+    assert dataclasses.replace(abstention, suggestions=("Why frogs?",)).to_dict() == found
     assert (found["state"], found["reason"], found["answer"]) == ("abstained", "unsure", None)
     assert found["sentences"] == found["citations"] == []
 

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import uvicorn
@@ -17,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 ANSWERED = "What is negative transfer?"
 REFUSED = "How do I renew my library card?"
+NEAR = "How do I avoid the trap with batch norm?"
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,15 @@ def address(shipped: Library) -> Iterator[str]:
     yield f"http://127.0.0.1:{port}/"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture
+def never_sure(shipped: Library) -> Iterator[None]:
+    """Makes the library refuse every question."""
+    sure = shipped._confidence
+    shipped.__dict__["_confidence"] = replace(sure, threshold=1.01)
+    yield
+    shipped.__dict__["_confidence"] = sure
 
 
 @pytest.fixture
@@ -83,6 +94,25 @@ def test_a_refusal_says_so_and_labels_its_passages(page: Page) -> None:
     expect(answer).to_contain_text("The notes do not seem to answer this.")
     expect(answer).to_contain_text("Nearest passages, which need not answer:")
     expect(answer.locator("mark")).to_have_count(0)
+
+
+def test_a_suggested_question_is_asked_by_keyboard(page: Page, never_sure: None) -> None:
+    ask(page, NEAR)
+    offered = page.locator(".nq-suggestion")
+    expect(offered.first).to_have_text("What do the notes say about the batch-norm trap?")
+    ask(page, ANSWERED)
+    second = page.locator(".nq-answer").first.locator(".nq-suggestion").nth(1)
+    question = second.inner_text()
+    page.get_by_role("textbox").focus()
+    for _ in range(60):
+        if second.evaluate("element => element === document.activeElement"):
+            break
+        page.keyboard.press("Shift+Tab")
+    expect(second).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".nq-answer")).to_have_count(3, timeout=20_000)
+    expect(page.locator("#nq-chat .user").last).to_contain_text(question)
+    expect(page.locator(".nq-answer").last).not_to_contain_text("Searched for")
 
 
 def test_the_keyboard_alone_reaches_the_marked_source(page: Page) -> None:
@@ -164,4 +194,17 @@ def test_a_phone_shows_all_without_scrolling_sideways(
     ask(page, ANSWERED)
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert source_marks(page)
+    context.close()
+
+
+def test_a_phone_shows_suggestions_whole(chromium: Browser, address: str, never_sure: None) -> None:
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(address)
+    ask(page, NEAR)
+    for button in page.locator(".nq-suggestion").all():
+        box = button.bounding_box()
+        assert box is not None
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
     context.close()

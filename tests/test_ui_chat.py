@@ -21,7 +21,9 @@ def answered(question: str, after: Turn | None = None) -> Answer:
 
 
 def refused(question: str, after: Turn | None = None) -> Answer:
-    return Answer(question, question, "Nothing is near.", 0.1, (), (), (), {})
+    offered = ("What do the notes say about owls?", "Why owls?")
+    why = "Nothing is near."
+    return Answer(question, question, why, 0.1, (), (), (), {}, suggestions=offered)
 
 
 def broken(question: str, after: Turn | None = None) -> Answer:
@@ -62,11 +64,22 @@ def test_a_question_can_be_asked_again_alone() -> None:
     conversation, _ = respond("What?", [], answered)
     conversation, _ = respond("Why?", conversation, answered)
     conversation, _ = respond("How?", conversation, answered)
-    longer, source = ask_alone(1, conversation, answered)
+    longer, source = ask_alone(1, -1, conversation, answered)
     assert longer[:-1] == conversation
     assert longer[-1].question == "Why?"
     assert "Searched for" not in longer[-1].said
     assert longer[-1].turn == Turn("Why?", "Owls")
+    assert source.startswith("/source/owls.md")
+
+
+def test_a_question_that_a_refusal_suggests_is_asked_alone() -> None:
+    conversation, _ = respond("What?", [], answered)
+    conversation, _ = respond("When?", conversation, refused)
+    conversation, _ = respond("How?", conversation, answered)
+    longer, source = ask_alone(1, 1, conversation, answered)
+    assert longer[:-1] == conversation
+    assert longer[-1].question == "Why owls?"
+    assert "Searched for" not in longer[-1].said
     assert source.startswith("/source/owls.md")
 
 

@@ -59,6 +59,15 @@ def test_a_refusal_labels_its_passages_and_quotes_nothing_as_an_answer() -> None
     assert "<mark>" not in page and "<img" not in page
 
 
+def test_a_refusal_offers_what_could_be_asked_as_buttons() -> None:
+    assert "<button" not in answer_html(refusal("x"))
+    page = answer_html(replace(refusal("x"), suggestions=("Why frogs?", HOSTILE)))
+    assert page.index("which need not answer") < page.index("You could ask instead:")
+    assert '<button type="button" class="nq-suggestion">Why frogs?</button>' in page
+    assert f'class="nq-suggestion">{escape(HOSTILE)}</button>' in page
+    assert page.count("<button") == 2 and "<img" not in page
+
+
 def test_what_was_searched_for_is_shown_where_it_is_not_the_question() -> None:
     same = replace(answer("x"), question=" two \n words ", query="two words")
     assert not searched_otherwise(same)

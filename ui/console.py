@@ -14,7 +14,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.text import Text
 
 from rag import Answer, Check, Manifest, Passage
-from ui.render import confidence_words, flowing, place, searched_otherwise, snippet, visible
+from ui.render import (
+    NEAREST,
+    SUGGESTED,
+    confidence_words,
+    flowing,
+    place,
+    searched_otherwise,
+    snippet,
+    visible,
+)
 
 PATIENCE_SECONDS = 1.0
 """How long something may take before a progress bar is shown."""
@@ -100,10 +109,14 @@ def print_answer(answer: Answer) -> None:
     if not answer.answered:
         say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
         if answer.passages:
-            say("", "Nearest passages, which need not answer:")
+            say("", NEAREST)
         for passage in answer.passages[:3]:
             say(Text(place(passage), style="cyan"), indent=2)
             say(visible(snippet(passage.text)), indent=4)
+        if answer.suggestions:
+            say("", SUGGESTED)
+        for question in answer.suggestions:
+            say(visible(question), indent=2)
         return
     for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
         for sentence in run:

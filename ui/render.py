@@ -13,6 +13,9 @@ from urllib.parse import quote, urlencode
 
 from rag import Answer, Citation, Passage, Span
 
+NEAREST = "Nearest passages, which need not answer:"
+SUGGESTED = "You could ask instead:"
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _RULE = re.compile(r"^[ \t|:=-]+$|^#+ ", re.MULTILINE)
@@ -100,11 +103,19 @@ def _refused(answer: Answer) -> Iterator[str]:
     yield '<p class="nq-refusal"><strong>The notes do not seem to answer this.</strong></p>'
     yield f'<p class="nq-confidence">{escape(answer.reason or "")}</p>'
     if answer.passages:
-        yield '<p class="nq-near">Nearest passages, which need not answer:</p>'
+        yield f'<p class="nq-near">{NEAREST}</p>'
         yield '<ul class="nq-places">'
         for passage in answer.passages[:3]:
             yield f"<li>{_link(passage, place(passage), None)}"
             yield f'<br><span class="nq-snippet">{escape(snippet(passage.text))}</span></li>'
+        yield "</ul>"
+    if answer.suggestions:
+        yield f'<p class="nq-near">{SUGGESTED}</p>'
+        yield '<ul class="nq-suggestions">'
+        for question in answer.suggestions:
+            # The page's script listens for it too.
+            button = f'<button type="button" class="nq-suggestion">{escape(question)}</button>'
+            yield f"<li>{button}</li>"
         yield "</ul>"
 
 

@@ -16,8 +16,9 @@ SHOW_NEWEST = """() => setTimeout(() => {
 }, 200)"""
 """Brings the newest question to the top of the conversation, its answer below it."""
 
-ALONE = """(number, conversation) => [window.notesqaAlone, conversation]"""
-"""Gives the number of the exchange whose button was pressed; `chat.js` keeps it."""
+PRESSED = """(number, suggestion, conversation) => [...window.notesqaPressed, conversation]"""
+"""Gives the number of the exchange whose button was pressed, and of the button among its
+suggestions, -1 where it is none; `chat.js` keeps them."""
 
 
 class Ask(Protocol):
@@ -32,11 +33,13 @@ class Exchange:
 
     Attributes:
         turn: what the next question may lean on; None where no answer came back.
+        suggestions: what could be asked instead.
     """
 
     question: str
     said: str
     turn: Turn | None = None
+    suggestions: tuple[str, ...] = ()
 
 
 EMPTY_SOURCE = "/source/"
@@ -62,19 +65,22 @@ def respond(
     except NotesQAError as error:
         failed = Exchange(asked, f'<p class="nq-error">{escape(str(error))}</p>')
         return [*conversation, failed], EMPTY_SOURCE
-    exchange = Exchange(asked, answer_html(answer), turn_of(answer))
+    exchange = Exchange(asked, answer_html(answer), turn_of(answer), answer.suggestions)
     return [*conversation, exchange], first_source(answer)
 
 
 def ask_alone(
-    number: int, conversation: Sequence[Exchange], ask: Ask
+    number: int, suggestion: int, conversation: Sequence[Exchange], ask: Ask
 ) -> tuple[list[Exchange], str]:
-    """Returns what `respond` does for the question of an earlier exchange, asked alone.
+    """Returns what `respond` does for a question that an earlier exchange offers, asked alone.
 
     Args:
         number: of the exchange in the conversation, from 0.
+        suggestion: of the question among the suggestions, from 0; -1 for the exchange's own.
     """
-    return respond(conversation[number].question, conversation, ask, alone=True)
+    exchange = conversation[number]
+    question = exchange.question if suggestion < 0 else exchange.suggestions[suggestion]
+    return respond(question, conversation, ask, alone=True)
 
 
 def first_source(answer: Answer) -> str:
@@ -132,6 +138,7 @@ def build(ask: Ask) -> None:
     conversation = gr.State([])
     alone = gr.Button("Ask it alone", visible="hidden", elem_id="nq-alone")
     number = gr.Number(0, precision=0, visible=False)
+    suggestion = gr.Number(-1, precision=0, visible=False)
 
     def show(after: list[Exchange], address: str) -> tuple[list[Exchange], list[Any], str]:
         messages = [
@@ -147,8 +154,10 @@ def build(ask: Ask) -> None:
     def handle(text: str, before: list[Exchange]) -> tuple[str, list[Exchange], list[Any], str]:
         return "", *show(*respond(text, before, ask))
 
-    def handle_alone(chosen: int, before: list[Exchange]) -> tuple[list[Exchange], list[Any], str]:
-        return show(*ask_alone(chosen, before, ask))
+    def handle_alone(
+        chosen: int, offered: int, before: list[Exchange]
+    ) -> tuple[list[Exchange], list[Any], str]:
+        return show(*ask_alone(chosen, offered, before, ask))
 
     chat.clear(
         lambda: ([], source_frame(EMPTY_SOURCE)),
@@ -165,9 +174,9 @@ def build(ask: Ask) -> None:
     ).then(None, js=SHOW_NEWEST, api_visibility="private")
     alone.click(
         handle_alone,
-        inputs=[number, conversation],
+        inputs=[number, suggestion, conversation],
         outputs=[conversation, chat, source],
-        js=ALONE,
+        js=PRESSED,
         api_visibility="private",
         show_progress="minimal",
     ).then(None, js=SHOW_NEWEST, api_visibility="private")

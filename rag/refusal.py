@@ -1,0 +1,125 @@
+"""A refusal that helps: why the notes are not quoted, and what else could be asked of them.
+
+Two kinds are told apart by the best cosine of the question with any unit found: nothing is near, or
+something is and does not answer surely enough. Neither says that the notes do not hold the answer:
+that cannot be known from what was found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from rag.followup import stands_alone
+from rag.sentences import plain
+from rag.types import Passage
+from rag.words import STOP_WORDS, terms
+
+NEAR = 0.36
+"""The cosine from which a unit is near a question.
+
+On the fitting split 90 % of the questions about other fields lie below, 10 % of those about
+neighbouring ones lie below .32, and less than 3 % of those that the notes answer lie below.
+"""
+
+PASSAGES = 5
+"""How many of the best passages are looked at for them."""
+
+SUGGESTED = 3
+"""How many questions are suggested at most."""
+
+LONGEST = 90
+"""Longer headings, in characters, are no subject to ask for."""
+
+
+def reason_for(similarity: float, confidence: float, threshold: float) -> str:
+    """Returns why there is no answer, in plain words.
+
+    Args:
+        similarity: the best cosine of the question with a unit.
+    """
+    numbers = f"(confidence {confidence:.2f}; an answer needs {threshold:.2f})"
+    if similarity < NEAR:
+        return (
+            f"No passage was found that comes near this question {numbers}. "
+            "If the notes treat it after all, other words may find it."
+        )
+    return f"The notes have passages on this subject, but none answers it surely enough {numbers}."
+
+
+def suggestions_for(query: str, similarity: float, passages: Sequence[Passage]) -> tuple[str, ...]:
+    """Returns questions that one could ask instead, best first, from the passages' headings.
+
+    A passage gives its innermost heading that says what a section is about; its note's title at
+    last. What was just asked is not suggested; nothing is where nothing is near.
+
+    Args:
+        query: what was searched for.
+        similarity: the best cosine of it with a unit.
+        passages: best first.
+    """
+    if similarity < NEAR:
+        return ()
+    questions: dict[str, str] = {}
+    for passage in passages[:PASSAGES]:
+        question = next(_questions(passage), None)
+        if question and question.casefold() != query.casefold():
+            questions.setdefault(question.casefold(), question)
+    return tuple(questions.values())[:SUGGESTED]
+
+
+def _questions(passage: Passage) -> Iterator[str]:
+    """Yields the questions that a passage's headings make, innermost first."""
+    for heading in (*reversed(passage.headings), passage.title):
+        subject = _NUMBER.sub("", plain(heading)).rstrip(" .:")
+        general = _GENERAL.issuperset(term for term in terms(subject) if not term.isdigit())
+        if general or len(subject) > LONGEST or not stands_alone(subject):
+            continue
+        if subject.endswith("?"):
+            yield subject
+        elif not _NO_SUBJECT.match(subject):
+            yield f"What do the notes say about {_inside_a_sentence(subject, passage.text)}?"
+
+
+_NUMBER = re.compile(r"^(?:§ ?)?\d+(?:\.\d+)*[.)]?\s+")
+
+_NO_SUBJECT = re.compile(
+    r"(?:from|without|with|before|after|in|on|at|by|for|to|towards|not|let)\b", re.IGNORECASE
+)
+"""With such a first word a heading cannot stand behind "about"."""
+
+_GENERAL = frozenset(
+    terms(
+        """
+        introduction intro overview summary conclusion background motivation motivating example
+        case scenario exercise question student ask answer reference bibliography source
+        literature reading further note remark appendix content definition discussion outlook
+        recap review worked practice idea formula caveat limit limitation part section chapter
+        lecture lesson week
+        """
+    )
+)
+"""Terms of headings that stand in notes about anything."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_CAPITALISED = re.compile(r"\b(?:[A-Z][a-z]+|A(?=\s))\b")
+
+
+def _inside_a_sentence(heading: str, text: str) -> str:
+    """Returns a heading as it would stand inside a sentence.
+
+    Its first word loses the capital, and so do the others where all have one. A word that the text
+    writes with a capital behind a small letter or a comma, and never without, is a name.
+    """
+    prose = text.replace(heading, "")
+
+    def lower(found: re.Match[str]) -> str:
+        word, small = found[0], found[0].lower()
+        named = re.search(rf"[a-z,] {word}\b", prose) and not re.search(rf"\b{small}\b", prose)
+        return word if named else small
+
+    said = [word for word in _WORD.findall(heading) if word.lower() not in STOP_WORDS]
+    if len(said) > 1 and all(word[0].isupper() for word in said):
+        return _CAPITALISED.sub(lower, heading)
+    first = _CAPITALISED.match(heading)
+    return lower(first) + heading[first.end() :] if first else heading
