@@ -147,9 +147,9 @@ def test_a_refusal_suggests_only_where_something_is_near(
     never = Confidence({}, {}, {}, intercept=0.0, threshold=0.9, fitted_on={})
     monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: never)
     library = Library(shipped.settings)
-    near = library.ask("How do I avoid the trap with batch norm?")
+    near = library.ask("Which layers of a network should I freeze for audio?")
     assert near.reason == reason_for(NEAR, 0.5, 0.9)
-    assert near.suggestions[0] == "What do the notes say about the batch-norm trap?"
+    assert near.suggestions[0] == "What do the notes say about freezing layers?"
     assert "suggestions" not in near.to_dict()
     far = library.ask("How do I renew my library card?")
     assert far.reason == reason_for(0.0, 0.5, 0.9)

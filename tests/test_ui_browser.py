@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.model]
 
 ANSWERED = "What is negative transfer?"
 REFUSED = "How do I renew my library card?"
-NEAR = "How do I avoid the trap with batch norm?"
+NEAR = "Which layers of a network should I freeze for audio?"
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_refusal_says_so_and_labels_its_passages(page: Page) -> None:
 def test_a_suggested_question_is_asked_by_keyboard(page: Page, never_sure: None) -> None:
     ask(page, NEAR)
     offered = page.locator(".nq-suggestion")
-    expect(offered.first).to_have_text("What do the notes say about the batch-norm trap?")
+    expect(offered.first).to_have_text("What do the notes say about freezing layers?")
     ask(page, ANSWERED)
     second = page.locator(".nq-answer").first.locator(".nq-suggestion").nth(1)
     question = second.inner_text()
