@@ -14,15 +14,13 @@ from rag import Fit, Settings, chunking, signals, threshold_for
 from rag.confidence import SIGNALS
 from rag.retrieval import Hit, Retrieval
 
-ZERO = dict.fromkeys(SIGNALS, 0.0)
-
 
 def model(**changes: Any) -> Fit:
     fields: dict[str, Any] = {
         "lexical_weight": 0.025,
-        "means": {"score_drop": 1.0, "token_similarity": 0.0, "unit_similarity": 0.0},
-        "scales": {"score_drop": 0.5, "token_similarity": 2.0, "unit_similarity": 1.0},
-        "weights": {"score_drop": 2.0, "token_similarity": -1.0, "unit_similarity": 0.0},
+        "means": {"unit_similarity": 1.0, "words_found": 0.0},
+        "scales": {"unit_similarity": 0.5, "words_found": 2.0},
+        "weights": {"unit_similarity": 2.0, "words_found": -1.0},
         "intercept": -1.0,
         "unanswerable": (0.6, 0.2),
         "fitted_on": {"conditions": {"model": "m", "chunking": "1:240"}},
@@ -30,15 +28,15 @@ def model(**changes: Any) -> Fit:
     return Fit(**{**fields, **changes})
 
 
-def values(drop: float, token: float) -> dict[str, float]:
-    return {"score_drop": drop, "token_similarity": token, "unit_similarity": 9.0}
+def values(unit: float, words: float) -> dict[str, float]:
+    return {"unit_similarity": unit, "words_found": words}
 
 
 # The model
 
 
 @pytest.mark.parametrize(
-    ("drop", "token", "logit"),
+    ("unit", "words", "logit"),
     [
         (1.0, 0.0, -1.0),  # both at their means: the intercept
         (1.25, 0.0, 0.0),  # -1 + 2 * (1.25 - 1) / 0.5
@@ -46,8 +44,8 @@ def values(drop: float, token: float) -> dict[str, float]:
         (2.0, -1.0, 3.5),  # -1 + 2 * 2 + 0.5
     ],
 )
-def test_probability_by_hand(drop: float, token: float, logit: float) -> None:
-    assert model().probability(values(drop, token)) == round(1 / (1 + math.exp(-logit)), 2)
+def test_probability_by_hand(unit: float, words: float, logit: float) -> None:
+    assert model().probability(values(unit, words)) == round(1 / (1 + math.exp(-logit)), 2)
 
 
 def test_probability_of_a_logit_of_ln_3_is_three_quarters() -> None:
@@ -65,15 +63,15 @@ def test_nothing_found_has_no_probability_at_all() -> None:
 
 def test_a_signal_that_is_missing_is_an_error_and_no_zero() -> None:
     with pytest.raises(KeyError):
-        model().probability({"score_drop": 1.0})
+        model().probability({"unit_similarity": 1.0})
 
 
 @given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0, 10))
 def test_probability_grows_with_a_signal_of_positive_weight(
-    drop: float, token: float, more: float
+    unit: float, words: float, more: float
 ) -> None:
-    low = model().probability(values(drop, token))
-    high = model().probability(values(drop + more, token))
+    low = model().probability(values(unit, words))
+    high = model().probability(values(unit + more, words))
     assert 0 <= low <= high <= 1
 
 
@@ -170,31 +168,27 @@ def test_the_shipped_fit_was_made_with_the_default_settings() -> None:
 # The signals
 
 HITS = (
-    Hit(0, 2.75, chunk_similarity=0.5, unit_similarity=0.625, token_similarity=0.4, bm25=9.0),
-    Hit(1, 2.5, chunk_similarity=0.25, unit_similarity=0.875, token_similarity=0.5, bm25=0.0),
+    Hit(0, 2.75, chunk_similarity=0.5, unit_similarity=0.625, token_similarity=0.4, bm25=2.0),
+    Hit(1, 2.5, chunk_similarity=0.25, unit_similarity=0.875, token_similarity=0.5, bm25=4.0),
     Hit(2, 2.25, chunk_similarity=0.375, unit_similarity=0.25, token_similarity=None, bm25=1.0),
 )
 
 
-def retrieval(*hits: Hit) -> Retrieval:
-    vector = np.ones(1, dtype=np.float32)
-    return Retrieval("otters", vector, {"otter": 1.0}, frozenset(), hits)
+def retrieval(*hits: Hit, terms: dict[str, float] | None = None) -> Retrieval:
+    words = {"otter": 2.0, "zzz": 6.0} if terms is None else terms
+    return Retrieval("otters zzz", np.ones(1, dtype=np.float32), words, frozenset(), hits)
 
 
 def test_signals_by_hand() -> None:
-    assert signals(retrieval(*HITS)) == {
-        "score_drop": 0.5,
-        "token_similarity": 0.4,
-        "unit_similarity": 0.875,
-    }
+    assert signals(retrieval(*HITS)) == {"unit_similarity": 0.875, "words_found": 4 / 8}
 
 
 def test_the_signals_are_those_named() -> None:
     assert set(signals(retrieval(*HITS))) == set(SIGNALS)
 
 
-def test_a_hit_without_tokens_matches_none() -> None:
-    assert signals(retrieval(HITS[2]))["token_similarity"] == 0.0
+def test_a_question_without_words_finds_none() -> None:
+    assert signals(retrieval(*HITS, terms={}))["words_found"] == 0.0
 
 
 def test_signals_are_empty_where_nothing_was_found() -> None:
@@ -202,7 +196,7 @@ def test_signals_are_empty_where_nothing_was_found() -> None:
 
 
 def test_signals_do_not_depend_on_how_many_passages_are_asked_for() -> None:
-    more = tuple(Hit(row, 0.1, 0.1, 0.95, 0.1, 0.0) for row in range(3, 40))
+    more = tuple(Hit(row, 0.1, 0.1, 0.1 + row / 40, 0.1, row / 2) for row in range(3, 40))
     ten, forty = HITS + more[:7], HITS + more
     assert len(ten) == 10
     assert signals(retrieval(*ten)) == signals(retrieval(*forty))
