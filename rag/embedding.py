@@ -123,12 +123,19 @@ class SentenceTransformerEmbedder:
 
 
 def _reading(output: Mapping[str, Any]) -> Reading:
-    """Returns what a model put out for one text; without tokens where it has no vectors of them."""
+    """Returns what a model put out for one text.
+
+    Without tokens where it has no vectors of them, or where a further layer gives the text's vector
+    another dimension than theirs.
+    """
     import numpy as np
 
     vector = _unit(output["sentence_embedding"].float().cpu().numpy()[None])[0]
+    none = Reading(vector, np.empty(0, np.int32), np.empty((0, len(vector)), np.float32))
     if "token_embeddings" not in output or "input_ids" not in output:
-        return Reading(vector, np.empty(0, np.int32), np.empty((0, len(vector)), np.float32))
+        return none
+    if output["token_embeddings"].shape[1] != len(vector):
+        return none
     real = output["attention_mask"].bool()
     states = output["token_embeddings"][real].float().cpu().numpy()
     pieces = output["input_ids"][real].cpu().numpy().astype(np.int32)

@@ -204,7 +204,8 @@ def distinct(hits: Sequence[Hit], texts: Sequence[str], engine: Engine) -> list[
     """Returns the places of the hits that say something new, in order.
 
     A hit is left out where a better one is near it (`NEAR`) and shares nearly all its terms
-    (`SHARED` of those of both): a vector alone takes two lists that differ in a number for one.
+    (`SHARED` of those of both), every number among them: a vector takes two lists that differ in
+    a number for one, and so do the shares where the lists are long.
 
     Args:
         texts: of the hits, in their order.
@@ -212,20 +213,18 @@ def distinct(hits: Sequence[Hit], texts: Sequence[str], engine: Engine) -> list[
     import numpy as np
 
     near = engine.between(np.array([hit.row for hit in hits], dtype=np.int64)) >= NEAR
+    said = [frozenset(terms(text, engine.language)) for text in texts]
     kept: list[int] = []
     for place in range(len(hits)):
-        if not any(
-            near[place, other] and _shared(texts[place], texts[other], engine.language) >= SHARED
-            for other in kept
-        ):
+        if not any(near[place, other] and _alike(said[place], said[other]) for other in kept):
             kept.append(place)
     return kept
 
 
-def _shared(one: str, other: str, language: str) -> float:
-    """Returns the share of the terms of both texts that each of them holds; 1 without terms."""
-    first, second = set(terms(one, language)), set(terms(other, language))
-    return len(first & second) / len(first | second) if first | second else 1.0
+def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
+    """Returns whether two texts of these terms say the same; texts without terms do."""
+    numbers = any(character.isdecimal() for term in one ^ other for character in term)
+    return not numbers and len(one & other) >= SHARED * len(one | other)
 
 
 def shown_score(score: float) -> float:

@@ -63,7 +63,12 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     INSERT INTO meta VALUES ('generation', '0'), ('library', lower(hex(randomblob(16))));
     """,
-    "ALTER TABLE vectors ADD COLUMN tokens BLOB;",
+    # Tokens cannot be made of vectors: without the line on chunking, the next indexing reads every
+    # note again, and keeps the vectors of units.
+    """
+    ALTER TABLE vectors ADD COLUMN tokens BLOB;
+    DELETE FROM meta WHERE key = 'chunking';
+    """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
 
@@ -268,10 +273,13 @@ class Store:
             )
 
     def token_rows(self) -> Iterator[bytes]:
-        """Yields the packed tokens of every chunk, in the order of `chunk_rows`."""
+        """Yields the packed tokens of every chunk, in the order of `chunk_rows`.
+
+        Empty where they are not known yet: indexing was killed right after the format changed.
+        """
         with self._plainly():
             for (tokens,) in self._db.execute(
-                "SELECT v.tokens FROM chunks c JOIN documents d ON d.id = c.document"
+                "SELECT coalesce(v.tokens, x'') FROM chunks c JOIN documents d ON d.id = c.document"
                 " JOIN vectors v ON v.digest = c.vector ORDER BY d.path, c.ordinal"
             ):
                 yield tokens

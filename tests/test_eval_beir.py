@@ -2,16 +2,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import ROOT, WordLengths
 
-from eval.beir import ABLATIONS, FULL, MEASURES, CollectionScores, evaluate_collection
+from eval.beir import (
+    ABLATIONS,
+    FULL,
+    LEXICAL,
+    MEASURES,
+    CollectionScores,
+    Scores,
+    evaluate_collection,
+    min_max,
+    reciprocal_ranks,
+)
 from eval.collection import read_collection
-from rag import Library, NotesQAError, Parts, QuestionSetError, Settings
+from rag import Library, NotesQAError, Parts, QuestionSetError, Reading, Settings
 
 SHARED = ROOT.parent / "shared/data"
 
@@ -70,18 +80,20 @@ def values(scores: CollectionScores) -> dict[str, float]:
 
 
 def test_one_query_scores_what_its_arithmetic_says(tmp_path: Path) -> None:
-    # The query's words and their lengths are those of `crabs`, which comes first; `pups` shares
-    # a word with it, and comes second; the others share none, and `frogs`, with words of 5, 3,
-    # 9 and 5 letters behind a title of 6, is nearer than `setts` with 7, 3, 5, 7 and 6 behind 7.
+    # The query's words, of 6, 3 and 6 letters with their stops, are those of `crabs`, which comes
+    # first; `frogs` has words of 6 and 3 letters too, and comes second; `pups` shares a word with
+    # the query, but has none of 3 letters; `setts` has none of 6.
     judged = {("q1", "crabs"): 1, ("q1", "frogs"): 3, ("q1", "lost"): 2, ("q1", "setts"): 0}
     queries = {"q1": "Otters eat crabs?"}
     scores = evaluated(collection(tmp_path / "c", queries=queries, judged=judged))
-    # DCG = 1 / log2(2) + 0 / log2(3) + 3 / log2(4) = 1 + 1.5 = 2.5; the best order, with the
-    # record that is not there, gives 3 / log2(2) + 2 / log2(3) + 1 / log2(4) = 3 + 1.2619 + 0.5.
-    assert scores.measures["nDCG@10"].value == pytest.approx(2.5 / (3.5 + 2 / math.log2(3)))
+    # DCG = 1 / log2(2) + 3 / log2(3) = 1 + 1.8928 = 2.8928; the best order, with the record that
+    # is not there, gives 3 / log2(2) + 2 / log2(3) + 1 / log2(4) = 3 + 1.2619 + 0.5.
+    assert scores.measures["nDCG@10"].value == pytest.approx(
+        (1 + 3 / math.log2(3)) / (3.5 + 2 / math.log2(3))
+    )
     assert scores.n == 1
     assert values(scores) == pytest.approx(
-        {"nDCG@10": 0.5250, "MRR@10": 1, "recall@10": 2 / 3, "recall@100": 2 / 3}
+        {"nDCG@10": 0.6075, "MRR@10": 1, "recall@10": 2 / 3, "recall@100": 2 / 3}
         | {"hit@1": 1, "hit@5": 1, "hit@10": 1},
         abs=1e-4,
     )
@@ -108,17 +120,28 @@ def test_every_row_agrees_with_ir_measures(tmp_path: Path) -> None:
     )
     qrels = [ir_measures.Qrel(query, record, grade) for (query, record), grade in judged.items()]
     seen = set()
-    for row, parts in zip(scores.rows, ABLATIONS.values(), strict=True):
+    ranked: dict[str, dict[str, list[str]]] = {}
+    for query, text in queries.items():
+        legs = {n: dict(library.rank(text, [parts])[0]) for n, parts in ABLATIONS.items()}
+        words, vectors = legs["lexical alone"], legs["dense alone"]
+        fused = {
+            "reciprocal ranks of both": reciprocal_ranks(words, vectors),
+            "fixed min-max sum of both": min_max(words, vectors),
+        }
+        for name, found in {**fused, **legs}.items():
+            ranked.setdefault(name, {})[query] = list(found)
+    assert [row.name for row in scores.rows] == list(ranked)
+    for row in scores.rows:
         run = [
             ir_measures.ScoredDoc(query, record, -place)
-            for query, text in queries.items()
-            for place, (record, _) in enumerate(library.rank(text, [parts])[0])
+            for query, found in ranked[row.name].items()
+            for place, record in enumerate(found)
         ]
         expected = ir_measures.calc_aggregate(theirs.values(), qrels, run)
         for name, measure in theirs.items():
             assert row.measures[name].value == pytest.approx(expected[measure]), (row.name, name)
         seen.add(round(row.measures["nDCG@10"].value, 6))
-    assert len(seen) > 3  # or the rows would be one ranking under six names
+    assert len(seen) > 3  # or the rows would be one ranking under ten names
 
 
 def test_a_record_ranks_by_its_best_passage_and_once(tmp_path: Path) -> None:
@@ -225,9 +248,9 @@ def test_each_question_is_embedded_once_for_all_rows(tmp_path: Path) -> None:
     class Counting(WordLengths):
         asked: list[str] = []
 
-        def embed_query(self, text: str) -> Any:
+        def read_query(self, text: str) -> Reading:
             self.asked.append(text)
-            return super().embed_query(text)
+            return super().read_query(text)
 
     evaluated(collection(tmp_path / "c"), embedder := Counting(), ablate=True)
     assert embedder.asked == list(QUERIES.values())
@@ -323,8 +346,9 @@ def test_an_ablation_has_one_such_object_a_row(tmp_path: Path) -> None:
     found = json.loads(json.dumps(evaluated(folder, ablate=True).to_dict()))
     alone = evaluated(folder).to_dict()
     assert [row["name"] for row in found["rows"]] == [
-        *("lexical alone", "dense alone", "dense + best sentence"),
-        *("fused", "fused + best sentence", "fused + best sentence + note support"),
+        *("reciprocal ranks of both", "fixed min-max sum of both"),
+        *("lexical alone", "dense alone", "dense + best sentence", "dense + tokens"),
+        *("without lexical", "without best sentence", "without tokens", "all parts"),
     ]
     for row in found["rows"]:
         assert list(row) == ["name", "n", "measures", "by_kind", "against_full"]
@@ -339,33 +363,77 @@ def test_an_ablation_has_one_such_object_a_row(tmp_path: Path) -> None:
 
 
 def test_rows_leave_out_what_their_names_do_not_say() -> None:
+    words = {"lexical": "lexical", "best sentence": "sentences", "tokens": "tokens"}
     for name, parts in ABLATIONS.items():
-        assert parts == Parts(
-            lexical=name.startswith(("lexical", "fused")),
-            dense=name.startswith(("dense", "fused")),
-            sentences="best sentence" in name,
-            notes="note support" in name,
-        )
+        less = name.startswith(("without", FULL))
+        said = {part: (word in name) != less for word, part in words.items()}
+        if name != LEXICAL:
+            assert parts == Parts(**said), name
+    assert ABLATIONS[LEXICAL] == Parts(dense=False)
     assert list(ABLATIONS)[-1] == FULL
     assert ABLATIONS[FULL] == Parts()
+
+
+# By hand: `b` is first and third, `c` second and first, the others in one leg alone.
+WORDS = {"b": 9.0, "c": 8.0, "a": 3.0}
+VECTORS = {"c": 0.9, "d": 0.7, "b": 0.6, "e": 0.5}
+
+
+def test_reciprocal_ranks_are_added() -> None:
+    fused = reciprocal_ranks(WORDS, VECTORS)
+    assert list(fused) == ["c", "b", "d", "a", "e"]
+    assert list(fused.values()) == pytest.approx([1 / 62 + 1 / 61, 1 / 61 + 1 / 63, 1 / 62, 1 / 63, 1 / 64])
+    # Ranks alone count, whatever the scores.
+    assert reciprocal_ranks({"b": 0.2, "c": 0.1, "a": 0.0}, VECTORS) == fused
+
+
+def test_scaled_scores_are_added_by_the_share_of_words() -> None:
+    fused = min_max(WORDS, VECTORS)
+    assert list(fused) == ["c", "b", "d", "a", "e"]
+    assert fused == pytest.approx(
+        {
+            "c": 0.4 * 5 / 6 + 0.6,
+            "b": 0.4 + 0.6 * 0.1 / 0.4,
+            "d": 0.6 * 0.2 / 0.4,
+            "a": 0.0,  # the last of its leg; `e` likewise, and behind it by its name
+            "e": 0.0,
+        }
+    )
+    # A leg scaled and moved gives the same.
+    moved = {record: 7 * score + 3 for record, score in WORDS.items()}
+    assert min_max(moved, VECTORS) == pytest.approx(fused)
+
+
+@pytest.mark.parametrize("fusion", [reciprocal_ranks, min_max])
+def test_a_leg_may_find_nothing_or_all_alike(fusion: Callable[[Scores, Scores], Scores]) -> None:
+    assert fusion({}, {}) == {}
+    assert list(fusion({}, VECTORS)) == list(fusion(VECTORS, {})) == list(VECTORS)
+    assert list(fusion({"x": 2.0}, {"y": 0.5, "x": 0.5})) == ["x", "y"]
+    # Equal scores go by id, whichever leg was first.
+    assert list(fusion({"z": 1.0}, {"z": 1.0})) == ["z"]
+
+
+def test_equally_good_records_of_two_legs_go_by_id() -> None:
+    assert list(reciprocal_ranks({"b": 1.0}, {"a": 1.0})) == ["a", "b"]
+    assert list(min_max({"b": 1.0, "x": 0.0}, {"c": 1.0, "a": 0.0})) == ["c", "b", "a", "x"]
 
 
 def test_rows_are_compared_with_the_full_system(tmp_path: Path) -> None:
     # No word of the questions stands in the records, but their lengths do: the words find
     # nothing, all that knows the vectors finds the right record first.
-    records = {name: ("", "b" * n + " " + "b" * n) for n, name in enumerate("klmn", start=2)}
-    queries = {name: "a" * n + " " + "a" * n for n, name in enumerate("klmn", start=2)}
+    records = {name: ("", "b" * n + " " + "b" * n) for n, name in enumerate("klmnopq", start=2)}
+    queries = {name: "a" * n + " " + "a" * n for n, name in enumerate("klmnopq", start=2)}
     judged = {(name, name): 1 for name in records}
     rows = evaluated(collection(tmp_path / "c", records, queries, judged), ablate=True).rows
     compared = {row.name: row.against_full for row in rows if row.against_full is not None}
-    assert [row.measures["nDCG@10"].value for row in rows] == [0, 1, 1, 1, 1, 1]
+    assert [row.measures["nDCG@10"].value for row in rows] == [1, 1, 0, *[1] * 7]
     lexical = compared.pop("lexical alone")
     difference = lexical.difference
-    # All alike, so the exact bound: 1 - 0.025^(1/4) = 0.6024.
+    # All alike, so the exact bound: 1 - 0.025^(1/7) = 0.4096.
     assert (difference.value, difference.low) == (-1, -1)
-    assert difference.high == pytest.approx(-1 + 0.6024, abs=1e-4)
-    # Four questions, all worse: 2 of 2^4 ways to deal the signs are as extreme; five rows.
-    assert lexical.p == pytest.approx(5 * 2 / 16)
+    assert difference.high == pytest.approx(-1 + 0.4096, abs=1e-4)
+    # Seven questions, all worse: 2 of 2^7 ways to deal the signs are as extreme; nine rows.
+    assert lexical.p == pytest.approx(9 * 2 / 128)
     assert {(other.difference.value, other.p) for other in compared.values()} == {(0, 1)}
 
 

@@ -672,7 +672,7 @@ def test_a_model_is_loaded_before_the_first_question_is_timed(
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr(
-        WordLengths, "embed_query", lambda self, text: (asked.append(text), self._embed(text))[1]
+        WordLengths, "read_query", lambda self, text: (asked.append(text), self._read(text))[1]
     )
     run_questions(library, questions, tmp_path / "run.jsonl")
     assert asked == ["Is the model loaded?", *(str(q["question"]) for q in SET)]

@@ -4,6 +4,8 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -13,21 +15,26 @@ import pytest
 from conftest import WordLengths
 from numpy.typing import NDArray
 
-from rag import Library, LibraryError, Settings
+from rag import Library, LibraryError, Reading, Settings
 from rag.index import Engine, StaleIndexError, build, check, identity, open_engine
-from rag.store import Store
+from rag.store import FILE, Store
 
 DIM = 24
 
 
 class Scattered(WordLengths):
-    """An embedder whose vectors point anywhere, the same text always the same way."""
+    """An embedder whose vectors point anywhere, the same text or word always the same way."""
 
     @staticmethod
     def _embed(text: str) -> NDArray[np.float32]:
         seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
         vector = np.random.default_rng(seed).standard_normal(DIM).astype(np.float32)
         return vector / np.linalg.norm(vector)
+
+    def _read(self, text: str) -> Reading:
+        words = text.split()
+        pieces = np.array([zlib.crc32(word.encode()) % 500 for word in words], dtype=np.int32)
+        return Reading(self._embed(text), pieces, np.stack([self._embed(word) for word in words]))
 
 
 def note(number: int) -> str:
@@ -76,11 +83,14 @@ def results(engine: Engine) -> object:
     rows = np.arange(engine.size)
     said = []
     for text in ("word", "part of a note", "here3 word7"):
-        query = Scattered().embed_query(text)
+        reading = Scattered().read_query(text)
+        query = reading.vector
         said.append(
             (
                 engine.dense(query, 5).tolist(),
                 engine.chunk_similarities(query, rows).tolist(),
+                engine.best_unit_similarities(query, rows).tolist(),
+                engine.token_similarities(reading, rows).tolist(),
                 [engine.unit_similarities(query, row).tolist() for row in rows],
                 engine.lexical(text.split(), 7),
             )
@@ -93,7 +103,7 @@ def test_engine_finds_what_brute_force_finds(store: Store) -> None:
     chunks, units, owners = matrices(store)
     assert engine.size == len(chunks) > 20 and len(units) > 2 * len(chunks)
     for number in range(20):
-        query = Scattered().embed_query(f"question {number}")
+        query = Scattered().read_query(f"question {number}").vector
         for k in (1, 3, 10):
             nearest = set(np.argsort(-(chunks @ query))[:k].tolist())
             by_unit = {owners[u] for u in np.argsort(-(units @ query))[: 2 * k]}
@@ -105,7 +115,7 @@ def test_engine_finds_what_brute_force_finds(store: Store) -> None:
 def test_similarities_are_cosines_in_the_order_of_the_store(store: Store) -> None:
     engine = open_engine(store)
     chunks, units, owners = matrices(store)
-    query = Scattered().embed_query("what is it?")
+    query = Scattered().read_query("what is it?").vector
     rows = np.array([5, 0, len(chunks) - 1, 5])
     np.testing.assert_allclose(
         engine.chunk_similarities(query, rows), chunks[rows] @ query, atol=1e-6
@@ -115,10 +125,53 @@ def test_similarities_are_cosines_in_the_order_of_the_store(store: Store) -> Non
         np.testing.assert_allclose(engine.unit_similarities(query, row), expected, atol=1e-6)
 
 
+def test_the_best_unit_is_the_best_of_a_loop_over_units(store: Store) -> None:
+    with closing(Store(store.folder, write=True)) as writer:
+        ids = [row[0] for row in writer.chunk_rows()]
+        without = [0, 4, 5, len(ids) - 1]
+        with sqlite3.connect(store.folder / FILE) as db:
+            db.executemany("DELETE FROM units WHERE chunk = ?", [(ids[row],) for row in without])
+        db.close()
+        build(writer)
+    engine = open_engine(store)
+    _, units, owners = matrices(store)
+    query = Scattered().read_query("what is it?").vector
+    expected = np.full(engine.size, -1.0)
+    for unit, row in zip(units, owners, strict=True):
+        expected[row] = max(expected[row], float(unit @ query))
+    assert [row for row in range(engine.size) if expected[row] == -1] == without
+    for rows in ([*range(engine.size)], [*range(engine.size)][::-1], [3, 5, 2, 3], [4, 5], [0], []):
+        found = engine.best_unit_similarities(query, np.array(rows, dtype=np.int64))
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found, expected[rows], atol=1e-6)
+
+
+def test_chunks_are_compared_with_each_other_in_the_order_asked_for(store: Store) -> None:
+    engine = open_engine(store)
+    chunks, _, _ = matrices(store)
+    rows = np.array([7, 2, 0])
+    np.testing.assert_allclose(engine.between(rows), chunks[rows] @ chunks[rows].T, atol=1e-6)
+
+
+def test_tokens_are_those_of_each_row(store: Store) -> None:
+    engine = open_engine(store)
+    texts = [row[2] for row in store.chunk_rows()]
+    word = next(word for word in texts[6].split() if word.startswith("here"))
+    rows = np.arange(engine.size)
+    found = engine.token_similarities(Scattered().read_query(word), rows)
+    vector = Scattered._embed(word)
+    # A word against its own signs; nothing else comes nearer to it.
+    own = float(np.abs(vector).sum() / np.sqrt(DIM))
+    holds = [word in text.split() for text in texts]
+    assert 0 < sum(holds) < len(texts)
+    for row in rows:
+        assert (found[row] == pytest.approx(own, abs=1e-6)) == holds[row]
+
+
 def test_a_text_is_nearest_to_itself(store: Store) -> None:
     engine = open_engine(store)
     for row, (_, _, text, _) in enumerate(store.chunk_rows()):
-        vector = Scattered().embed_query(text)
+        vector = Scattered().read_query(text).vector
         assert engine.chunk_similarities(vector, np.array([row]))[0] == pytest.approx(1)
         assert row in engine.dense(vector, 1)
 
@@ -132,7 +185,7 @@ def test_rows_name_chunks_and_documents_of_the_store(store: Store) -> None:
 
 def test_k_beyond_the_index_gives_every_row(store: Store) -> None:
     engine = open_engine(store)
-    query = Scattered().embed_query("all")
+    query = Scattered().read_query("all").vector
     assert engine.dense(query, 10_000).tolist() == list(range(engine.size))
     assert len(engine.lexical(["note"], 10_000)) <= engine.size
 
@@ -157,11 +210,13 @@ def test_ties_are_broken_the_same_way_every_time(tmp_path: Path) -> None:
         library.index()
         with closing(Store(library.folder)) as store:
             engine = open_engine(store)
-            query = WordLengths().embed_query("same words")
+            query = WordLengths().read_query("same words").vector
             found.append((engine.dense(query, 4).tolist(), engine.lexical(["word"], 4)))
             assert len({s for _, s in engine.lexical(["word"], 30)}) == 1
-        passages = library.search("same words", 4)
-        assert [p.document for p in passages] == ["00.md", "01.md", "02.md", "03.md"]
+        (ranked,) = library.rank("same words")
+        assert [path for path, _ in ranked] == [f"{number:02}.md" for number in range(30)]
+        # All copies of the first.
+        assert [p.document for p in library.search("same words", 4)] == ["00.md"]
     assert found[0] == found[1]
     assert [row for row, _ in found[0][1]] == [0, 1, 2, 3]
 

@@ -15,7 +15,7 @@ import pytest
 from conftest import QUESTIONS, WordLengths, constant_fit
 
 from eval import Question, load_questions
-from rag import Answer, Embedder, Library, NotesQAError, Settings
+from rag import Answer, Embedder, Library, NotesQAError, Reading, Settings
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.store import Store
 
@@ -642,17 +642,19 @@ class ReadAhead:
     def __init__(self, model: Embedder, questions: list[str]) -> None:
         self._model = model
         queries = [" ".join(question.split()) for question in questions]
-        self._vectors = dict(zip(queries, model.embed_passages(queries), strict=True))
+        self._readings = dict(zip(queries, model.read_passages(queries), strict=True))
         for query in queries[::100]:
-            assert np.abs(self._vectors[query] - model.embed_query(query)).max() < 1e-5
+            ahead, alone = self._readings[query], model.read_query(query)
+            assert np.abs(ahead.vector - alone.vector).max() < 1e-5
+            assert np.abs(ahead.states - alone.states).max() < 1e-4
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def embed_query(self, text: str) -> Any:
-        if text not in self._vectors:  # a question whose spelling was repaired
-            self._vectors[text] = self._model.embed_query(text)
-        return self._vectors[text]
+    def read_query(self, text: str) -> Reading:
+        if text not in self._readings:  # a question whose spelling was repaired
+            self._readings[text] = self._model.read_query(text)
+        return self._readings[text]
 
 
 @pytest.fixture(scope="module")

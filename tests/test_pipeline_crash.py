@@ -22,9 +22,10 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and 
 
 MOMENTS = {
     "notes read": ("return", "_split", 2),
-    "one batch embedded": ("return", "embed_passages", 1),
-    "one batch committed": ("return", "add_vectors", 1),
-    "two batches committed": ("return", "add_vectors", 2),
+    "one batch embedded": ("return", "read_passages", 1),
+    "one batch committed": ("return", "add_readings", 1),
+    "one batch of units committed": ("return", "add_vectors", 1),
+    "two batches of units committed": ("return", "add_vectors", 2),
     "first note of the commit": ("return", "_replace", 1),
     "last note of the commit": ("return", "_replace", 4),
     "all of the commit but its end": ("return", "generation", 2),
@@ -63,11 +64,18 @@ class Logged(WordLengths):
         super().__init__()
         self.log = log
 
-    def embed_passages(self, texts):
+    def note(self, texts):
         with open(self.log, "a") as file:
             file.write(json.dumps(list(texts)) + "\\n")
         time.sleep(0.01)
+
+    def embed_passages(self, texts):
+        self.note(texts)
         return super().embed_passages(texts)
+
+    def read_passages(self, texts):
+        self.note(texts)
+        return super().read_passages(texts)
 
 def index(folder, corpus, event, function, nth):
     count = 0

@@ -12,8 +12,9 @@ from conftest import WordLengths
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Library, Parts, Record, Settings, Span, read_notes
+from rag import Library, Parts, Reading, Record, Settings, Span, read_notes
 from rag.errors import CorpusError, DocumentError
+from rag.retrieval import shown_score
 from rag.types import BlockKind
 
 RECORDS = [
@@ -22,8 +23,8 @@ RECORDS = [
     Record("herons", "Herons", "Frogs are swallowed whole by herons."),
 ]
 
-LEXICAL = Parts(dense=False, sentences=False, notes=False)
-DENSE = Parts(lexical=False, sentences=False, notes=False)
+LEXICAL = Parts(dense=False)
+DENSE = Parts(lexical=False, sentences=False, tokens=False)
 
 
 def library(folder: Path, embedder: WordLengths | None = None, **settings: Any) -> Library:
@@ -188,7 +189,8 @@ def test_rank_agrees_with_search_where_each_document_is_one_passage(
     (ranked,) = filled.rank(question)
     found = filled.search(question, k=100)
     assert len(found) == len(RECORDS)
-    assert ranked == [(passage.document, passage.score) for passage in found]
+    shown = [(path, shown_score(score)) for path, score in ranked]
+    assert shown == [(passage.document, passage.score) for passage in found]
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
@@ -209,7 +211,8 @@ def test_documents_rank_by_their_best_passage(tmp_path: Path, question: str) -> 
     best: dict[str, float] = {}
     for passage in passages:
         best.setdefault(passage.document, passage.score)
-    assert found.rank(question)[0] == list(best.items())
+    shown = [(path, shown_score(score)) for path, score in found.rank(question)[0]]
+    assert shown == list(best.items())
 
 
 def test_equal_documents_rank_in_the_order_of_their_paths(tmp_path: Path) -> None:
@@ -225,9 +228,9 @@ def test_rank_gives_one_list_for_each_of_the_parts_and_embeds_once(tmp_path: Pat
     class Counting(WordLengths):
         asked = 0
 
-        def embed_query(self, text: str) -> Any:
+        def read_query(self, text: str) -> Reading:
             self.asked += 1
-            return super().embed_query(text)
+            return super().read_query(text)
 
     found = library(tmp_path / "library", embedder := Counting())
     found.index_sources(RECORDS, "records")
@@ -272,10 +275,8 @@ def test_dense_alone_is_the_cosine_of_the_passage(filled: Library) -> None:
     query = WordLengths._embed("frogs are swallowed")
     embedded = {r.path: f"{r.title} {r.text}" for r in RECORDS}
     cosine = {path: float(WordLengths._embed(t) @ query) for path, t in embedded.items()}
-    low, high = min(cosine.values()), max(cosine.values())
-    expected = {path: (value - low) / (high - low) for path, value in cosine.items()}
     (ranked,) = filled.rank("frogs are swallowed", [DENSE])
-    assert dict(ranked) == pytest.approx(expected, abs=1e-5)
+    assert dict(ranked) == pytest.approx(cosine, abs=1e-6)
 
 
 def test_the_best_sentence_tells_apart_what_is_alike_as_a_passage(tmp_path: Path) -> None:
@@ -287,38 +288,38 @@ def test_the_best_sentence_tells_apart_what_is_alike_as_a_passage(tmp_path: Path
     ]
     found = library(tmp_path / "library")
     found.index_sources(records, "records")
-    alone, sentence = found.rank("ccc eeeee", [DENSE, Parts(lexical=False, notes=False)])
+    alone, sentence = found.rank("ccc eeee.", [DENSE, Parts(lexical=False, tokens=False)])
     assert len({score for _, score in alone}) == 1
     assert [path for path, _ in sentence] == ["whole", "apart"]
 
 
-def test_worse_neighbours_in_its_note_pull_a_passage_down(tmp_path: Path) -> None:
-    filler = "Nothing " * 30
+def test_tokens_tell_apart_what_is_alike_as_a_passage(tmp_path: Path) -> None:
+    # Of words of 1, 2, … letters, (4, 2) and (2, 2, 2, 2, 2) have the same cosine with (1, 1, 1),
+    # 6 / sqrt(20 * 3), but the first has no word of 3 letters.
     records = [
-        Record("a", "", "Otters eat crabs."),
-        Record("b", "", paragraphs("Otters eat crabs.", f"{filler}otters.", f"{filler}crabs.")),
+        Record("two", "", "a a a a bb bb"),
+        Record("all", "", "a a bb bb ccc ccc dddd dddd eeeee eeeee"),
     ]
-    found = library(tmp_path / "library", chunk_tokens=32)
+    found = library(tmp_path / "library")
     found.index_sources(records, "records")
-    assert len(found.chunk_spans("b")) == 3
-    without, supported = found.rank("Otters eat crabs.", [Parts(notes=False), Parts()])
-    assert [path for path, _ in without] == ["a", "b"]
-    # A note with one passage keeps its score; one with worse neighbours loses some.
-    assert dict(supported)["a"] == pytest.approx(dict(without)["a"])
-    assert dict(supported)["b"] < dict(without)["b"]
+    alone, tokens = found.rank("a bb ccc", [DENSE, Parts(lexical=False, sentences=False)])
+    assert len({round(score, 6) for _, score in alone}) == 1
+    # A word's vector is one 1 and fifteen 0: its cosine with its own signs is 1 / sqrt(16), with
+    # another's the opposite. By idf over two records, `a` and `bb` in both weigh
+    # ln(1 + 0.5 / 2.5) = 0.1823 each, `ccc` in one ln(1 + 1.5 / 1.5) = 0.6931.
+    matched = (2 * 0.1823 - 0.6931) / (2 * 0.1823 + 0.6931) / 4
+    gained = {path: score - dict(alone)[path] for path, score in tokens}
+    assert gained == pytest.approx({"all": 2 / 4, "two": 2 * matched}, abs=1e-4)
 
 
-def test_both_legs_are_added_by_the_weight_of_words(tmp_path: Path) -> None:
-    question = "Otters eat crabs"
-    fused = Parts(sentences=False, notes=False)
-    for weight in (0.0, 0.25, 1.0):
-        found = library(tmp_path / f"{weight}", lexical_weight=weight)
-        found.index_sources(RECORDS, "records")
-        words, near, both = (dict(each) for each in found.rank(question, [LEXICAL, DENSE, fused]))
-        # `otters` alone has the words, so the words' scale is 1 for it and 0 for the others.
-        assert words == {"otters": 1.0}
-        expected = {path: weight * words.get(path, 0) + (1 - weight) * near[path] for path in near}
-        assert both == pytest.approx(expected)
+def test_both_legs_are_added(filled: Library) -> None:
+    fused = Parts(sentences=False, tokens=False)
+    ranked = filled.rank("Otters eat crabs", [LEXICAL, DENSE, fused])
+    words, near, both = (dict(each) for each in ranked)
+    # `otters` alone has the words.
+    assert list(words) == ["otters"]
+    assert words["otters"] > 0
+    assert both == pytest.approx({path: words.get(path, 0) + near[path] for path in near})
 
 
 # Looking

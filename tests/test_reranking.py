@@ -64,7 +64,14 @@ class Reader:
 
 
 def hit(row: int, score: float) -> Hit:
-    return Hit(row, score, chunk_similarity=row / 100, unit_similarity=row / 200)
+    return Hit(
+        row,
+        score,
+        chunk_similarity=row / 100,
+        unit_similarity=row / 200,
+        token_similarity=row / 300,
+        bm25=row / 400,
+    )
 
 
 HITS = tuple(hit(row, score) for row, score in ((7, 0.9), (2, 0.8), (5, 0.5), (1, 0.3), (4, 0.1)))
@@ -92,9 +99,8 @@ def test_hits_take_each_others_places_and_places_keep_their_scores() -> None:
     assert rows(found) == [2, 1, 4, 5, 7]
     assert [hit.score for hit in found] == [0.9, 0.8, 0.5, 0.3, 0.1]
     # What else is known of a hit goes with it.
-    assert [(hit.chunk_similarity, hit.unit_similarity) for hit in found] == [
-        (row / 100, row / 200) for row in rows(found)
-    ]
+    for moved in found:
+        assert moved == hit(moved.row, moved.score)
 
 
 def test_hits_beyond_the_texts_keep_their_places() -> None:
@@ -387,7 +393,7 @@ def test_the_confidence_of_a_reranked_answer_is_not_measured() -> None:
 
 
 def test_the_best_records_of_the_full_ranking_are_reordered(settings: Settings) -> None:
-    ablations = [Parts(notes=False), Parts()]
+    ablations = [Parts(tokens=False), Parts()]
     without, full = library(settings).rank(QUERY, ablations)
     found = library(settings, reranker="backwards").rank(QUERY, ablations)
     assert found[0] == without

@@ -18,14 +18,15 @@ from rag.chunking import split
 from rag.documents import load
 from rag.errors import LibraryError
 from rag.store import FILE, FORMAT, Store
-from rag.types import Chunk, Document, Skipped
+from rag.types import Chunk, Document, Skipped, Unit
 
 META = {"model": "word-lengths", "fingerprint": "1", "chunking": "1:40"}
 Changed = tuple[Document, str, Sequence[Chunk]]
 
 
-def digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+def digest(item: Chunk | Unit) -> bytes:
+    name = f"{type(item).__name__}: {item.embedded}"
+    return hashlib.blake2b(name.encode(), digest_size=16).digest()
 
 
 def changed(path: str, text: str) -> Changed:
@@ -33,16 +34,26 @@ def changed(path: str, text: str) -> Changed:
     return document, f"sha of {text}", list(split(document, WordLengths().count_tokens, 40, 60))
 
 
-def texts_of(*documents: Changed) -> list[str]:
+def digests_of(*documents: Changed) -> list[bytes]:
     chunks = [chunk for _, _, chunks in documents for chunk in chunks]
-    return [t for chunk in chunks for t in (chunk.embedded, *(u.embedded for u in chunk.units))]
+    return [digest(item) for chunk in chunks for item in (chunk, *chunk.units)]
+
+
+def embed(store: Store, *documents: Changed) -> None:
+    """Adds what the chunks and units of documents need."""
+    chunks = [chunk for _, _, chunks in documents for chunk in chunks]
+    units = [unit for chunk in chunks for unit in chunk.units]
+    readings = WordLengths().read_passages([chunk.embedded for chunk in chunks])
+    store.add_readings([digest(chunk) for chunk in chunks], readings)
+    if units:
+        vectors = WordLengths().embed_passages([unit.embedded for unit in units])
+        store.add_vectors([digest(unit) for unit in units], vectors)
 
 
 def put(
     store: Store, *documents: Changed, removed: Sequence[str] = (), skipped: Sequence[Skipped] = ()
 ) -> int:
-    if texts := texts_of(*documents):
-        store.add_vectors([digest(text) for text in texts], WordLengths().embed_passages(texts))
+    embed(store, *documents)
     return store.commit(
         changed=documents, removed=removed, skipped=skipped, meta=META, digest=digest
     )
@@ -61,7 +72,7 @@ def state(store: Store) -> object:
         return (
             *(store.generation, store.meta(), store.digests(), store.skipped(), store.counts()),
             *(store.titles(), store.chunks(ids), [store.units(i) for i in ids]),
-            *(list(store.chunk_rows()), list(store.unit_rows())),
+            *(list(store.chunk_rows()), list(store.unit_rows()), list(store.token_rows())),
         )
 
 
@@ -88,13 +99,15 @@ def test_what_is_written_is_read_back_exactly(one: str, other: str) -> None:
             )
             assert (found.span, found.headings) == (chunk.span, chunk.headings)
             assert found.text == chunk.span.of(document.text) and row[2] == chunk.embedded
-            assert row[3] == WordLengths().embed_query(chunk.embedded).tobytes()
+            assert row[3] == WordLengths().read_query(chunk.embedded).vector.tobytes()
             assert store.units(found.id) == list(chunk.units)
             before = document.text[: chunk.span.start]
             assert store.line(document.path, chunk.span.start) == 1 + before.count("\n")
         units = [u for _, chunk in expected for u in chunk.units]
-        vectors = [WordLengths().embed_query(u.embedded).tobytes() for u in units]
+        vectors = [WordLengths().read_query(u.embedded).vector.tobytes() for u in units]
         assert [vector for _, vector in store.unit_rows()] == vectors
+        tokens = [WordLengths().read_query(c.embedded).packed() for _, c in expected]
+        assert list(store.token_rows()) == tokens
         for document, _, _ in given:
             assert store.text(document.path) == document.text
         assert store.digests() == {document.path: sha for document, sha, _ in given}
@@ -164,8 +177,8 @@ def test_removed_documents_go_with_all_that_is_theirs(store: Store) -> None:
     assert store.counts() == (1, 1, 1)
     with pytest.raises(LibraryError, match="b.md is not in the library"):
         store.text("b.md")
-    assert store.missing(digest(text) for text in texts_of(one)) == []
-    gone = [digest(text) for text in texts_of(two)]
+    assert store.missing(digests_of(one)) == []
+    gone = digests_of(two)
     assert store.missing(gone) == gone
 
 
@@ -184,10 +197,11 @@ def test_missing_names_each_digest_once_and_in_order(store: Store) -> None:
 
 def test_vectors_committed_before_their_documents_survive(tmp_path: Path) -> None:
     document = changed("a.md", "One. Two.")
-    digests = [digest(text) for text in texts_of(document)]
+    digests = digests_of(document)
     first = Store(tmp_path, write=True)
-    first.add_vectors(digests, WordLengths().embed_passages(texts_of(document)))
+    embed(first, document)
     assert first.counts() == (0, 0, 0) and list(first.chunk_rows()) == []
+    assert list(first.token_rows()) == []
     del first  # not even closed
     second = Store(tmp_path, write=True)
     assert second.missing(digests) == []
@@ -219,8 +233,7 @@ def test_readers_see_the_old_state_until_the_commit_ends(store: Store) -> None:
         yield changed("a.md", "New.")
         assert state(reader) == before
 
-    texts = texts_of(changed("a.md", "New."))
-    store.add_vectors([digest(text) for text in texts], WordLengths().embed_passages(texts))
+    embed(store, changed("a.md", "New."))
     store.commit(changed=watched(), removed=(), skipped=(), meta=META, digest=digest)
     assert reader.text("a.md") == "New." and reader.generation == 2
     reader.close()
@@ -373,10 +386,50 @@ def test_a_migration_that_fails_changes_nothing(
     reader.close()
 
 
-def test_the_first_migration_is_the_one_that_was_shipped() -> None:
-    # Libraries made with it are out there: change the format by adding a script after it.
-    found = hashlib.sha256(module.MIGRATIONS[0].encode()).hexdigest()[:16]
-    assert found == "b553ee85a0c842e9"
+SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7"]
+
+
+@pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))
+def test_migrations_are_those_that_were_shipped(number: int, shipped: str) -> None:
+    # Libraries made with them are out there: change the format by adding a script after them.
+    found = hashlib.sha256(module.MIGRATIONS[number].encode()).hexdigest()[:16]
+    assert found == shipped
+
+
+def test_every_migration_is_held_to_what_was_shipped() -> None:
+    assert len(SHIPPED) == FORMAT
+
+
+def to_format_1(folder: Path) -> None:
+    """Makes a library what the first format held of it."""
+    edit(
+        folder,
+        """
+        CREATE TABLE old (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+        INSERT INTO old SELECT digest, vector FROM vectors;
+        DROP TABLE vectors;
+        ALTER TABLE old RENAME TO vectors;
+        PRAGMA user_version = 1;
+        """,
+    )
+
+
+def test_a_library_without_tokens_is_brought_up_to_date_by_writing_alone(store: Store) -> None:
+    put(store, changed("a.md", "One. Two."), changed("b.md", "Three."))
+    chunks, units, meta = list(store.chunk_rows()), list(store.unit_rows()), store.meta()
+    store.close()
+    to_format_1(store.folder)
+    content = (store.folder / FILE).read_bytes()
+    expected = "format version 1, this notesqa needs 2: bring it up to date with notesqa index"
+    with pytest.raises(LibraryError, match=expected):
+        Store(store.folder)
+    assert (store.folder / FILE).read_bytes() == content
+    with closing(Store(store.folder, write=True)) as writer:
+        assert (list(writer.chunk_rows()), list(writer.unit_rows())) == (chunks, units)
+        # The next indexing has to take every note for changed: none of them has tokens.
+        assert writer.meta() == {k: v for k, v in meta.items() if k != "chunking"}
+        assert list(writer.token_rows()) == [b"", b""]
+        assert writer.problems() == ["2 chunks without tokens"]
 
 
 def test_several_may_make_the_library_at_once(tmp_path: Path) -> None:
@@ -434,6 +487,7 @@ def test_a_lock_that_cannot_be_written_is_named(store: Store) -> None:
     [
         ("DELETE FROM vectors", "1 chunks without a vector"),
         ("DELETE FROM vectors", "2 units without a vector"),
+        ("UPDATE vectors SET tokens = NULL", "1 chunks without tokens"),
         ('UPDATE chunks SET "end" = 99', "1 chunks outside their document"),
         ("UPDATE chunks SET start = 5", "1 units outside their chunk"),
         ('UPDATE units SET "end" = start WHERE ordinal = 0', "1 units outside their chunk"),
