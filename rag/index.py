@@ -129,7 +129,10 @@ class Engine:
         """Returns `(len(rows),)` cosines of the query and each chunk's best unit, or -1."""
         import numpy as np
 
-        first, counts = self._unit_starts[rows], self._unit_starts[rows + 1] - self._unit_starts[rows]
+        first, counts = (
+            self._unit_starts[rows],
+            self._unit_starts[rows + 1] - self._unit_starts[rows],
+        )
         best: Vectors = np.full(len(rows), -1, dtype=np.float32)
         if counts.any():
             begins = np.cumsum(counts) - counts

@@ -90,7 +90,7 @@ class TokenIndex:
         import numpy as np
 
         first, last = self._starts[rows], self._starts[rows + 1]
-        if not len(query.pieces) or not (last > first).all():
+        if not (len(rows) and len(query.pieces) and (last > first).all()):
             return np.zeros(len(rows), dtype=np.float32)
         weights = self._idf(query.pieces)
         places = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])

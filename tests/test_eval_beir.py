@@ -382,7 +382,9 @@ VECTORS = {"c": 0.9, "d": 0.7, "b": 0.6, "e": 0.5}
 def test_reciprocal_ranks_are_added() -> None:
     fused = reciprocal_ranks(WORDS, VECTORS)
     assert list(fused) == ["c", "b", "d", "a", "e"]
-    assert list(fused.values()) == pytest.approx([1 / 62 + 1 / 61, 1 / 61 + 1 / 63, 1 / 62, 1 / 63, 1 / 64])
+    assert list(fused.values()) == pytest.approx(
+        [1 / 62 + 1 / 61, 1 / 61 + 1 / 63, 1 / 62, 1 / 63, 1 / 64]
+    )
     # Ranks alone count, whatever the scores.
     assert reciprocal_ranks({"b": 0.2, "c": 0.1, "a": 0.0}, VECTORS) == fused
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from eval import Question, load_questions
 from rag import Answer, Embedder, Library, NotesQAError, Reading, Settings
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.store import Store
+from rag.types import Chunk, Unit
 
 ALWAYS = constant_fit(0.1, model="word-lengths-1")
 """Gives one half for anything found, and asks for less."""
@@ -626,6 +630,100 @@ def test_status_counts_what_is_there(make: Make) -> None:
         "skipped": [],
         "partial": [],
     }
+
+
+# Copies
+
+
+@pytest.mark.parametrize("reranker", ["", "backwards"])
+def test_a_note_that_is_there_twice_is_shown_once(
+    make: Make, corpus: Path, monkeypatch: pytest.MonkeyPatch, reranker: str
+) -> None:
+    class Backwards:
+        name = "backwards"
+
+        def load(self) -> None: ...
+
+        def score(self, query: str, texts: list[str]) -> Any:
+            return np.arange(len(texts), dtype=np.float32)
+
+    monkeypatch.setattr("rag.pipeline.CrossEncoderReranker", lambda name: Backwards())
+    make().index()
+    before = make(reranker=reranker).search("What do otters eat at night?", 100)
+    (corpus / "archive").mkdir()
+    for name in ("otters.md", "archive/otters.md", "copy of otters.md"):
+        (corpus / name).write_text(OTTERS, encoding="utf-8")
+    # In order of path, `archive/otters.md` is the first of the copies.
+    make().index()
+    library = make(reranker=reranker)
+    found = library.search("What do otters eat at night?", 100)
+    assert sorted(passage.text for passage in found) == sorted(passage.text for passage in before)
+    assert len({passage.text for passage in found}) == len(found) == 3
+    named = {passage.document for passage in found if passage.text in OTTERS}
+    assert named == {"archive/otters.md"}
+    assert [passage.rank for passage in found] == list(range(1, len(found) + 1))
+    answer = library.ask("What do otters eat at night?")
+    check_citations(library, answer)
+    assert len({passage.text for passage in answer.passages}) == len(answer.passages)
+
+
+def test_copies_take_no_place_from_other_passages(make: Make, corpus: Path) -> None:
+    for number in range(12):
+        (corpus / f"otters {number}.md").write_text(OTTERS, encoding="utf-8")
+    make().index()
+    found = make().search("What do otters eat at night?", 3)
+    assert len({passage.text for passage in found}) == len(found) == 3
+
+
+# A library of the format before
+
+
+def digest_without_tokens(library: Library, item: Chunk | Unit) -> bytes:
+    named = f"{library.embedder.fingerprint}\0{item.embedded}"
+    return hashlib.blake2b(named.encode(), digest_size=16).digest()
+
+
+def test_a_library_without_tokens_is_brought_up_by_indexing_alone(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().index()
+    asked = make().ask("What do otters eat at night?").to_dict()
+    ranked = make().rank("What do otters eat at night?")
+    shutil.rmtree(tmp_path / "library")
+    with monkeypatch.context() as before:
+        before.setattr(Library, "_digest", digest_without_tokens)
+        make().index()
+    with closing(sqlite3.connect(tmp_path / "library" / "library.sqlite3")) as db:
+        db.executescript(
+            """
+            CREATE TABLE old (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
+            INSERT INTO old SELECT digest, vector FROM vectors;
+            DROP TABLE vectors;
+            ALTER TABLE old RENAME TO vectors;
+            PRAGMA user_version = 1;
+            """
+        )
+    with pytest.raises(LibraryError, match="bring it up to date with notesqa index"):
+        make().ask("What do otters eat at night?")
+    # Killed when the format is new and nothing else is: the old state, without tokens.
+    Store(tmp_path / "library", write=True).close()
+    assert make().ask("What do otters eat at night?").passages
+    assert [check.name for check in make().doctor() if not check.ok] == ["store"]
+    manifest = make(embedder := WordLengths()).index()
+    assert manifest.indexed == ("badgers.md", "herons.md", "otters.md")
+    assert manifest.generation == 2
+    assert all(check.ok for check in make().doctor())
+    assert {**make().ask("What do otters eat at night?").to_dict(), "timings_ms": 0} == {
+        **asked,
+        "timings_ms": 0,
+    }
+    assert make().rank("What do otters eat at night?") == ranked
+    # The chunks alone are read anew, for their tokens; the vectors of units are kept.
+    with closing(Store(tmp_path / "library")) as store:
+        texts = [text for _, _, text, _ in store.chunk_rows()]
+        assert sorted(embedder.embedded) == sorted(texts)
+        assert list(store.token_rows()) == [WordLengths().read_query(t).packed() for t in texts]
+    assert make().index().embedded == 0
 
 
 def test_every_error_is_the_users_to_mend() -> None:
