@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rag.confidence import signals as signals
     from rag.confidence import threshold_for as threshold_for
     from rag.config import DESCRIPTIONS as DESCRIPTIONS
+    from rag.config import FIT as FIT
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
     from rag.documents import read_notes as read_notes
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from rag.errors import RunError as RunError
     from rag.followup import Turn as Turn
     from rag.followup import turn_of as turn_of
-    from rag.pipeline import FIT as FIT
     from rag.pipeline import Check as Check
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
@@ -45,7 +45,7 @@ _HOME = {
     "DESCRIPTIONS": "rag.config",
     "Draft": "rag.pipeline",
     "Embedder": "rag.embedding",
-    "FIT": "rag.pipeline",
+    "FIT": "rag.config",
     "Fit": "rag.confidence",
     "GateError": "rag.errors",
     "Library": "rag.pipeline",

@@ -21,6 +21,9 @@ from rag.words import AUTO, LANGUAGES
 PREFIX = "NOTESQA_"
 FILE = Path("notesqa.toml")
 
+FIT = "fit.json"
+"""The file in the library's folder that holds its own fit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

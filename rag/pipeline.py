@@ -15,7 +15,7 @@ from typing import Any
 from rag import answering, chunking, spelling
 from rag import index as derived
 from rag.confidence import SIGNAL_HITS, Fit, signals
-from rag.config import Settings
+from rag.config import FIT, Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
@@ -42,9 +42,6 @@ EMBED_BATCH = 256
 """Texts embedded between two commits: what a killed run loses at most."""
 
 LOCK_SECONDS = 10.0
-
-FIT = "fit.json"
-"""The file in the library's folder that holds its own fit."""
 
 _REFIT = "run notesqa eval fit with your questions again; until then the shipped fit serves."
 
@@ -163,8 +160,8 @@ class Library:
         with self._engine_now() as engine:
             language, made_with = engine.language, self._store.meta()
         return {
-            "model": made_with["fingerprint"],
-            "chunking": made_with["chunking"],
+            "model": made_with.get("fingerprint"),
+            "chunking": made_with.get("chunking"),
             "language": language,
             **self.settings.reranking(),
         }

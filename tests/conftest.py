@@ -103,7 +103,7 @@ def constant_fit(threshold: float, **conditions: str) -> Fit:
     made_with = {
         "model": Named(Settings().model).fingerprint,
         "chunking": f"{chunking.VERSION}:{Settings().chunk_tokens}",
-        "language": "none",
+        "language": "english",
     }
     return Fit(
         lexical_weight=0.025,

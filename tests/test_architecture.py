@@ -28,7 +28,7 @@ HOME = {
     "rapidfuzz": ["rag/spelling.py"],
     "scipy": ["eval/statistics.py"],
     "sentence_transformers": ["rag/models.py"],
-    "sklearn": ["eval/fit.py"],
+    "sklearn": ["eval/learning.py"],
     "sqlite3": ["rag/store.py"],
     "tantivy": ["rag/words.py"],
     "transformers": ["rag/models.py"],

@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from conftest import constant_fit
 
-from rag import Confidence, Library, Passage, Span
+from rag import Library, Passage, Span
 from rag.refusal import LONGEST, NEAR, PASSAGES, reason_for, suggestions_for
 
 
@@ -142,11 +143,9 @@ def test_asking_what_is_suggested_finds_its_section(
 
 @pytest.mark.model
 def test_a_refusal_suggests_only_where_something_is_near(
-    shipped: Library, monkeypatch: pytest.MonkeyPatch
+    shipped: Library,
 ) -> None:
-    never = Confidence({}, {}, {}, intercept=0.0, threshold=0.9, fitted_on={})
-    monkeypatch.setattr("rag.pipeline.Confidence.shipped", lambda: never)
-    library = Library(shipped.settings)
+    library = Library(shipped.settings, fit=constant_fit(0.9))
     near = library.ask("Which layers of a network should I freeze for audio?")
     assert near.reason == reason_for(NEAR, 0.5, 0.9)
     assert near.suggestions[0] == "What do the notes say about freezing layers?"
