@@ -5,11 +5,13 @@ the terms it lacks: those of the earlier query, then those of the title of the n
 
 Whether a question stands alone is read from its words: how it opens, whether a pronoun has anything
 in the question to point back to, and whether it names a subject at all. These words are English. A
-question without an English function word is judged by its length alone. None of the first 423
-questions of the fitting split is misjudged, ten of which are follow-ups; of 68 written by hand for
-this (tests/follow_ups.jsonl) five are. Of the 24 among those that were written after the rules, two were
-at first; the rule for "what if" mended one. Of 114 questions that were added to the split later,
-none of them a follow-up, three were; "this semester" and its like mended one.
+question without an English function word is judged by its length alone.
+
+None of the first 423 questions of the fitting split is misjudged, ten of which are follow-ups; of
+68 written by hand for this (tests/follow_ups.jsonl) five are. Of the 24 among those that were
+written after the rules, two were at first; the rule for "what if" mended one. Of 114 questions
+added to the split later, none of them a follow-up, three were; "this semester" and its like mended
+one.
 
 Measured on the fitting split's follow-ups, each after four wordings of its earlier question (40
 conversations, hit@5 / MRR@10): asked alone .200 / .125; with the earlier query's terms .750 / .580,
