@@ -124,12 +124,14 @@ def learn(
     folds: Folds,
     fitted_on: dict[str, Any],
     rate: float,
+    expected: float | None = None,
 ) -> tuple[Fit, Array]:
     """Returns the fit, and the probability each question gets from those that have not seen it.
 
     Args:
         fitted_on: kept in the fit, with its size and held-out errors added.
         rate: of false answers, for which the errors are stated.
+        expected: as for `weights_of`.
     """
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -142,19 +144,24 @@ def learn(
     x = np.array([[item.signals.get(name, 0.0) for name in names] for item in observed])
     y = np.array([item.right for item in observed])
     answerable = np.array([question.answerable for question in questions])
+    weights = weights_of(questions, expected)
     everything = np.arange(len(questions))
     splits = [(np.setdiff1d(everything, fold), fold) for fold in folds]
 
     def held_out(strength: float) -> Array:
         model = make_pipeline(StandardScaler(), LogisticRegression(C=strength, max_iter=1000))
-        probabilities: Array = cross_val_predict(model, x, y, cv=splits, method="predict_proba")
+        weighed = {"logisticregression__sample_weight": weights}
+        probabilities: Array = cross_val_predict(
+            model, x, y, cv=splits, method="predict_proba", params=weighed
+        )
         return probabilities[:, 1]
 
-    strength = min(STRENGTHS, key=lambda value: log_loss(y, held_out(value)))
+    strength = min(STRENGTHS, key=lambda value: log_loss(y, held_out(value), sample_weight=weights))
     probability = held_out(strength).round(2)
     shown = probability >= thresholds_met(questions, probability, folds, rate)
     scaler = StandardScaler().fit(x)
-    model = LogisticRegression(C=strength, max_iter=1000).fit(scaler.transform(x), y)
+    model = LogisticRegression(C=strength, max_iter=1000)
+    model.fit(scaler.transform(x), y, sample_weight=weights)
     fit = Fit(
         lexical_weight=weight,
         means=dict(zip(names, scaler.mean_.round(6).tolist(), strict=True)),
@@ -168,13 +175,14 @@ def learn(
             "facts": len({question.fact for question in questions}),
             "right": int(y.sum()),
             "unanswerable": int((~answerable).sum()),
+            "unanswerable_expected": expected,
             "penalty_C": strength,
             "held_out": {
                 "AUROC of right answers": round(float(roc_auc_score(y, probability)), 4),
                 "AUROC of answerable questions": round(
                     float(roc_auc_score(answerable, probability)), 4
                 ),
-                "Brier": round(float(((probability - y) ** 2).mean()), 4),
+                "Brier": round(float(np.average((probability - y) ** 2, weights=weights)), 4),
                 "false answers allowed": rate,
                 "false answers": round(float(shown[~answerable].mean()), 4),
                 "answer rate": round(float(shown[answerable].mean()), 4),
@@ -183,6 +191,23 @@ def learn(
         },
     )
     return fit, probability
+
+
+def weights_of(questions: Sequence[Question], expected: float | None) -> Array:
+    """Returns how much each question counts, 1 on average.
+
+    Args:
+        expected: the share of unanswerable questions that confidences are to be right for; that of
+            the set by default.
+    """
+    import numpy as np
+
+    answerable = np.array([question.answerable for question in questions])
+    if expected is None:
+        return np.ones(len(questions))
+    share = float((~answerable).mean())
+    weights: Array = np.where(answerable, (1 - expected) / (1 - share), expected / share)
+    return weights
 
 
 def _highest_first(probabilities: Array) -> tuple[float, ...]:

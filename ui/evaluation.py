@@ -183,6 +183,10 @@ def fit(
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File to write [the library's own fit].")
     ] = None,
+    expect: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=0.99, help="Share of unanswerable questions [the set's own]."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Learn from your questions what words weigh and how sure an answer is; never for the worse."""
@@ -193,7 +197,7 @@ def fit(
     library = library_of(context)
     out = out or library.folder / FIT
     with progress() as report:
-        fitting = fit_questions(library, questions, split, report)
+        fitting = fit_questions(library, questions, split, report, expected=expect)
     if as_json:
         print_json(fitting.to_dict())
     else:
