@@ -44,7 +44,9 @@ def reason_for(similarity: float, confidence: float, threshold: float) -> str:
             f"No passage was found that comes near this question {numbers}. "
             "If the notes treat it after all, other words may find it."
         )
-    return f"The notes have passages on this subject, but none answers it surely enough {numbers}."
+    return (
+        f"The notes have passages near this subject, but none answers it surely enough {numbers}."
+    )
 
 
 def suggestions_for(query: str, similarity: float, passages: Sequence[Passage]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ def test_a_question_near_nothing_is_told_from_one_that_is_not_answered_surely() 
         "If the notes treat it after all, other words may find it."
     )
     assert reason_for(NEAR, 0.41, 0.67) == (
-        "The notes have passages on this subject, but none answers it surely enough "
+        "The notes have passages near this subject, but none answers it surely enough "
         "(confidence 0.41; an answer needs 0.67)."
     )
 

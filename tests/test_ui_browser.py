@@ -42,10 +42,10 @@ def address(shipped: Library) -> Iterator[str]:
 @pytest.fixture
 def never_sure(shipped: Library) -> Iterator[None]:
     """Makes the library refuse every question."""
-    sure = shipped._confidence
-    shipped.__dict__["_confidence"] = replace(sure, threshold=1.01)
+    sure = shipped.fit
+    shipped.__dict__["fit"] = replace(sure, unanswerable=(1.0,))
     yield
-    shipped.__dict__["_confidence"] = sure
+    shipped.__dict__["fit"] = sure
 
 
 @pytest.fixture
