@@ -136,14 +136,12 @@ class Retrieval:
 
     Attributes:
         terms: of the query, once each, with the idf that BM25 gives them.
-        unseen: those that stand nowhere in the notes.
         language: whose terms these are.
     """
 
     query: str
     vector: Vectors
     terms: dict[str, float]
-    unseen: frozenset[str]
     hits: tuple[Hit, ...]
     language: str = "english"
 
@@ -164,15 +162,16 @@ def retrieve(
     """
     import numpy as np
 
-    frequency = {term: engine.document_frequency(term) for term in terms(query, engine.language)}
-    words = {term: _idf(count, engine.size) for term, count in frequency.items()}
-    unseen = frozenset(term for term, count in frequency.items() if not count)
+    words = {
+        term: _idf(engine.document_frequency(term), engine.size)
+        for term in dict.fromkeys(terms(query, engine.language))
+    }
     lexical = dict(engine.lexical(list(words), POOL)) if parts.lexical else {}
     dense = engine.dense(reading.vector, POOL) if parts.dense else ()
     found = set(lexical) | {int(row) for row in dense}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):
-        return Retrieval(query, reading.vector, words, unseen, (), engine.language)
+        return Retrieval(query, reading.vector, words, (), engine.language)
     chunk = engine.chunk_similarities(reading.vector, rows)
     unit = engine.best_unit_similarities(reading.vector, rows)
     bm25 = np.array([lexical.get(int(row), 0.0) for row in rows])
@@ -197,7 +196,7 @@ def retrieve(
         )
         for i in order
     )
-    return Retrieval(query, reading.vector, words, unseen, tuple(hits), engine.language)
+    return Retrieval(query, reading.vector, words, tuple(hits), engine.language)
 
 
 def distinct(hits: Sequence[Hit], texts: Sequence[str], engine: Engine) -> list[int]:

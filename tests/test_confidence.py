@@ -176,7 +176,7 @@ HITS = (
 
 def retrieval(*hits: Hit, terms: dict[str, float] | None = None) -> Retrieval:
     words = {"otter": 2.0, "zzz": 6.0} if terms is None else terms
-    return Retrieval("otters zzz", np.ones(1, dtype=np.float32), words, frozenset(), hits)
+    return Retrieval("otters zzz", np.ones(1, dtype=np.float32), words, hits)
 
 
 def test_signals_by_hand() -> None:

@@ -186,7 +186,7 @@ def test_where_nothing_is_found_the_terms_are_still_there() -> None:
     retrieval = found(engine)
     assert (retrieval.hits, retrieval.query, retrieval.language) == ((), "otters", "english")
     assert retrieval.vector is QUERY.vector
-    assert (list(retrieval.terms), retrieval.unseen) == (["otter"], {"otter"})
+    assert list(retrieval.terms) == ["otter"]
     absent = found(Given(*[[0.5]] * 3), Parts(dense=False))
     assert absent.hits == ()
 
@@ -203,7 +203,6 @@ def test_terms_have_the_idf_of_bm25_once_each() -> None:
             "night": math.log(1 + 10.5 / 0.5),
         }
     )
-    assert retrieval.unseen == {"eat", "night"}
 
 
 # How deep tokens are matched
