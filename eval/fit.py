@@ -27,7 +27,7 @@ from eval.learning import (
 )
 from eval.measures import Measure, mean
 from eval.statistics import Interval
-from rag import Fit, Library, QuestionSetError, RunError
+from rag import Fit, Library, QuestionSetError, RunError, corpus_digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,11 +121,12 @@ def fit_questions(
     Raises:
         QuestionSetError: the set breaks its format, or is too small to learn from.
         LibraryError, ModelError: there is no library, or it was made with another model.
+        RunError: the notes were indexed anew meanwhile.
     """
     questions = load_questions(file, split)
     _check_size(file, questions)
     library.ensure_ready()
-    before = library.fit
+    before, state = library.fit, _state(library)
     weights = sorted({*LEXICAL_WEIGHTS, before.lexical_weight})
     observed = {}
     for number, weight in enumerate(weights):
@@ -135,6 +136,12 @@ def fit_questions(
             progress(stage, number * total + done, len(weights) * total)
 
         observed[weight] = observe(trial, questions, report)
+    if _state(library) != state:
+        raise RunError(
+            "The notes were indexed anew meanwhile, so the answers come from two states: run "
+            "notesqa eval fit again."
+        )
+    _check_answers(file, questions, observed[before.lexical_weight])
     folds = folds_of(questions)
     weight = choose_weight(questions, observed, before.lexical_weight, folds)
     fitted_on = {
@@ -142,6 +149,7 @@ def fit_questions(
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
         "split": split,
         "conditions": library.conditions(),
+        "notes": corpus_digest(library.digests()),
     }
     rate = library.settings.false_answers
     fit, probability = learn(questions, observed[weight], weight, folds, fitted_on, rate, expected)
@@ -156,10 +164,29 @@ def fit_questions(
         questions,
     )
     remarks = []
-    if before.fitted_on.get("sha256") == fitted_on["sha256"]:
-        remarks.append("The present fit was made of this very set: its figures are not held out.")
+    if before.fitted_on.get("set") == file.name:
+        remarks.append(
+            f"The present fit was made of a set named {file.name} too: where that asked the same, "
+            "the figures of the present fit are not held out."
+        )
     closer = _closer(questions, observed, before, fit.lexical_weight, probability, expected)
-    return Fitting(fit, before, measures, _objections(measures, closer), tuple(remarks))
+    return Fitting(fit, before, measures, _objections(measures, closer, rate), tuple(remarks))
+
+
+def _state(library: Library) -> tuple[int, dict[str, Any]]:
+    return library.status()["generation"], library.conditions()
+
+
+def _check_answers(file: Path, questions: Sequence[Question], observed: Sequence[Observed]) -> None:
+    """Raises QuestionSetError where there is nothing to tell right from wrong by."""
+    right = {q.fact for q, item in zip(questions, observed, strict=True) if item.right}
+    wrong = {q.fact for q, item in zip(questions, observed, strict=True) if not item.right}
+    if min(len(right), len(wrong)) < FOLDS:
+        raise QuestionSetError(
+            f"Of the facts that {file} asks for, {len(right)} are answered rightly and "
+            f"{len(wrong)} are not; a fit needs {FOLDS} of both. See notesqa eval check, and "
+            "notesqa eval run for what is found."
+        )
 
 
 def write_fit(fitting: Fitting, out: Path) -> None:
@@ -242,25 +269,37 @@ def _closer(
     weight: float,
     probability: Array,
     expected: float | None,
-) -> float:
+) -> Interval:
     """Returns by how much the mean squared error of the confidence falls, in the expected mix."""
-    import numpy as np
-
     counted = weights_of(questions, expected)
-    present = [before.probability(item.signals) for item in observed[before.lexical_weight]]
-    was = np.array([item.right for item in observed[before.lexical_weight]])
-    now = np.array([item.right for item in observed[weight]])
-    gains = (np.array(present) - was) ** 2 - (probability - now) ** 2
-    return float(np.average(gains, weights=counted))
+    gains = {}
+    for number, question in enumerate(questions):
+        present, new = observed[before.lexical_weight][number], observed[weight][number]
+        was = (before.probability(present.signals) - present.right) ** 2
+        now = (float(probability[number]) - new.right) ** 2
+        gains[question.id] = float(counted[number]) * (was - now)
+    return statistics.paired(gains, {q.id: q.fact for q in questions}).difference
 
 
-def _objections(measures: Mapping[str, Compared], closer: float) -> tuple[str, ...]:
-    """Returns why a fit must not serve: its confidence is no better, or something is worse."""
+def _objections(measures: Mapping[str, Compared], closer: Interval, rate: float) -> tuple[str, ...]:
+    """Returns why a fit must not serve: no closer to the truth beyond chance, or worse beyond it.
+
+    More unanswerable questions may be answered than before, but not more than `rate`.
+    """
     found = []
-    if closer <= 0:
-        found.append(f"its confidence is no closer to the truth ({closer:+.4f})")
-    for name in ("MRR@10", "abstention_recall"):
+    if closer.low <= 0:
+        found.append(
+            f"its confidence is no closer to the truth beyond chance ({closer.value:+.4f}, "
+            f"95 % interval {closer.low:+.4f} to {closer.high:+.4f})"
+        )
+    for name in ("MRR@10", "handled"):
         difference = measures[name].difference
         if difference.high < 0:
             found.append(f"{name} falls beyond chance ({difference.value:+.3f})")
+    refused = measures["abstention_recall"]
+    if refused.difference.high < 0 and refused.after.high < 1 - rate:
+        found.append(
+            f"it answers more of the unanswerable questions than false_answers allows "
+            f"({1 - refused.after.value:.2f}, allowed {rate:g})"
+        )
     return tuple(found)

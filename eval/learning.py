@@ -1,8 +1,9 @@
-"""Drafts of labelled questions become a fit, every figure held out by fact.
+"""Drafts of labelled questions become a fit, its probabilities held out by fact.
 
-An answer is right when its draft holds the evidence; of an unanswerable question none is. The
-weight, the model and the threshold that a question meets were chosen without any wording of its
-fact.
+An answer is right when its draft holds the evidence; of an unanswerable question none is. A
+question's probability comes from a model that saw no wording of its fact, and meets the threshold
+of the other folds. Not nested are the choice among five weights and five penalties, and that the
+probabilities behind a threshold come from models that saw the fact it is then used on.
 """
 
 from __future__ import annotations

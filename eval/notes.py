@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from eval.run import corpus_digest
 from eval.runfile import Run
-from rag import Library, LibraryError, NotesQAError, Span
+from rag import Library, LibraryError, NotesQAError, Span, corpus_digest
 
 
 class Notes:
@@ -27,7 +26,7 @@ class Notes:
         if self._given is None:
             return None
         try:
-            same = self._digest in (None, corpus_digest(self._given))
+            same = self._digest in (None, corpus_digest(self._given.digests()))
         except LibraryError:
             return None
         return self._given if same else None

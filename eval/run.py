@@ -40,7 +40,7 @@ from eval.runfile import (
     whole_lines,
 )
 from eval.typos import with_typos
-from rag import Library, NotesQAError, RunError
+from rag import Library, NotesQAError, RunError, corpus_digest
 
 log = logging.getLogger(__name__)
 
@@ -240,7 +240,7 @@ def describe(
         "asked": len(questions),
         "alone": alone,
         "corpus": library.settings.corpus,
-        "corpus_sha256": corpus_digest(library),
+        "corpus_sha256": corpus_digest(library.digests()),
         "generation": status["generation"],
         "chunks": status["chunks"],
         "settings": asdict(library.settings),
@@ -261,12 +261,6 @@ def describe(
             for document, text in texts.items()
         },
     }
-
-
-def corpus_digest(library: Library) -> str:
-    """Returns one digest of all that is indexed, paths and bytes."""
-    lines = (f"{path}\0{digest}\n" for path, digest in sorted(library.digests().items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _quoted(library: Library, questions: Sequence[Question]) -> dict[str, str]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from rag.pipeline import Check as Check
     from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
+    from rag.pipeline import corpus_digest as corpus_digest
     from rag.retrieval import Parts as Parts
     from rag.tokens import Reading as Reading
     from rag.types import Answer as Answer
@@ -61,6 +62,7 @@ _HOME = {
     "Settings": "rag.config",
     "Span": "rag.types",
     "Turn": "rag.followup",
+    "corpus_digest": "rag.pipeline",
     "load_settings": "rag.config",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
@@ -92,6 +94,7 @@ __all__ = [
     "Settings",
     "Span",
     "Turn",
+    "corpus_digest",
     "load_settings",
     "read_notes",
     "signals",

@@ -28,11 +28,12 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
+from rag.sides import sides_of
 from rag.types import Answer
 from rag.words import STOP_WORDS, terms
 
 CARRIED = 8
-"""How many terms of the earlier query are carried at most, the first ones."""
+"""How many terms of the earlier query are carried at most, and of the title, the first ones."""
 
 ENOUGH = 7
 """A question that names this many things stands alone, however it opens."""
@@ -56,6 +57,8 @@ _OPENING = re.compile(
     r"\W*(?:(?:ok|okay|hm+|well|yes|no|right|ah|oh)\b\W*)*"
     r"(?:and|but|so|or|then|what about|how about)\b"
 )
+
+_ORDINAL = re.compile(r"\bthe (first|former|second|latter)\b")
 
 _WHAT_IF = re.compile(r"\W*what if\b")
 
@@ -96,8 +99,19 @@ def query_for(question: str, after: Turn | None) -> str:
     if after is None or stands_alone(question):
         return question
     known = set(terms(question)) | _general()
+    if one := _one_of_two(question, after.query):
+        return " ".join([question, *islice(_lacking(one, known), CARRIED)])
     carried = list(islice(_lacking(after.query, known), CARRIED))
-    return " ".join([question, *carried, *_lacking(after.title, known)])
+    return " ".join([question, *carried, *islice(_lacking(after.title, known), CARRIED)])
+
+
+def _one_of_two(question: str, earlier: str) -> str | None:
+    """Returns the thing meant by "the second one", where the earlier query names two."""
+    meant = _ORDINAL.search(question.lower())
+    sides = sides_of(earlier) if meant else None
+    if not meant or not sides:
+        return None
+    return sides[0 if meant[1] in ("first", "former") else 1]
 
 
 def stands_alone(question: str) -> bool:

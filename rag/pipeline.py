@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -92,6 +92,8 @@ class Library:
         self.folder = Path(self.settings.library)
         self._given = embedder
         self._given_fit = fit
+        self._notes_read: tuple[int, bool] | None = None
+        self._fit_read: tuple[object, tuple[Fit | None, str | None]] | None = None
         self._engine: derived.Engine | None = None
         self._lock = threading.RLock()
 
@@ -126,30 +128,36 @@ class Library:
     def _model_words(self) -> spelling.Lexicon:
         return spelling.Lexicon.ranked(self.embedder.whole_words())
 
-    @cached_property
+    @property
     def fit(self) -> Fit:
         """Returns what was learnt from questions about this library, else the shipped fit."""
-        return self._given_fit or self._own_fit[0] or Fit.shipped()
-
-    @cached_property
-    def _own_fit(self) -> tuple[Fit | None, str | None]:
-        """Returns the library's own fit where there is one that holds, and why not."""
-        file = self.folder / FIT
-        if not file.is_file():
-            return None, None
-        try:
-            found = Fit.from_json(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            return None, f"{file} is not used ({error}): {_REFIT}"
-        if differing := found.differs(self.conditions()):
-            what = " and ".join(differing)
-            return None, f"{file} is not used, it was made with another {what}: {_REFIT}"
-        return found, None
+        return self._given_fit or self._own_fit()[0] or self._shipped_fit
 
     @property
     def fit_problem(self) -> str | None:
         """Returns why the library's own fit is not used; None where it is, or there is none."""
-        return self._own_fit[1]
+        return self._own_fit()[1]
+
+    @cached_property
+    def _shipped_fit(self) -> Fit:
+        return Fit.shipped()
+
+    def _own_fit(self) -> tuple[Fit | None, str | None]:
+        """Returns the library's own fit where there is one that holds, and why not.
+
+        It is read again when the file or the conditions change.
+        """
+        file = self.folder / FIT
+        try:
+            found = file.stat()
+        except OSError:
+            return None, None
+        conditions = self.conditions()
+        with self._lock:
+            key = (found.st_mtime_ns, found.st_size, conditions)
+            if self._fit_read is None or self._fit_read[0] != key:
+                self._fit_read = key, _read_fit(file, conditions)
+            return self._fit_read[1]
 
     def conditions(self) -> dict[str, Any]:
         """Returns what changes which words are found and shown: a fit holds for one such state.
@@ -335,14 +343,24 @@ class Library:
             citations=draft.citations if shown else (),
             passages=draft.passages,
             timings_ms=draft.timings_ms,
-            measured=self._measured,
+            measured=not self.fit.differs(self.conditions()),
+            elsewhere=not self._is_own_fit(),
             carried=draft.carried,
             suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
         )
 
-    @cached_property
-    def _measured(self) -> bool:
-        return not self.fit.differs(self.conditions())
+    def _is_own_fit(self) -> bool:
+        """Returns whether the fit in use was made of questions about notes of this library."""
+        return self.fit is not self._shipped_fit or self._holds_shipped_notes
+
+    @property
+    def _holds_shipped_notes(self) -> bool:
+        with self._lock:
+            generation = self._store.generation
+            if self._notes_read is None or self._notes_read[0] != generation:
+                digest = corpus_digest(self._store.digests())
+                self._notes_read = generation, digest == self._shipped_fit.fitted_on.get("notes")
+            return self._notes_read[1]
 
     def draft(self, question: str, after: Turn | None = None) -> Draft:
         """Returns what would be answered, undecided: the confidence is fitted on this.
@@ -356,7 +374,9 @@ class Library:
         watch = _Watch()
         asked = self._checked(question)
         query = query_for(asked, after)
-        with self._found(query, self.settings.passages, watch) as (retrieval, engine, chunks):
+        with self._found(
+            query[: self.settings.max_question_chars], self.settings.passages, watch
+        ) as (retrieval, engine, chunks):
             searched = chunks[: answering.PASSAGES]
             units = [self._store.units(chunk.id) for chunk in searched]
             ranked = answering.rank_units(retrieval, engine, searched, units)
@@ -613,6 +633,28 @@ class Library:
         except ModelError as error:
             return [Check("reranker", False, str(error))]
         return [Check("reranker", True, f"{name}, for {budget} ms a question")]
+
+
+def corpus_digest(digests: Mapping[str, str]) -> str:
+    """Returns one digest of all that is indexed, paths and bytes.
+
+    Args:
+        digests: of the documents' bytes, by path.
+    """
+    lines = (f"{path}\0{digest}\n" for path, digest in sorted(digests.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _read_fit(file: Path, conditions: Mapping[str, Any]) -> tuple[Fit | None, str | None]:
+    """Returns the fit in a file where it holds under the conditions, and why not."""
+    try:
+        found = Fit.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return None, f"{file} is not used ({error}): {_REFIT}"
+    if differing := found.differs(conditions):
+        what = " and ".join(differing)
+        return None, f"{file} is not used, it was made with another {what}: {_REFIT}"
+    return found, None
 
 
 class _Watch:

@@ -9,6 +9,7 @@ pronoun only, are none.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from rag.words import terms
 
@@ -65,8 +66,12 @@ _WRAPPED = re.compile(
     re.IGNORECASE,
 )
 _SEVERAL = re.compile(r"\b(?:and|or|vs|versus)\b", re.IGNORECASE)
-_EMPTY = frozenset(terms("two three method approach way technique first second others"))
-"""Terms that name nothing by themselves."""
+
+
+@cache
+def _empty() -> frozenset[str]:
+    """Returns terms that name nothing by themselves."""
+    return frozenset(terms("two three method approach way technique first second others"))
 
 
 def sides_of(question: str) -> tuple[str, str] | None:
@@ -86,5 +91,5 @@ def _is_name(text: str) -> bool:
     return (
         len(text.split()) <= MOST_WORDS
         and _SEVERAL.search(text) is None
-        and not _EMPTY.issuperset(terms(text))
+        and not _empty().issuperset(terms(text))
     )

@@ -212,6 +212,7 @@ class Answer:
         confidence: 0 to 1, the share of such answers that hold the words asked for (at least
             half of them); the number that decided between answering and abstaining.
         measured: whether that share was measured with this model and these settings.
+        elsewhere: whether it was measured on other notes than these.
         carried: whether the query holds terms of the turn before.
         suggestions: questions that one could ask instead, best first; only with an abstention,
             and not in the JSON.
@@ -227,6 +228,7 @@ class Answer:
     passages: tuple[Passage, ...]
     timings_ms: dict[str, float]
     measured: bool = True
+    elsewhere: bool = False
     carried: bool = False
     suggestions: tuple[str, ...] = ()
 

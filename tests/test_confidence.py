@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -92,6 +94,26 @@ def test_a_fit_on_other_signals_is_refused_by_their_names() -> None:
         model(weights={"weight": 1.0, "height": 2.0})
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"means": {}}, "fitted on the signals none"),
+        ({"scales": {"unit_similarity": 0.0, "words_found": 1.0}}, "out of range"),
+        ({"scales": {"unit_similarity": 1.0, "words_found": math.nan}}, "one of its numbers"),
+        ({"lexical_weight": -1.0}, "out of range"),
+        ({"intercept": "1"}, "one of its numbers"),
+        ({"unanswerable": ("a",)}, "one of its numbers"),
+        ({"unanswerable": ()}, "none, or not sorted"),
+        ({"unanswerable": (0.2, 0.6)}, "none, or not sorted"),
+        ({"fitted_on": None}, "what it was fitted on"),
+    ],
+)
+def test_an_absurd_fit_is_refused(changes: dict[str, Any], said: str) -> None:
+    text = json.dumps(asdict(model()) | changes)
+    with pytest.raises(ValueError, match=said):
+        Fit.from_json(text)
+
+
 def test_a_fit_differs_by_the_conditions_that_are_not_its_own() -> None:
     fitted = model()
     assert fitted.differs({"model": "m", "chunking": "1:240"}) == []
@@ -121,7 +143,8 @@ def test_the_threshold_by_hand(
     unanswerable: tuple[float, ...], rate: float, threshold: float
 ) -> None:
     assert threshold_for(unanswerable, rate) == threshold
-    assert model(unanswerable=unanswerable).threshold(rate) == threshold
+    if unanswerable:
+        assert model(unanswerable=unanswerable).threshold(rate) == threshold
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=60), st.floats(0, 1))

@@ -149,3 +149,21 @@ def test_a_question_that_stands_alone_gets_the_same_answer_after_a_turn(library:
     alone, after = library.ask("Where do bees dance?"), library.ask("Where do bees dance?", turn)
     assert replace(after, timings_ms={}) == replace(alone, timings_ms={})
     assert not after.carried
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "query"),
+    [
+        ("Compare LoRA and adapters", "And the second one?", "And the second one? adapters"),
+        ("LoRA vs adapters", "What about the former?", "What about the former? LoRA"),
+        ("LoRA vs adapters", "And why?", "And why? LoRA vs adapters low rank updates"),
+        ("What is LoRA?", "And the second one?", "And the second one? LoRA low rank updates"),
+    ],
+)
+def test_one_of_two_things_is_carried_alone(earlier: str, question: str, query: str) -> None:
+    assert query_for(question, Turn(earlier, "low rank updates")) == query
+
+
+def test_a_long_title_is_carried_in_part() -> None:
+    title = " ".join(f"word{number}" for number in range(600))
+    assert query_for("And why?", Turn("LoRA", title)).split()[-1] == "word7"

@@ -223,11 +223,13 @@ def test_the_best_by_the_rest_are_matched_token_by_token() -> None:
     assert [hit.score - TOKEN_WEIGHT * 0.5 for hit in beyond] == pytest.approx(chunk[7::-1])
 
 
-@given(seed=st.integers(0, 10**6), steps=st.sampled_from([2, 5, 1000]))
+@given(seed=st.integers(0, 10**6), steps=st.sampled_from([2, 4, 1024]))
 def test_what_is_not_matched_token_by_token_stays_behind_what_is(seed: int, steps: int) -> None:
     random = np.random.default_rng(seed)
     count = TOKEN_DEPTH + 20
-    numbers = random.integers(-steps, steps, (3, count)) / steps  # few steps give many ties
+    numbers = (
+        random.integers(-steps, steps, (3, count)) / steps
+    )  # few steps give many ties; powers of two add exactly
     bm25 = {row: float(random.integers(0, steps)) for row in range(0, count, 3)}
     retrieval = found(Given(*numbers.tolist(), bm25))
     matched = [hit.token_similarity is not None for hit in retrieval.hits]

@@ -34,7 +34,8 @@ EMPTY = Lexicon({})
         ("transfer lesrning", "transfer learning"),  # one in another's place
         ("transfer elarning", "transfer learning"),  # and the first letter is one like others
         ("an aproach", "an approach"),  # the notes have no such word
-        ("modemm", "modem"),
+        ("modme", "modem"),
+        ("a moddem, a mopem", "a moddem, a mopem"),  # the model's words undo slips alone
         ("modeml", "model"),  # one edit from both: the notes' own comes first
         ("teh modle, wht?", "the model, what?"),
         ("covarance-matrix", "covariance-matrix"),

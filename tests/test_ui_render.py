@@ -101,6 +101,10 @@ def test_flowing_joins_wrapped_lines_and_keeps_lists_rows_and_code() -> None:
 
 def test_confidence_words_say_a_frequency() -> None:
     assert confidence_words(answer("x")).startswith("Confidence 0.73: about 7 of 10")
+    half = replace(answer("x"), confidence=0.65)
+    assert "about 7 of 10" in confidence_words(half)
+    assert "measured on other notes" not in confidence_words(half)
+    assert confidence_words(replace(half, elsewhere=True)).endswith("as measured on other notes.")
     assert "no share was measured" in confidence_words(replace(answer("x"), measured=False))
 
 

@@ -151,7 +151,10 @@ def serve(
     """Serve the chat page and the HTTP API on this machine."""
     from ui.app import serve as serve_pages
 
-    serve_pages(library_of(context), port)
+    library = library_of(context)
+    if library.fit_problem:
+        typer.echo(library.fit_problem, err=True)
+    serve_pages(library, port)
 
 
 @app.command()

@@ -30,8 +30,10 @@ def visible(text: str) -> str:
 def confidence_words(answer: Answer) -> str:
     """Returns a confidence and what it means, as a frequency where that was measured."""
     if answer.measured:
-        tenths = round(answer.confidence * 10)
+        tenths = int(answer.confidence * 10 + 0.5)
         meaning = f"about {tenths} of 10 answers at this level hold the words asked for"
+        if answer.elsewhere:
+            meaning += ", as measured on other notes"
     else:
         meaning = "higher is surer, but no share was measured with this model and these settings"
     return f"Confidence {answer.confidence:.2f}: {meaning}."
