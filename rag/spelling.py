@@ -10,10 +10,10 @@ Measured on the fitting split's 385 answerable questions with the retrieval of t
 as written (.797 with repair); with one random edit in every third word, over ten draws, .680
 without repair and .764 with it; .752 where three-letter words are left alone. On 300 queries of
 SQuAD 2.0, nDCG@10: .949 as written (.950 with repair), with typos, over three draws, .864 without
-and .938 with it. With the retrieval of today, three draws: .795 where the tokenizer's words undo any
-edit, .793 where they undo slips alone. Left out: words two edits
-away, since those found were others (`imbalance` became `balance`), and a preference for the same
-first letter, which restored 1 word in 100 less.
+and .938 with it. With the retrieval of today, three draws, hit@5: .795 where the tokenizer's words
+undo any edit, .793 where they undo slips alone. Left out: words two edits away, since those found
+were others (`imbalance` became `balance`), and a preference for the same first letter, which
+restored 1 word in 100 less.
 """
 
 from __future__ import annotations
