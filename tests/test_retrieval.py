@@ -227,15 +227,14 @@ def test_the_best_by_the_rest_are_matched_token_by_token() -> None:
 def test_what_is_not_matched_token_by_token_stays_behind_what_is(seed: int, steps: int) -> None:
     random = np.random.default_rng(seed)
     count = TOKEN_DEPTH + 20
-    numbers = (
-        random.integers(-steps, steps, (3, count)) / steps
-    )  # few steps give many ties; powers of two add exactly
+    # Few steps give many ties; powers of two add exactly, so that a tie is one in any order.
+    numbers = random.integers(-steps, steps, (3, count)) / steps
     bm25 = {row: float(random.integers(0, steps)) for row in range(0, count, 3)}
-    retrieval = found(Given(*numbers.tolist(), bm25))
+    retrieval = found(Given(*numbers.tolist(), bm25), weight=0.125)
     matched = [hit.token_similarity is not None for hit in retrieval.hits]
     assert matched == [True] * TOKEN_DEPTH + [False] * 20
     # And the best by the rest are those that are matched.
-    without = found(Given(*numbers.tolist(), bm25), Parts(tokens=False))
+    without = found(Given(*numbers.tolist(), bm25), Parts(tokens=False), weight=0.125)
     assert set(rows(without)[:TOKEN_DEPTH]) == set(rows(retrieval)[:TOKEN_DEPTH])
     assert rows(without)[TOKEN_DEPTH:] == rows(retrieval)[TOKEN_DEPTH:]
 
