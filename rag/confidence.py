@@ -26,6 +26,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from rag.retrieval import Retrieval
@@ -144,6 +145,19 @@ class Fit:
     def shipped(cls) -> Fit:
         """Returns the one made of the fitting split of the shipped questions."""
         return cls.from_json(files("rag").joinpath("fit.json").read_text("utf-8"))
+
+
+def read_fit(file: Path, conditions: Mapping[str, Any]) -> tuple[Fit | None, str | None]:
+    """Returns the fit in a file where it holds under the conditions, and else why it does not."""
+    remedy = "run notesqa eval fit with your questions again; until then the shipped fit serves."
+    try:
+        found = Fit.from_json(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        return None, f"{file} is not used ({error}): {remedy}"
+    if differing := found.differs(conditions):
+        what = " and ".join(differing)
+        return None, f"{file} is not used, it was made with another {what}: {remedy}"
+    return found, None
 
 
 def threshold_for(unanswerable: tuple[float, ...], false_answers: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any
 
 from rag import answering, chunking, spelling
 from rag import index as derived
-from rag.confidence import SIGNAL_HITS, Fit, signals
+from rag.confidence import SIGNAL_HITS, Fit, read_fit, signals
 from rag.config import FIT, Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder, SentenceTransformerEmbedder
@@ -42,8 +42,6 @@ EMBED_BATCH = 256
 """Texts embedded between two commits: what a killed run loses at most."""
 
 LOCK_SECONDS = 10.0
-
-_REFIT = "run notesqa eval fit with your questions again; until then the shipped fit serves."
 
 COPIES = 10
 """How many more passages are looked at than are wanted, for those that are copies of others."""
@@ -156,7 +154,7 @@ class Library:
         with self._lock:
             key = (found.st_mtime_ns, found.st_size, conditions)
             if self._fit_read is None or self._fit_read[0] != key:
-                self._fit_read = key, _read_fit(file, conditions)
+                self._fit_read = key, read_fit(file, conditions)
             return self._fit_read[1]
 
     def conditions(self) -> dict[str, Any]:
@@ -330,8 +328,9 @@ class Library:
 
     def decide(self, question: str, draft: Draft) -> Answer:
         """Returns the draft as an answer where its confidence allows, else an abstention."""
-        confidence = self.fit.probability(draft.signals)
-        threshold = self.fit.threshold(self.settings.false_answers)
+        fit = self.fit  # the same for all that follows, even if the file changes meanwhile
+        confidence = fit.probability(draft.signals)
+        threshold = fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
         near = draft.signals.get("unit_similarity", 0.0)
         return Answer(
@@ -343,18 +342,15 @@ class Library:
             citations=draft.citations if shown else (),
             passages=draft.passages,
             timings_ms=draft.timings_ms,
-            measured=not self.fit.differs(self.conditions()),
-            elsewhere=not self._is_own_fit(),
+            measured=not fit.differs(self.conditions()),
+            elsewhere=fit is self._shipped_fit and not self._holds_shipped_notes,
             carried=draft.carried,
             suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
         )
 
-    def _is_own_fit(self) -> bool:
-        """Returns whether the fit in use was made of questions about notes of this library."""
-        return self.fit is not self._shipped_fit or self._holds_shipped_notes
-
     @property
     def _holds_shipped_notes(self) -> bool:
+        """Whether the notes are those that the shipped fit was made on."""
         with self._lock:
             generation = self._store.generation
             if self._notes_read is None or self._notes_read[0] != generation:
@@ -373,10 +369,9 @@ class Library:
         """
         watch = _Watch()
         asked = self._checked(question)
-        query = query_for(asked, after)
-        with self._found(
-            query[: self.settings.max_question_chars], self.settings.passages, watch
-        ) as (retrieval, engine, chunks):
+        # What is carried is cut rather than complained of: nobody typed it.
+        query = query_for(asked, after)[: self.settings.max_question_chars]
+        with self._found(query, self.settings.passages, watch) as (retrieval, engine, chunks):
             searched = chunks[: answering.PASSAGES]
             units = [self._store.units(chunk.id) for chunk in searched]
             ranked = answering.rank_units(retrieval, engine, searched, units)
@@ -428,7 +423,7 @@ class Library:
                 for hit in found.hits:
                     best.setdefault(int(engine.documents[hit.row]), hit)
                 hits = tuple(best.values())
-                if parts == ALL:
+                if parts == ALL and self.reranker:
                     first = [int(engine.chunk_ids[hit.row]) for hit in hits[:MOST]]
                     hits = self._reranked(query, hits, self._store.chunks(first), MOST)
                 paths = self._store.paths(list(best))
@@ -643,18 +638,6 @@ def corpus_digest(digests: Mapping[str, str]) -> str:
     """
     lines = (f"{path}\0{digest}\n" for path, digest in sorted(digests.items()))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _read_fit(file: Path, conditions: Mapping[str, Any]) -> tuple[Fit | None, str | None]:
-    """Returns the fit in a file where it holds under the conditions, and why not."""
-    try:
-        found = Fit.from_json(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        return None, f"{file} is not used ({error}): {_REFIT}"
-    if differing := found.differs(conditions):
-        what = " and ".join(differing)
-        return None, f"{file} is not used, it was made with another {what}: {_REFIT}"
-    return found, None
 
 
 class _Watch:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from rag.followup import stands_alone
 from rag.sentences import plain
@@ -18,8 +19,8 @@ from rag.words import STOP_WORDS, terms
 NEAR = 0.36
 """The cosine from which a unit is near a question.
 
-On the fitting split 90 % of the questions about other fields lie below, 10 % of those about
-neighbouring ones lie below .32, and less than 3 % of those that the notes answer lie below.
+On the fitting split 88 % of the questions about other fields lie below (n = 50), 19 % of those
+about neighbouring ones (n = 102), and 1.6 % of those that the notes answer (n = 385).
 """
 
 PASSAGES = 5
@@ -74,7 +75,7 @@ def _questions(passage: Passage) -> Iterator[str]:
     """Yields the questions that a passage's headings make, innermost first."""
     for heading in (*reversed(passage.headings), passage.title):
         subject = _NUMBER.sub("", plain(heading)).rstrip(" .:")
-        general = _GENERAL.issuperset(term for term in terms(subject) if not term.isdigit())
+        general = _general().issuperset(term for term in terms(subject) if not term.isdigit())
         if general or len(subject) > LONGEST or not stands_alone(subject):
             continue
         if subject.endswith("?"):
@@ -90,18 +91,22 @@ _NO_SUBJECT = re.compile(
 )
 """With such a first word a heading cannot stand behind "about"."""
 
-_GENERAL = frozenset(
-    terms(
-        """
-        introduction intro overview summary conclusion background motivation motivating example
-        case scenario exercise question student ask answer reference bibliography source
-        literature reading further note remark appendix content definition discussion outlook
-        recap review worked practice idea formula caveat limit limitation part section chapter
-        lecture lesson week
-        """
+
+@cache
+def _general() -> frozenset[str]:
+    """Returns terms of headings that stand in notes about anything."""
+    return frozenset(
+        terms(
+            """
+            introduction intro overview summary conclusion background motivation motivating example
+            case scenario exercise question student ask answer reference bibliography source
+            literature reading further note remark appendix content definition discussion outlook
+            recap review worked practice idea formula caveat limit limitation part section chapter
+            lecture lesson week
+            """
+        )
     )
-)
-"""Terms of headings that stand in notes about anything."""
+
 
 _WORD = re.compile(r"[^\W\d_]+")
 _CAPITALISED = re.compile(r"\b(?:[A-Z][a-z]+|A(?=\s))\b")

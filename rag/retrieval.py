@@ -227,7 +227,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def shown_score(score: float) -> float:
-    """Returns a hit's score between 0 and 1: the logistic function around `_MIDDLE`."""
+    """Returns a hit's score between 0 and 1, in the same order: for people, no probability."""
     return 1 / (1 + math.exp(-(score - _MIDDLE) / _SPREAD))
 
 
