@@ -37,7 +37,16 @@ class Embedder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Returns a digest that differs whenever the same text may give another vector."""
+        """Returns a digest of the model: of everything that its vectors follow from."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """Returns with what the vectors are computed, and in what numbers.
+
+        Of one model, vectors of two precisions are near enough to be compared, and not equal: the
+        passages of a library all have the same.
+        """
         ...
 
     @property
@@ -64,8 +73,8 @@ class Embedder(Protocol):
         """Returns each text's vector, equal to that of `embed_passages`, and its tokens'."""
         ...
 
-    def read_query(self, text: str) -> Reading:
-        """Returns a query's vector and its tokens'."""
+    def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+        """Returns each query's vector and its tokens'."""
         ...
 
 
@@ -73,6 +82,7 @@ class SentenceTransformerEmbedder:
     """Any sentence-transformers model, run by torch on the CPU or a GPU it finds."""
 
     backend = "sentence-transformers (torch)"
+    precision = "torch float32"
 
     def __init__(self, name: str) -> None:
         """Raises `ModelError` where no such model is on this disk or can be downloaded."""
@@ -117,9 +127,11 @@ class SentenceTransformerEmbedder:
         )
         return [_reading(output) for output in outputs]
 
-    def read_query(self, text: str) -> Reading:
-        output: Any = self._model.encode_query(text, output_value=None, show_progress_bar=False)
-        return _reading(output)
+    def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+        outputs: Any = self._model.encode_query(
+            list(texts), output_value=None, show_progress_bar=False
+        )
+        return [_reading(output) for output in outputs]
 
 
 def _reading(output: Mapping[str, Any]) -> Reading:

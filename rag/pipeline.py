@@ -266,6 +266,7 @@ class Library:
         return {
             "model": self.embedder.name,
             "fingerprint": self.embedder.fingerprint,
+            "precision": self.embedder.precision,
             "chunking": f"{chunking.VERSION}:{self.settings.chunk_tokens}",
         }
 
@@ -282,10 +283,9 @@ class Library:
 
         A chunk's is kept with its tokens, so a unit of the same words has another.
         """
-        kept = "\0with tokens" if isinstance(item, Chunk) else ""
-        return hashlib.blake2b(
-            f"{self.embedder.fingerprint}\0{item.embedded}{kept}".encode(), digest_size=16
-        ).digest()
+        kept = "with tokens" if isinstance(item, Chunk) else ""
+        said = (self.embedder.fingerprint, self.embedder.precision, kept, item.embedded)
+        return hashlib.blake2b("\0".join(said).encode(), digest_size=16).digest()
 
     def _embed(self, store: Store, documents: list[Sequence[Chunk]], progress: Progress) -> int:
         """Embeds what has no vector yet, longest first, and returns how many texts that were."""
@@ -414,7 +414,7 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        reading, weight = self.embedder.read_query(query), self.fit.lexical_weight
+        reading, weight = self.embedder.read_queries([query])[0], self.fit.lexical_weight
         with self._engine_now() as engine:
             ranked = []
             for parts in ablations:
@@ -446,7 +446,7 @@ class Library:
         query = self._checked(question)
         self.ensure_ready()
         query = self._spelt(query)
-        reading, weight = self.embedder.read_query(query), self.fit.lexical_weight
+        reading, weight = self.embedder.read_queries([query])[0], self.fit.lexical_weight
         watch.lap("embed")
         with self._engine_now() as engine:
             # The signals look at the best ten, reranking at the passages of an answer, however

@@ -38,6 +38,7 @@ class WordLengths:
 
     name = "word-lengths"
     backend = "counting"
+    precision = "exact"
     max_tokens = 254
     whole: Sequence[str] = ()
 
@@ -59,8 +60,8 @@ class WordLengths:
         self.embedded += texts
         return [self._read(text) for text in texts]
 
-    def read_query(self, text: str) -> Reading:
-        return self._read(text)
+    def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+        return [self._read(text) for text in texts]
 
     def _read(self, text: str) -> Reading:
         lengths = np.array([min(len(word), 16) for word in text.split()], dtype=np.int32)

@@ -427,7 +427,7 @@ def test_an_interruption_leaves_one_line_and_the_library(
         raise KeyboardInterrupt
 
     before = contents(indexed)
-    monkeypatch.setattr(Named, "read_query", interrupt)
+    monkeypatch.setattr(Named, "read_queries", interrupt)
     done = run("ask", "Worms?")
     assert done.status != 0
     assert "Traceback" not in done.err

@@ -67,7 +67,7 @@ def test_a_reading_has_the_vector_of_its_text(shipped: Library) -> None:
     for text, vector, found in zip(TEXTS, vectors, embedder.read_passages(TEXTS), strict=True):
         assert (found.vector.dtype, found.states.dtype) == (np.float32, np.float32)
         np.testing.assert_allclose(found.vector, vector, atol=1e-5, err_msg=text[:40])
-        np.testing.assert_allclose(embedder.read_query(text).vector, vector, atol=1e-5)
+        np.testing.assert_allclose(embedder.read_queries([text])[0].vector, vector, atol=1e-5)
         np.testing.assert_allclose(np.linalg.norm(found.states, axis=1), 1, atol=1e-5)
 
 

@@ -248,9 +248,9 @@ def test_each_question_is_embedded_once_for_all_rows(tmp_path: Path) -> None:
     class Counting(WordLengths):
         asked: list[str] = []
 
-        def read_query(self, text: str) -> Reading:
-            self.asked.append(text)
-            return super().read_query(text)
+        def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+            self.asked += texts
+            return super().read_queries(texts)
 
     evaluated(collection(tmp_path / "c"), embedder := Counting(), ablate=True)
     assert embedder.asked == list(QUERIES.values())

@@ -671,8 +671,9 @@ def test_a_model_is_loaded_before_the_first_question_is_timed(
     library: Library, questions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
+    read = WordLengths.read_queries
     monkeypatch.setattr(
-        WordLengths, "read_query", lambda self, text: (asked.append(text), self._read(text))[1]
+        WordLengths, "read_queries", lambda self, texts: (asked.extend(texts), read(self, texts))[1]
     )
     run_questions(library, questions, tmp_path / "run.jsonl")
     assert asked == ["Is the model loaded?", *(str(q["question"]) for q in SET)]

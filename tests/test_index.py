@@ -83,7 +83,7 @@ def results(engine: Engine) -> object:
     rows = np.arange(engine.size)
     said = []
     for text in ("word", "part of a note", "here3 word7"):
-        reading = Scattered().read_query(text)
+        reading = Scattered().read_queries([text])[0]
         query = reading.vector
         said.append(
             (
@@ -103,7 +103,7 @@ def test_engine_finds_what_brute_force_finds(store: Store) -> None:
     chunks, units, owners = matrices(store)
     assert engine.size == len(chunks) > 20 and len(units) > 2 * len(chunks)
     for number in range(20):
-        query = Scattered().read_query(f"question {number}").vector
+        query = Scattered().read_queries([f"question {number}"])[0].vector
         for k in (1, 3, 10):
             nearest = set(np.argsort(-(chunks @ query))[:k].tolist())
             by_unit = {owners[u] for u in np.argsort(-(units @ query))[: 2 * k]}
@@ -115,7 +115,7 @@ def test_engine_finds_what_brute_force_finds(store: Store) -> None:
 def test_similarities_are_cosines_in_the_order_of_the_store(store: Store) -> None:
     engine = open_engine(store)
     chunks, units, owners = matrices(store)
-    query = Scattered().read_query("what is it?").vector
+    query = Scattered().read_queries(["what is it?"])[0].vector
     rows = np.array([5, 0, len(chunks) - 1, 5])
     np.testing.assert_allclose(
         engine.chunk_similarities(query, rows), chunks[rows] @ query, atol=1e-6
@@ -135,7 +135,7 @@ def test_the_best_unit_is_the_best_of_a_loop_over_units(store: Store) -> None:
         build(writer)
     engine = open_engine(store)
     _, units, owners = matrices(store)
-    query = Scattered().read_query("what is it?").vector
+    query = Scattered().read_queries(["what is it?"])[0].vector
     expected = np.full(engine.size, -1.0)
     for unit, row in zip(units, owners, strict=True):
         expected[row] = max(expected[row], float(unit @ query))
@@ -158,7 +158,7 @@ def test_tokens_are_those_of_each_row(store: Store) -> None:
     texts = [row[2] for row in store.chunk_rows()]
     word = next(word for word in texts[6].split() if word.startswith("here"))
     rows = np.arange(engine.size)
-    found = engine.token_similarities(Scattered().read_query(word), rows)
+    found = engine.token_similarities(Scattered().read_queries([word])[0], rows)
     vector = Scattered._embed(word)
     # A word against its own signs; nothing else comes nearer to it.
     own = float(np.abs(vector).sum() / np.sqrt(DIM))
@@ -171,7 +171,7 @@ def test_tokens_are_those_of_each_row(store: Store) -> None:
 def test_a_text_is_nearest_to_itself(store: Store) -> None:
     engine = open_engine(store)
     for row, (_, _, text, _) in enumerate(store.chunk_rows()):
-        vector = Scattered().read_query(text).vector
+        vector = Scattered().read_queries([text])[0].vector
         assert engine.chunk_similarities(vector, np.array([row]))[0] == pytest.approx(1)
         assert row in engine.dense(vector, 1)
 
@@ -185,7 +185,7 @@ def test_rows_name_chunks_and_documents_of_the_store(store: Store) -> None:
 
 def test_k_beyond_the_index_gives_every_row(store: Store) -> None:
     engine = open_engine(store)
-    query = Scattered().read_query("all").vector
+    query = Scattered().read_queries(["all"])[0].vector
     assert engine.dense(query, 10_000).tolist() == list(range(engine.size))
     assert len(engine.lexical(["note"], 10_000)) <= engine.size
 
@@ -210,7 +210,7 @@ def test_ties_are_broken_the_same_way_every_time(tmp_path: Path) -> None:
         library.index()
         with closing(Store(library.folder)) as store:
             engine = open_engine(store)
-            query = WordLengths().read_query("same words").vector
+            query = WordLengths().read_queries(["same words"])[0].vector
             found.append((engine.dense(query, 4).tolist(), engine.lexical(["word"], 4)))
             assert len({s for _, s in engine.lexical(["word"], 30)}) == 1
         (ranked,) = library.rank("same words")

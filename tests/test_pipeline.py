@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -722,7 +722,9 @@ def test_a_library_without_tokens_is_brought_up_by_indexing_alone(
     with closing(Store(tmp_path / "library")) as store:
         texts = [text for _, _, text, _ in store.chunk_rows()]
         assert sorted(embedder.embedded) == sorted(texts)
-        assert list(store.token_rows()) == [WordLengths().read_query(t).packed() for t in texts]
+        assert list(store.token_rows()) == [
+            WordLengths().read_queries([t])[0].packed() for t in texts
+        ]
     assert make().index().embedded == 0
 
 
@@ -742,17 +744,18 @@ class ReadAhead:
         queries = [" ".join(question.split()) for question in questions]
         self._readings = dict(zip(queries, model.read_passages(queries), strict=True))
         for query in queries[::100]:
-            ahead, alone = self._readings[query], model.read_query(query)
+            ahead, alone = self._readings[query], model.read_queries([query])[0]
             assert np.abs(ahead.vector - alone.vector).max() < 1e-5
             assert np.abs(ahead.states - alone.states).max() < 1e-4
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
 
-    def read_query(self, text: str) -> Reading:
-        if text not in self._readings:  # a question whose spelling was repaired
-            self._readings[text] = self._model.read_query(text)
-        return self._readings[text]
+    def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+        for text in texts:
+            if text not in self._readings:  # a question whose spelling was repaired
+                self._readings[text] = self._model.read_queries([text])[0]
+        return [self._readings[text] for text in texts]
 
 
 @pytest.fixture(scope="module")

@@ -228,9 +228,9 @@ def test_rank_gives_one_list_for_each_of_the_parts_and_embeds_once(tmp_path: Pat
     class Counting(WordLengths):
         asked = 0
 
-        def read_query(self, text: str) -> Reading:
-            self.asked += 1
-            return super().read_query(text)
+        def read_queries(self, texts: Sequence[str]) -> list[Reading]:
+            self.asked += len(texts)
+            return super().read_queries(texts)
 
     found = library(tmp_path / "library", embedder := Counting())
     found.index_sources(RECORDS, "records")

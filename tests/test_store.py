@@ -99,14 +99,14 @@ def test_what_is_written_is_read_back_exactly(one: str, other: str) -> None:
             )
             assert (found.span, found.headings) == (chunk.span, chunk.headings)
             assert found.text == chunk.span.of(document.text) and row[2] == chunk.embedded
-            assert row[3] == WordLengths().read_query(chunk.embedded).vector.tobytes()
+            assert row[3] == WordLengths().read_queries([chunk.embedded])[0].vector.tobytes()
             assert store.units(found.id) == list(chunk.units)
             before = document.text[: chunk.span.start]
             assert store.line(document.path, chunk.span.start) == 1 + before.count("\n")
         units = [u for _, chunk in expected for u in chunk.units]
-        vectors = [WordLengths().read_query(u.embedded).vector.tobytes() for u in units]
+        vectors = [WordLengths().read_queries([u.embedded])[0].vector.tobytes() for u in units]
         assert [vector for _, vector in store.unit_rows()] == vectors
-        tokens = [WordLengths().read_query(c.embedded).packed() for _, c in expected]
+        tokens = [WordLengths().read_queries([c.embedded])[0].packed() for _, c in expected]
         assert list(store.token_rows()) == tokens
         for document, _, _ in given:
             assert store.text(document.path) == document.text
