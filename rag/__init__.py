@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.backends import ModelEmbedder as ModelEmbedder
     from rag.confidence import Fit as Fit
     from rag.confidence import signals as signals
     from rag.confidence import threshold_for as threshold_for
@@ -52,6 +53,7 @@ _HOME = {
     "Library": "rag.pipeline",
     "LibraryError": "rag.errors",
     "Manifest": "rag.types",
+    "ModelEmbedder": "rag.backends",
     "NotesQAError": "rag.errors",
     "Parts": "rag.retrieval",
     "Passage": "rag.types",
@@ -84,6 +86,7 @@ __all__ = [
     "Library",
     "LibraryError",
     "Manifest",
+    "ModelEmbedder",
     "NotesQAError",
     "Parts",
     "Passage",

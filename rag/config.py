@@ -21,6 +21,10 @@ from rag.words import AUTO, LANGUAGES
 PREFIX = "NOTESQA_"
 FILE = Path("notesqa.toml")
 
+TORCH, COMPILED = "torch", "compiled"
+BACKENDS = (AUTO, COMPILED, TORCH)
+"""What runs the embedding model; `auto` stands for the compiled form where it may be used."""
+
 FIT = "fit.json"
 """The file in the library's folder that holds its own fit."""
 
@@ -36,6 +40,7 @@ class Settings:
     library: str = ".notesqa"
     corpus: str = "corpus"
     model: str = "all-MiniLM-L6-v2"
+    backend: str = AUTO
     language: str = AUTO
     chunk_tokens: int = 240
     false_answers: float = 0.05
@@ -58,9 +63,9 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
-        known = (AUTO, *LANGUAGES)
-        if self.language not in known:
-            raise SettingsError(f"language is {self.language}; it must be {', '.join(known)}.")
+        for name, known in (("language", (AUTO, *LANGUAGES)), ("backend", BACKENDS)):
+            if (value := getattr(self, name)) not in known:
+                raise SettingsError(f"{name} is {value}; it must be one of {', '.join(known)}.")
 
     def reranking(self) -> dict[str, Any]:
         """Returns the settings that say how hits are reordered; none where they are not."""
@@ -77,6 +82,7 @@ DESCRIPTIONS = {
     "library": "folder that holds the index",
     "corpus": "folder of notes",
     "model": "sentence-transformers model: the packaged one, or a name or folder of yours",
+    "backend": "what runs the model: `compiled`, `torch`, or `auto`, compiled where both agree",
     "language": "of the notes, for word endings: `auto`, `none`, or a name such as `german`",
     "chunk_tokens": "longest passage, in tokens of the model",
     "false_answers": "share of unanswerable questions that may get an answer; more answers more",

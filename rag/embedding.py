@@ -1,17 +1,19 @@
 """Texts become unit vectors, of the whole and of each token.
 
-`Embedder` is the seam; `SentenceTransformerEmbedder` is the one behind it. Importing torch takes
-seconds, so the model loads at the first text, not before.
+`Embedder` is the seam. Behind it stand `rag.compiled.CompiledEmbedder` and the one that runs any
+sentence-transformers model by torch, whose import takes seconds, so that the model loads at the
+first text; `rag.backends` says which of the two serves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag.models import PACKAGED, find, fingerprint, load_embedder
-from rag.tokens import Reading
+from rag.models import PACKAGED, load_embedder
+from rag.tokens import Packed, Reading, at_unit_length, whole_words_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from rag.models import EmbeddingModel
 
     Vectors = NDArray[np.float32]
+
+
+READ = 64
+"""Passages whose token vectors torch holds at a time: 94 KB a hundred tokens and text."""
 
 
 class Embedder(Protocol):
@@ -69,8 +75,8 @@ class Embedder(Protocol):
         """Returns `(len(texts), dim)` float32, unit rows."""
         ...
 
-    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
-        """Returns each text's vector, equal to that of `embed_passages`, and its tokens'."""
+    def read_passages(self, texts: Sequence[str]) -> list[Packed]:
+        """Returns each text's vector, near to that of `embed_passages`, and its tokens."""
         ...
 
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
@@ -84,14 +90,11 @@ class SentenceTransformerEmbedder:
     backend = "sentence-transformers (torch)"
     precision = "torch float32"
 
-    def __init__(self, name: str) -> None:
-        """Raises `ModelError` where no such model is on this disk or can be downloaded."""
+    def __init__(self, folder: Path, name: str, fingerprint: str) -> None:
+        """Args: `folder` holds the model."""
         self.name = name
-        self._folder = find(name, f"use the packaged one: {PACKAGED}")
-
-    @cached_property
-    def fingerprint(self) -> str:
-        return fingerprint(self._folder)
+        self.fingerprint = fingerprint
+        self._folder = folder
 
     @cached_property
     def _model(self) -> EmbeddingModel:
@@ -113,7 +116,7 @@ class SentenceTransformerEmbedder:
 
     def whole_words(self) -> list[str]:
         vocabulary: dict[str, int] = self._model.tokenizer.get_vocab()
-        return _whole_words(sorted(vocabulary, key=lambda token: vocabulary[token]))
+        return whole_words_of(sorted(vocabulary, key=lambda token: vocabulary[token]))
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         vectors: Vectors = self._model.encode_document(
@@ -121,11 +124,15 @@ class SentenceTransformerEmbedder:
         )
         return vectors
 
-    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
-        outputs: Any = self._model.encode_document(
-            list(texts), output_value=None, show_progress_bar=False
-        )
-        return [_reading(output) for output in outputs]
+    def read_passages(self, texts: Sequence[str]) -> list[Packed]:
+        packed: list[Packed] = []
+        for start in range(0, len(texts), READ):
+            outputs: Any = self._model.encode_document(
+                list(texts[start : start + READ]), output_value=None, show_progress_bar=False
+            )
+            readings = (_reading(output) for output in outputs)
+            packed += [Packed(reading.vector, reading.packed()) for reading in readings]
+        return packed
 
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
         outputs: Any = self._model.encode_query(
@@ -142,7 +149,7 @@ def _reading(output: Mapping[str, Any]) -> Reading:
     """
     import numpy as np
 
-    vector = _unit(output["sentence_embedding"].float().cpu().numpy()[None])[0]
+    vector = at_unit_length(output["sentence_embedding"].float().cpu().numpy()[None])[0]
     none = Reading(vector, np.empty(0, np.int32), np.empty((0, len(vector)), np.float32))
     if "token_embeddings" not in output or "input_ids" not in output:
         return none
@@ -151,25 +158,4 @@ def _reading(output: Mapping[str, Any]) -> Reading:
     real = output["attention_mask"].bool()
     states = output["token_embeddings"][real].float().cpu().numpy()
     pieces = output["input_ids"][real].cpu().numpy().astype(np.int32)
-    return Reading(vector, pieces, _unit(states))
-
-
-def _unit(rows: Vectors) -> Vectors:
-    """Returns the rows at unit length."""
-    import numpy as np
-
-    unit: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return unit
-
-
-def _whole_words(tokens: Sequence[str]) -> list[str]:
-    """Returns the words among a tokenizer's tokens, in order, each once.
-
-    WordPiece marks what continues a word (`##ing`), SentencePiece and byte-level BPE what begins
-    one (`▁learn`, `Ġlearn`).
-    """
-    if any(token.startswith("##") for token in tokens):
-        begun = [token for token in tokens if not token.startswith("##")]
-    else:
-        begun = [token[1:] for token in tokens if token.startswith(("▁", "Ġ"))]
-    return list(dict.fromkeys(token.lower() for token in begun if token.isalpha()))
+    return Reading(vector, pieces, at_unit_length(states))

@@ -9,11 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rag.cache import cache_folder, write_whole
 from rag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -76,10 +79,34 @@ def fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def load_embedder(folder: Path, remedy: str) -> EmbeddingModel:
+def known_fingerprint(folder: Path) -> str:
+    """Returns what `fingerprint` does, from the cache where no file has changed since."""
+    files = sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
+    stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    key = hashlib.sha256(repr((str(folder.resolve()), stats)).encode()).hexdigest()[:32]
+    kept = cache_folder() / "fingerprints" / key
+    with suppress(OSError):
+        return kept.read_text(encoding="ascii")
+    found = fingerprint(folder)
+    with suppress(OSError):  # where nothing can be kept, it is computed again
+        write_whole(kept, found)
+    return found
+
+
+def torch_sees_gpus() -> bool:
+    """Returns whether torch was built for NVIDIA's GPUs, without importing it."""
+    found = find_spec("torch")
+    if found is None or found.origin is None:
+        return False
+    said = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
+    return re.search(r"^cuda\b.*=\s*['\"]", said, re.MULTILINE) is not None
+
+
+def load_embedder(folder: Path, remedy: str, device: str | None = None) -> EmbeddingModel:
     """Returns the model that turns texts into vectors.
 
     Args:
+        device: where it computes; by default a GPU where torch finds one, else the CPU.
         remedy: what to do where it does not load, as a sentence.
 
     Raises:
@@ -88,7 +115,7 @@ def load_embedder(folder: Path, remedy: str) -> EmbeddingModel:
     with _loading(folder, "sentence-transformers model", remedy):
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(folder), local_files_only=True)
+        return SentenceTransformer(str(folder), device=device, local_files_only=True)
 
 
 def load_reranker(folder: Path, remedy: str) -> ScoringModel:

@@ -14,10 +14,11 @@ from typing import Any
 
 from rag import answering, chunking, spelling
 from rag import index as derived
+from rag.backends import ModelEmbedder
 from rag.confidence import SIGNAL_HITS, Fit, read_fit, signals
 from rag.config import FIT, Settings
 from rag.documents import File, Source, find_files
-from rag.embedding import Embedder, SentenceTransformerEmbedder
+from rag.embedding import Embedder
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
@@ -110,7 +111,7 @@ class Library:
     @cached_property
     def embedder(self) -> Embedder:
         """Returns the model that the settings name."""
-        return self._given or SentenceTransformerEmbedder(self.settings.model)
+        return self._given or ModelEmbedder(self.settings.model, self.settings.backend)
 
     @cached_property
     def reranker(self) -> Reranker | None:
@@ -606,9 +607,19 @@ class Library:
                 "; ".join(stale) or f"agree with the store; language: {language}",
             ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
+            *self._check_encoder(),
             *self._check_fit(),
             *self._check_reranker(),
         ]
+
+    def _check_encoder(self) -> list[Check]:
+        """Returns the check of what runs the model."""
+        if not isinstance(self.embedder, ModelEmbedder):
+            return []
+        try:
+            return [Check("encoder", True, f"{self.embedder.backend}: {self.embedder.why}")]
+        except ModelError as error:
+            return [Check("encoder", False, str(error))]
 
     def _check_fit(self) -> list[Check]:
         """Returns the check of the library's own fit, where there is one."""

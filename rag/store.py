@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryError
-from rag.tokens import Reading
+from rag.tokens import Packed
 from rag.types import Chunk, Document, Skipped, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
@@ -375,10 +375,10 @@ class Store:
         """Commits vectors of units; no reader sees them before a document refers to them."""
         self._add([(d, row.tobytes(), None) for d, row in zip(digests, vectors, strict=True)])
 
-    def add_readings(self, digests: Sequence[bytes], readings: Sequence[Reading]) -> None:
+    def add_readings(self, digests: Sequence[bytes], readings: Sequence[Packed]) -> None:
         """Commits vectors and tokens of chunks, as `add_vectors` does."""
         pairs = zip(digests, readings, strict=True)
-        self._add([(digest, read.vector.tobytes(), read.packed()) for digest, read in pairs])
+        self._add([(digest, vector.tobytes(), tokens) for digest, (vector, tokens) in pairs])
 
     def _add(self, rows: list[tuple[bytes, bytes, bytes | None]]) -> None:
         with self._transaction():

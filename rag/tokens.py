@@ -9,10 +9,10 @@ vectors do (eval/bench/retrieval.md).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,10 +42,47 @@ class Reading:
     states: Vectors
 
     def packed(self) -> bytes:
-        """Returns the tokens as they are stored: their numbers, then the signs of their vectors."""
-        import numpy as np
+        """Returns the tokens as they are stored."""
+        return pack(self.pieces, self.states)
 
-        return self.pieces.tobytes() + np.packbits(self.states > 0, axis=1).tobytes()
+
+class Packed(NamedTuple):
+    """A text as it is stored: its vector, as in `Reading`, and its tokens as `pack` makes them."""
+
+    vector: Vectors
+    tokens: bytes
+
+
+def pack(pieces: Sequence[int] | NDArray[np.int32], states: Vectors) -> bytes:
+    """Returns the numbers of a text's tokens, int32, then the signs of their vectors.
+
+    Args:
+        states: `(n, dim)`, of any length.
+    """
+    import numpy as np
+
+    return np.array(pieces, dtype=np.int32).tobytes() + np.packbits(states > 0, axis=1).tobytes()
+
+
+def at_unit_length(rows: Vectors) -> Vectors:
+    """Returns the rows at unit length."""
+    import numpy as np
+
+    scaled: Vectors = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return scaled
+
+
+def whole_words_of(tokens: Sequence[str]) -> list[str]:
+    """Returns the words among a tokenizer's tokens, in order, each once.
+
+    WordPiece marks what continues a word (`##ing`), SentencePiece and byte-level BPE what begins
+    one (`▁learn`, `Ġlearn`).
+    """
+    if any(token.startswith("##") for token in tokens):
+        begun = [token for token in tokens if not token.startswith("##")]
+    else:
+        begun = [token[1:] for token in tokens if token.startswith(("▁", "Ġ"))]
+    return list(dict.fromkeys(token.lower() for token in begun if token.isalpha()))
 
 
 class TokenIndex:
@@ -63,7 +100,7 @@ class TokenIndex:
 
     @staticmethod
     def build(folder: Path, packed: Iterable[bytes], dim: int) -> None:
-        """Writes the index of `Reading.packed` texts into `folder`."""
+        """Writes the index of texts, each as `pack` made it, into `folder`."""
         import numpy as np
 
         signs, starts, frequency = FILES

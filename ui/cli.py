@@ -27,6 +27,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(evaluation.app, name="eval")
+model_app = typer.Typer(help="Prepare an embedding model.", no_args_is_help=True)
+app.add_typer(model_app, name="model")
 
 Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
 
@@ -120,6 +122,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
 
 
 _REMEDIES = {
+    "encoder": "run notesqa model compile to compile the model anew",
     "reranker": "name another reranker in notesqa.toml, or none with an empty name",
     "fit": f"run notesqa eval fit with your questions, or delete {FIT}",
 }
@@ -141,6 +144,27 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
             " and ".join(check.name for check in bad), "run notesqa index to mend the library"
         )
         raise LibraryError(f"{len(bad)} of {len(checks)} checks failed: {remedy}.")
+
+
+@model_app.command("compile")
+def compile_model(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(help="By name or folder; that of the settings if left out.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Compile a model, so that torch is needed no more, where both agree."""
+    from rag import ModelEmbedder
+    from ui.console import waiting
+
+    with waiting("Compiling the model"):
+        embedder = ModelEmbedder(name or context.obj.model)
+        embedder.compile()
+    if as_json:
+        print_json({"model": embedder.name, "backend": embedder.backend, "why": embedder.why})
+    else:
+        typer.echo(f"{embedder.name} is run by {embedder.backend}: {embedder.why}.")
 
 
 @app.command()
