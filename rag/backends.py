@@ -18,6 +18,7 @@ from rag.compiling import compile_model, place_of
 from rag.config import COMPILED, TORCH
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import ModelError
+from rag.gathering import Gathering
 from rag.models import PACKAGED, find, known_fingerprint, torch_sees_gpus
 from rag.words import AUTO
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from rag.tokens import Packed, Reading
 
     Vectors = NDArray[np.float32]
+
+TOGETHER = 16
+"""Queries of several threads that are read at a time: one alone takes 2.8 ms, eight 7."""
 
 
 class ModelEmbedder:
@@ -86,7 +90,11 @@ class ModelEmbedder:
         return self._passages.read_passages(texts)
 
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
-        return self._queries.read_queries(texts)
+        return self._gathered(texts)
+
+    @cached_property
+    def _gathered(self) -> Gathering[Reading]:
+        return Gathering(self._queries.read_queries, TOGETHER)
 
     def compile(self) -> None:
         """Compiles the model, anew where it was; `backend` and `why` say what came of it.

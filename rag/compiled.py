@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -144,7 +143,6 @@ class CompiledEmbedder:
         self.fingerprint = fingerprint
         self.encoder = encoder
         self._folder = folder
-        self._lock = threading.Lock()
 
     @property
     def backend(self) -> str:
@@ -250,8 +248,7 @@ class CompiledEmbedder:
         prompt = self.encoder.query_prompt
         encoded = self._cutting.encode_batch_fast([prompt + text for text in texts])
         inputs = _padded(encoded, self.encoder.padding, QUERY_STEP)
-        with self._lock:
-            outputs = [np.array(rows) for rows in self._queries.infer(inputs).values()]
+        outputs = [np.array(rows) for rows in self._queries.infer(inputs).values()]
         readings = []
         for row, text in enumerate(encoded):
             length = len(text.ids) if self.encoder.tokens else 0
