@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rag.compiled import CompiledEmbedder, RefusedError, read_encoder
+from rag.compiled import CompiledEmbedder, Encoder, RefusedError, read_encoder
 from rag.compiling import compile_model, place_of
 from rag.config import COMPILED, TORCH
 from rag.embedding import Embedder, SentenceTransformerEmbedder
@@ -54,47 +54,42 @@ class ModelEmbedder:
 
     @property
     def backend(self) -> str:
-        embedder, _ = self._ready()
-        passages = self._for_passages(embedder)
-        if passages is embedder:
-            return embedder.backend
-        return f"{embedder.backend}; passages: {passages.backend}"
+        queries, passages = self._ready()
+        if passages is queries:
+            return queries.backend
+        return f"{queries.backend}; passages: {passages.backend}"
 
     @property
     def why(self) -> str:
-        embedder, reason = self._ready()
-        if isinstance(embedder, CompiledEmbedder):
-            embedder.check()
-        if self._for_passages(embedder) is not embedder:
-            reason += "; there is a GPU for the passages"
-        return reason
+        queries, passages = self._ready()
+        return queries.why if passages is queries else f"{queries.why}; {passages.why}"
 
     @property
     def precision(self) -> str:
-        return self._passages.precision
+        return self._serving[1].precision
 
     @property
     def max_tokens(self) -> int:
-        return self._queries.max_tokens
+        return self._serving[0].max_tokens
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._queries.count_tokens(texts)
+        return self._serving[0].count_tokens(texts)
 
     def whole_words(self) -> Sequence[str]:
-        return self._queries.whole_words()
+        return self._serving[0].whole_words()
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        return self._passages.embed_passages(texts)
+        return self._serving[1].embed_passages(texts)
 
     def read_passages(self, texts: Sequence[str]) -> list[Packed]:
-        return self._passages.read_passages(texts)
+        return self._serving[1].read_passages(texts)
 
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
         return self._gathered(texts)
 
     @cached_property
     def _gathered(self) -> Gathering[Reading]:
-        return Gathering(self._queries.read_queries, TOGETHER)
+        return Gathering(self._serving[0].read_queries, TOGETHER)
 
     def compile(self) -> None:
         """Compiles the model, anew where it was; `backend` and `why` say what came of it.
@@ -111,53 +106,44 @@ class ModelEmbedder:
             ) from error
 
     @cached_property
-    def _queries(self) -> Embedder:
-        """Returns what serves, compiled first where that was never tried."""
-        embedder, reason = self._ready()
-        if reason == _NOT_YET:
+    def _serving(self) -> tuple[Embedder, Embedder]:
+        """Returns what reads queries and what reads passages, compiled first if never tried."""
+        if self._form() is None:
             try:
                 self.compile()
             except ModelError as error:
                 self._failure = str(error)
-            embedder, reason = self._ready()
-        if self._wanted == COMPILED and not isinstance(embedder, CompiledEmbedder):
+        queries, passages = self._ready()
+        if self._wanted == COMPILED and not isinstance(queries, CompiledEmbedder):
             raise ModelError(
                 f"The settings ask for the compiled form of {self.name}, and there is none: "
-                f"{reason}. Set backend to {AUTO}."
+                f"{queries.why}. Set backend to {AUTO}."
             )
-        return embedder
+        return queries, passages
 
-    @cached_property
-    def _passages(self) -> Embedder:
-        return self._for_passages(self._queries)
-
-    def _for_passages(self, embedder: Embedder) -> Embedder:
-        gpu = self._wanted == AUTO and shutil.which("nvidia-smi") and torch_sees_gpus()
-        return self._torch if gpu else embedder
-
-    def _ready(self) -> tuple[Embedder, str]:
-        """Returns what can serve as things are, and why; compiles nothing."""
-        if self._wanted == TORCH:
-            return self._torch, "the settings ask for it"
-        if self._failure:
-            return self._torch, self._failure
+    def _ready(self) -> tuple[Embedder, Embedder]:
+        """Returns what can read queries and passages as things are; compiles nothing."""
+        form = self._form()
+        if not isinstance(form, Encoder):
+            uncompiled = self._torch(form or _NOT_YET)
+            return uncompiled, uncompiled
         place = place_of(self.fingerprint)
-        try:
-            encoder = read_encoder(place)
-        except RefusedError as error:
-            return self._torch, f"its compiled form is refused: {error}"
-        if encoder is None:
-            return self._torch, _NOT_YET
-        found = encoder.agreement
-        return (
-            CompiledEmbedder(place, encoder, self.name, self.fingerprint),
-            f"it agrees with the uncompiled model on {found.texts} texts: "
-            f"worst cosine {found.worst_cosine:.5f}",
-        )
+        compiled = CompiledEmbedder(place, form, self.name, self.fingerprint)
+        if self._wanted == AUTO and shutil.which("nvidia-smi") and torch_sees_gpus():
+            return compiled, self._torch("there is a GPU for them")
+        return compiled, compiled
 
-    @cached_property
-    def _torch(self) -> SentenceTransformerEmbedder:
-        return SentenceTransformerEmbedder(self._folder, self.name, self.fingerprint)
+    def _form(self) -> Encoder | str | None:
+        """Returns the compiled form's record, or why it may not be used; None if never tried."""
+        if self._wanted == TORCH:
+            return "the settings ask for it"
+        try:
+            return self._failure or read_encoder(place_of(self.fingerprint))
+        except RefusedError as error:
+            return f"its compiled form is refused: {error}"
+
+    def _torch(self, why: str) -> SentenceTransformerEmbedder:
+        return SentenceTransformerEmbedder(self._folder, self.name, self.fingerprint, why)
 
 
 _NOT_YET = "it is not compiled yet: notesqa model compile does that, as does the first use"

@@ -156,14 +156,19 @@ class CompiledEmbedder:
     def max_tokens(self) -> int:
         return self.encoder.max_length - self.encoder.special
 
-    def check(self) -> None:
-        """Raises ModelError where a file is not what was written."""
+    @property
+    def why(self) -> str:
         for name, written in self.encoder.files.items():
             if measured(self._folder / name) != written:
                 raise ModelError(
                     f"The compiled model's {name} is not what was written: make it anew with "
                     f"notesqa model compile {self.name}."
                 )
+        found = self.encoder.agreement
+        return (
+            f"it agrees with the uncompiled model on {found.texts} texts, "
+            f"worst cosine {found.worst_cosine:.5f}"
+        )
 
     def _tokenizer(self) -> Tokenizer:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -42,6 +42,15 @@ class Embedder(Protocol):
         ...
 
     @property
+    def why(self) -> str:
+        """Returns why it is that which computes them.
+
+        Raises:
+            ModelError: a close look finds it damaged.
+        """
+        ...
+
+    @property
     def fingerprint(self) -> str:
         """Returns a digest of the model: of everything that its vectors follow from."""
         ...
@@ -90,10 +99,11 @@ class SentenceTransformerEmbedder:
     backend = "sentence-transformers (torch)"
     precision = "torch float32"
 
-    def __init__(self, folder: Path, name: str, fingerprint: str) -> None:
+    def __init__(self, folder: Path, name: str, fingerprint: str, why: str) -> None:
         """Args: `folder` holds the model."""
         self.name = name
         self.fingerprint = fingerprint
+        self.why = why
         self._folder = folder
 
     @cached_property

@@ -607,19 +607,17 @@ class Library:
                 "; ".join(stale) or f"agree with the store; language: {language}",
             ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
-            *self._check_encoder(),
+            self._check_encoder(),
             *self._check_fit(),
             *self._check_reranker(),
         ]
 
-    def _check_encoder(self) -> list[Check]:
+    def _check_encoder(self) -> Check:
         """Returns the check of what runs the model."""
-        if not isinstance(self.embedder, ModelEmbedder):
-            return []
         try:
-            return [Check("encoder", True, f"{self.embedder.backend}: {self.embedder.why}")]
+            return Check("encoder", True, f"{self.embedder.backend}: {self.embedder.why}")
         except ModelError as error:
-            return [Check("encoder", False, str(error))]
+            return Check("encoder", False, str(error))
 
     def _check_fit(self) -> list[Check]:
         """Returns the check of the library's own fit, where there is one."""

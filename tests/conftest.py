@@ -39,6 +39,7 @@ class WordLengths:
 
     name = "word-lengths"
     backend = "counting"
+    why = "it is made for tests"
     precision = "exact"
     max_tokens = 254
     whole: Sequence[str] = ()
@@ -94,8 +95,6 @@ Run = Callable[..., Done]
 
 class Named(WordLengths):
     """Another model under another name."""
-
-    why = "it is counted by hand"
 
     def __init__(self, name: str, backend: str = "auto") -> None:
         super().__init__(f"word-lengths of {name}")

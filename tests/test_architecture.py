@@ -25,12 +25,16 @@ HOME = {
     "ir_measures": ["eval/ranking.py"],
     "jinja2": ["eval/report.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
+    "openvino": ["rag/compiled.py"],
+    "platformdirs": ["rag/cache.py"],
     "rapidfuzz": ["rag/spelling.py"],
     "scipy": ["eval/statistics.py"],
     "sentence_transformers": ["rag/models.py"],
     "sklearn": ["eval/learning.py"],
     "sqlite3": ["rag/store.py"],
     "tantivy": ["rag/words.py"],
+    "tokenizers": ["rag/compiled.py"],
+    "torch": ["rag/compiling.py"],
     "transformers": ["rag/models.py"],
     "uvicorn": ["ui/app.py"],
 }
@@ -42,13 +46,15 @@ SLOW = [
         "jinja2",
         "langchain_text_splitters",
         "numpy",
+        "openvino",
+        "platformdirs",
         "rapidfuzz",
         "scipy",
         "sentence_transformers",
         "sklearn",
         "sqlite3",
     ),
-    *("tantivy", "torch", "transformers", "uvicorn"),
+    *("tantivy", "tokenizers", "torch", "transformers", "uvicorn"),
 ]
 
 

@@ -17,7 +17,7 @@ from conftest import ROOT, Done, Named, Run, constant_fit
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
-COMMANDS = ["index", "ask", "search", "status", "doctor", "serve", "demo", "eval"]
+COMMANDS = ["index", "ask", "search", "status", "doctor", "model", "serve", "demo", "eval"]
 
 
 @pytest.fixture
@@ -187,14 +187,14 @@ def test_doctor_exits_0_only_when_all_agree(run: Run, indexed: Path) -> None:
     done = run("doctor", "--json")
     checks = parsed(done)["checks"]
     assert done.status == 0
-    assert [list(check) for check in checks] == [["name", "ok", "detail"]] * 3
-    assert [check["name"] for check in checks] == ["store", "indexes", "model"]
+    assert [list(check) for check in checks] == [["name", "ok", "detail"]] * 4
+    assert [check["name"] for check in checks] == ["store", "indexes", "model", "encoder"]
     (folder,) = indexed.glob("index-*")
     shutil.rmtree(folder)
     done = run("doctor", "--json")
-    assert [check["ok"] for check in parsed(done)["checks"]] == [True, False, True]
+    assert [check["ok"] for check in parsed(done)["checks"]] == [True, False, True, True]
     assert done.status == 1
-    assert "1 of 3 checks failed: run notesqa index" in done.err
+    assert "1 of 4 checks failed: run notesqa index" in done.err
     assert "BAD indexes" in run("doctor").out
     assert run("index").status == 0
     assert run("doctor").status == 0
@@ -446,10 +446,10 @@ from conftest import WordLengths
 import rag.pipeline
 from ui.cli import main
 
-def embedder(_):
+def embedder(*_):
     return WordLengths()
 
-rag.pipeline.SentenceTransformerEmbedder = embedder
+rag.pipeline.ModelEmbedder = embedder
 
 def run(*arguments):
     sys.argv = ["notesqa", *arguments]

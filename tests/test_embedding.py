@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rag import Library
-from rag.embedding import _reading
+from rag.embedding import SentenceTransformerEmbedder, _reading
+from rag.models import PACKAGED, find
 
 TEXTS = [
     "Transfer learning",
@@ -60,35 +60,45 @@ def test_tokens_of_another_dimension_than_their_text_are_left_out() -> None:
 # The packaged model
 
 
-@pytest.mark.model
-def test_a_reading_has_the_vector_of_its_text(shipped: Library) -> None:
-    embedder = shipped.embedder
-    vectors = embedder.embed_passages(TEXTS)
-    for text, vector, found in zip(TEXTS, vectors, embedder.read_passages(TEXTS), strict=True):
-        assert (found.vector.dtype, found.states.dtype) == (np.float32, np.float32)
-        np.testing.assert_allclose(found.vector, vector, atol=1e-5, err_msg=text[:40])
-        np.testing.assert_allclose(embedder.read_queries([text])[0].vector, vector, atol=1e-5)
-        np.testing.assert_allclose(np.linalg.norm(found.states, axis=1), 1, atol=1e-5)
+@pytest.fixture(scope="module")
+def packaged() -> SentenceTransformerEmbedder:
+    return SentenceTransformerEmbedder(find(PACKAGED, ""), PACKAGED, "fingerprint", "asked for")
 
 
 @pytest.mark.model
-def test_a_reading_has_a_piece_for_each_token_and_the_two_special_ones(shipped: Library) -> None:
-    embedder = shipped.embedder
-    counts = [min(count, embedder.max_tokens) for count in embedder.count_tokens(TEXTS)]
-    assert counts[-1] == embedder.max_tokens
-    for count, found in zip(counts, embedder.read_passages(TEXTS), strict=True):
-        assert len(found.pieces) == len(found.states) == count + 2
-        assert found.pieces[[0, -1]].tolist() == [101, 102]  # [CLS] and [SEP]
-        assert len(found.packed()) == (count + 2) * (4 + 384 // 8)
+def test_a_reading_has_the_vector_of_its_text(packaged: SentenceTransformerEmbedder) -> None:
+    vectors = packaged.embed_passages(TEXTS)
+    readings = packaged.read_queries(TEXTS)  # the packaged model has no prompts
+    for text, vector, read, kept in zip(
+        TEXTS, vectors, readings, packaged.read_passages(TEXTS), strict=True
+    ):
+        assert (read.vector.dtype, read.states.dtype) == (np.float32, np.float32)
+        np.testing.assert_allclose(read.vector, vector, atol=1e-5, err_msg=text[:40])
+        np.testing.assert_allclose(kept.vector, vector, atol=1e-5, err_msg=text[:40])
+        np.testing.assert_allclose(np.linalg.norm(read.states, axis=1), 1, atol=1e-5)
 
 
 @pytest.mark.model
-def test_texts_of_unequal_length_are_read_as_one_by_one(shipped: Library) -> None:
-    embedder = shipped.embedder
-    together = embedder.read_passages(TEXTS)
-    for text, found in zip(TEXTS, together, strict=True):
-        (alone,) = embedder.read_passages([text])
+def test_a_reading_has_a_piece_for_each_token_and_the_two_special_ones(
+    packaged: SentenceTransformerEmbedder,
+) -> None:
+    counts = [min(count, packaged.max_tokens) for count in packaged.count_tokens(TEXTS)]
+    assert counts[-1] == packaged.max_tokens
+    kept = packaged.read_passages(TEXTS)
+    for count, read, packed in zip(counts, packaged.read_queries(TEXTS), kept, strict=True):
+        assert len(read.pieces) == len(read.states) == count + 2
+        assert read.pieces[[0, -1]].tolist() == [101, 102]  # [CLS] and [SEP]
+        assert len(packed.tokens) == (count + 2) * (4 + 384 // 8)
+        assert packed.tokens[: 4 * (count + 2)] == read.pieces.tobytes()
+
+
+@pytest.mark.model
+def test_texts_of_unequal_length_are_read_as_one_by_one(
+    packaged: SentenceTransformerEmbedder,
+) -> None:
+    for text, found in zip(TEXTS, packaged.read_queries(TEXTS), strict=True):
+        (alone,) = packaged.read_queries([text])
         assert found.pieces.tolist() == alone.pieces.tolist()
         np.testing.assert_allclose(found.states, alone.states, atol=1e-4)
         np.testing.assert_allclose(found.vector, alone.vector, atol=1e-5)
-    assert embedder.read_passages([]) == []
+    assert packaged.read_passages([]) == []

@@ -58,9 +58,7 @@ def test_the_example_of_the_python_api_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        "rag.pipeline.SentenceTransformerEmbedder", lambda name: WordLengths("words")
-    )
+    monkeypatch.setattr("rag.pipeline.ModelEmbedder", lambda *_: WordLengths("words"))
     (tmp_path / "corpus").mkdir()
     (tmp_path / "corpus/a.md").write_text("Only the head learns.", encoding="utf-8")
     evidence = [{"document": "a.md", "quote": "Only the head learns."}]
