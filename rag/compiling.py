@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from rag.cache import cache_folder, filling
 from rag.compiled import (
     NETWORK,
+    READY,
     RECORD,
     TOKENIZER,
     WEIGHTS,
@@ -82,6 +83,7 @@ def compile_model(folder: Path, fingerprint: str, name: str) -> None:
             encoder = _compiled(model, part)
             agreement = _compared(model, CompiledEmbedder(part, encoder, name, fingerprint))
             record = replace(encoder, agreement=agreement).to_json()
+            (part / READY).mkdir()
         except Exception as error:  # what exporting, converting and reading raise is not listed
             said = (str(error).splitlines() or [""])[0][:300]
             known = isinstance(error, RefusedError)
