@@ -127,8 +127,10 @@ def _split_section(
     units = deque(units_of(text, body or section.blocks, document.title, names))
     end = section.blocks[-1].span.end
     longest = _prefix(document, Span(end, end), section.path)
-    budget = max(8, min(chunk_tokens, max_tokens - count_tokens([longest])[0]))
-    for span in _pack(_pieces(text, section.blocks, count_tokens, budget), budget):
+    said = (plain(block.span.of(text)) for block in section.blocks)
+    headings, *lengths = count_tokens([longest, *said])
+    budget = max(8, min(chunk_tokens, max_tokens - headings))
+    for span in _pack(_pieces(text, section.blocks, lengths, count_tokens, budget), budget):
         while units and _passed(units[0], span):
             units.popleft()
         inside = tuple(_inside(text, units, span))
@@ -164,19 +166,31 @@ class _Piece:
 
 
 def _pieces(
-    text: str, blocks: Sequence[Block], count_tokens: CountTokens, budget: int
+    text: str,
+    blocks: Sequence[Block],
+    lengths: Sequence[int],
+    count_tokens: CountTokens,
+    budget: int,
 ) -> Iterator[_Piece]:
-    """Yields pieces within the budget; what announces a list or a formula stays with it."""
-    queue = deque(blocks)
+    """Yields pieces within the budget; what announces a list or a formula stays with it.
+
+    Args:
+        lengths: of the blocks, in tokens.
+    """
+    queue = deque(zip(blocks, lengths, strict=True))
     while queue:
-        block = queue.popleft()
+        block, tokens = queue.popleft()
         if queue and block.kind is BlockKind.PARAGRAPH and block.span.of(text)[-1] == ":":
-            span = Span(block.span.start, queue[0].span.end)
-            if (tokens := count_tokens([plain(span.of(text))])[0]) <= budget:
+            span = Span(block.span.start, queue[0][0].span.end)
+            if (together := count_tokens([plain(span.of(text))])[0]) <= budget:
                 queue.popleft()
-                yield _Piece(span, tokens)
+                yield _Piece(span, together)
                 continue
-        yield from _fit(text, block.span, _parts(text, block), count_tokens, budget)
+        if tokens <= budget:
+            yield _Piece(block.span, tokens)
+        else:
+            parts = _parts(text, block)
+            yield from _shorter(text, block.span, tokens, parts, count_tokens, budget)
 
 
 def _parts(text: str, block: Block) -> list[Span]:
@@ -188,22 +202,29 @@ def _parts(text: str, block: Block) -> list[Span]:
     return list(block.parts)
 
 
-def _fit(
-    text: str, span: Span, parts: Sequence[Span], count_tokens: CountTokens, budget: int
+def _shorter(
+    text: str,
+    span: Span,
+    tokens: int,
+    parts: Sequence[Span],
+    count_tokens: CountTokens,
+    budget: int,
 ) -> Iterator[_Piece]:
-    tokens = count_tokens([plain(span.of(text))])[0]
-    if tokens <= budget:
-        yield _Piece(span, tokens)
-    elif len(parts) > 1:
+    """Yields pieces within the budget of a span that has more `tokens` than that."""
+    if len(parts) > 1:
         # A part takes what stands between it and the next (a table's rule), so nothing is lost.
         ends = [part.start for part in parts[1:]] + [span.end]
         starts = [span.start] + ends[:-1]
-        for start, end in zip(starts, ends, strict=True):
-            yield from _fit(text, _trimmed(text, start, end), [], count_tokens, budget)
+        cut = [_trimmed(text, start, end) for start, end in zip(starts, ends, strict=True)]
     else:
         chars = max(16, len(span) * budget // tokens * 9 // 10)
-        for piece in _cut(text, span, min(chars, len(span) - 1)):
-            yield from _fit(text, piece, [], count_tokens, budget)
+        cut = list(_cut(text, span, min(chars, len(span) - 1)))
+    lengths = count_tokens([plain(piece.of(text)) for piece in cut])
+    for piece, length in zip(cut, lengths, strict=True):
+        if length <= budget:
+            yield _Piece(piece, length)
+        else:
+            yield from _shorter(text, piece, length, [], count_tokens, budget)
 
 
 def _trimmed(text: str, start: int, end: int) -> Span:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag import answering, chunking, spelling
+from rag import answering, spelling
 from rag import index as derived
 from rag.backends import ModelEmbedder
 from rag.confidence import SIGNAL_HITS, Fit, read_fit, signals
 from rag.config import FIT, Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder
-from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
+from rag.errors import CorpusError, LibraryError, ModelError, QuestionError
 from rag.followup import Turn, query_for
+from rag.indexing import Indexing, Progress
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
 from rag.retrieval import ALL, Hit, Parts, Retrieval, distinct, retrieve, shown_score
@@ -28,27 +29,16 @@ from rag.store import Store, StoredChunk
 from rag.types import (
     Answer,
     AnswerSentence,
-    Chunk,
     Citation,
-    Document,
     Manifest,
     Passage,
-    Skipped,
     Span,
-    Unit,
 )
-from rag.words import AUTO
-
-EMBED_BATCH = 256
-"""Texts embedded between two commits: what a killed run loses at most."""
 
 LOCK_SECONDS = 10.0
 
 COPIES = 10
 """How many more passages are looked at than are wanted, for those that are copies of others."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, how much is done and how much there is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +168,9 @@ class Library:
     def index(self, corpus: Path | None = None, progress: Progress | None = None) -> Manifest:
         """Brings the library into agreement with a folder of notes, and returns what was done.
 
-        Only texts that the library has no vector for are embedded. Until the last moment readers
-        see the old state; a killed run leaves it in place and loses at most one batch of vectors.
+        Only texts that the library has no vector for are embedded, and files that look as they did
+        when they were read are not opened. Until the last moment readers see the old state; a
+        killed run leaves it in place and loses at most one window of texts.
 
         Raises:
             CorpusError: the folder is missing or holds nothing readable; the library stays as
@@ -209,108 +200,14 @@ class Library:
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):
-                manifest = self._index(store, name, sources, progress or (lambda *_: None))
+                run = Indexing(store, self.embedder, self.settings, progress)
+                manifest = run.index(sources, name)
                 if derived.check(store):
                     derived.build(store)
+                store.tidy()
                 return manifest
         finally:
             store.close()
-
-    def _index(
-        self, store: Store, name: str, sources: Sequence[Source], progress: Progress
-    ) -> Manifest:
-        made_with = self._made_with()
-        before = store.digests()
-        current = before if made_with.items() <= store.meta().items() else {}
-        changed: list[tuple[Document, str, Sequence[Chunk]]] = []
-        unchanged: list[str] = []
-        skipped: list[Skipped] = []
-        for done, source in enumerate(sources):
-            progress("Reading", done, len(sources))
-            try:
-                data = source.read()
-                digest = hashlib.sha256(data).hexdigest()
-                if current.get(source.path) == digest:
-                    unchanged.append(source.path)
-                    continue
-                document = source.document(data)
-            except DocumentError as error:
-                skipped.append(Skipped(source.path, error.reason, str(error)))
-                continue
-            changed.append((document, digest, self._split(document)))
-        if not changed and not unchanged:
-            raise CorpusError(_nothing_readable(name, skipped))
-        skipped.sort(key=lambda item: item.document)  # as the store gives them back
-        removed = sorted(before.keys() - {d.path for d, _, _ in changed} - set(unchanged))
-        embedded = self._embed(store, [chunks for _, _, chunks in changed], progress)
-        generation = store.generation
-        renamed = store.meta().get("language", AUTO) != self.settings.language
-        if changed or removed or renamed or skipped != store.skipped():
-            generation = store.commit(
-                changed=changed,
-                removed=removed,
-                skipped=skipped,
-                meta={**made_with, "language": self.settings.language},
-                digest=self._digest,
-            )
-        return Manifest(
-            indexed=tuple(document.path for document, _, _ in changed),
-            unchanged=tuple(unchanged),
-            removed=tuple(path for path in removed if path not in {s.document for s in skipped}),
-            skipped=tuple(skipped),
-            chunks=store.counts()[1],
-            embedded=embedded,
-            generation=generation,
-        )
-
-    def _made_with(self) -> dict[str, str]:
-        return {
-            "model": self.embedder.name,
-            "fingerprint": self.embedder.fingerprint,
-            "precision": self.embedder.precision,
-            "chunking": f"{chunking.VERSION}:{self.settings.chunk_tokens}",
-        }
-
-    def _split(self, document: Document) -> list[Chunk]:
-        embedder = self.embedder
-        return list(
-            chunking.split(
-                document, embedder.count_tokens, self.settings.chunk_tokens, embedder.max_tokens
-            )
-        )
-
-    def _digest(self, item: Chunk | Unit) -> bytes:
-        """Returns the name under which the vector of a chunk or unit is kept.
-
-        A chunk's is kept with its tokens, so a unit of the same words has another.
-        """
-        kept = "with tokens" if isinstance(item, Chunk) else ""
-        said = (self.embedder.fingerprint, self.embedder.precision, kept, item.embedded)
-        return hashlib.blake2b("\0".join(said).encode(), digest_size=16).digest()
-
-    def _embed(self, store: Store, documents: list[Sequence[Chunk]], progress: Progress) -> int:
-        """Embeds what has no vector yet, longest first, and returns how many texts that were."""
-        items: dict[bytes, Chunk | Unit] = {}
-        for chunks in documents:
-            for chunk in chunks:
-                items[self._digest(chunk)] = chunk
-                for unit in chunk.units:
-                    items[self._digest(unit)] = unit
-        missing = sorted(store.missing(items), key=lambda digest: -len(items[digest].embedded))
-        total = sum(len(items[digest].embedded) for digest in missing)
-        done = 0
-        for kind in (Chunk, Unit):
-            digests = [digest for digest in missing if isinstance(items[digest], kind)]
-            for start in range(0, len(digests), EMBED_BATCH):
-                progress("Embedding", done, total)
-                batch = digests[start : start + EMBED_BATCH]
-                texts = [items[digest].embedded for digest in batch]
-                if kind is Chunk:
-                    store.add_readings(batch, self.embedder.read_passages(texts))
-                else:
-                    store.add_vectors(batch, self.embedder.embed_passages(texts))
-                done += sum(len(text) for text in texts)
-        return len(missing)
 
     # Asking
 
@@ -665,11 +562,3 @@ class _Watch:
 def _names(chunk: StoredChunk) -> list[str]:
     """Returns what a chunk stands under, once each: its note's title and its headings."""
     return [name for name in dict.fromkeys([chunk.title, *chunk.headings]) if name]
-
-
-def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
-    if not skipped:
-        return f"{corpus} holds nothing to index."
-    first = skipped[0]
-    more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
-    return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."

@@ -1,9 +1,11 @@
 """The library on disk: one SQLite file that alone is the truth.
 
 It holds documents, chunks, units, vectors, what was skipped, and a generation that grows by one
-with every change. Vectors are kept under a digest of the model and the text, and are committed
-while indexing goes on: an interrupted run has lost nothing it computed, and changed nothing that
-a reader can see. Everything a reader can see changes in one transaction.
+with every change. Which document a path means is said by `current`, and all that is read is read
+through it. Indexing stages documents beside the current ones, in as many transactions as it likes,
+and no reader sees them; one short transaction then makes the new state current. What nothing
+refers to any more goes afterwards, in bounded transactions. Vectors are kept under a digest of the
+model and the text, so an interrupted run has lost nothing it committed.
 
 Journal: DELETE with synchronous=FULL. SQLite before 3.51.3 can lose commits in WAL mode when two
 connections checkpoint at the wrong moment, and 3.40.1 is widespread.
@@ -13,28 +15,33 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryError
-from rag.tokens import Packed
-from rag.types import Chunk, Document, Skipped, Span, Unit, UnitKind
+from rag.types import Chunk, Document, Signature, Skipped, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    Vectors = NDArray[np.float32]
     DigestOf = Callable[[Chunk | Unit], bytes]
 
 FILE = "library.sqlite3"
 _APPLICATION_ID = 0x4E515341
 _BUSY_SECONDS = 30.0
+
+_ASKED_AT_ONCE = 500
+"""Digests looked up by one statement; SQLite takes 999 parameters in its oldest versions."""
+
+_DROPPED_CHUNKS = 2_000
+"""Chunks deleted in one transaction, unless one document has more: readers wait for its end."""
+
+_SWEPT_VECTORS = 20_000
+"""Vectors looked at in one transaction of deleting those that nothing refers to."""
 
 MIGRATIONS = (
     """
@@ -69,10 +76,83 @@ MIGRATIONS = (
     ALTER TABLE vectors ADD COLUMN tokens BLOB;
     DELETE FROM meta WHERE key = 'chunking';
     """,
+    # Documents may be there that no path means yet, or any more. Vectors are numbered, so that new
+    # ones are appended: kept in the order of their digests, every one of them went to another page
+    # of the file.
+    """
+    CREATE TABLE new_vectors (
+        id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, vector BLOB NOT NULL, tokens BLOB
+    );
+    INSERT INTO new_vectors (digest, vector, tokens) SELECT digest, vector, tokens FROM vectors;
+    CREATE TABLE new_documents (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
+    INSERT INTO new_documents SELECT id, text FROM documents;
+    CREATE TABLE current (
+        path TEXT PRIMARY KEY, document INTEGER NOT NULL UNIQUE REFERENCES documents (id),
+        title TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER, mtime_ns INTEGER
+    ) WITHOUT ROWID;
+    INSERT INTO current SELECT path, id, title, digest, NULL, NULL FROM documents;
+    CREATE TABLE staged (
+        path TEXT PRIMARY KEY, document INTEGER NOT NULL UNIQUE REFERENCES documents (id),
+        title TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER, mtime_ns INTEGER
+    ) WITHOUT ROWID;
+    CREATE TABLE stale (document INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE);
+    CREATE TABLE loose (vector INTEGER PRIMARY KEY);
+    CREATE TABLE new_chunks (
+        id INTEGER PRIMARY KEY,
+        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector INTEGER NOT NULL,
+        UNIQUE (document, ordinal)
+    );
+    INSERT INTO new_chunks SELECT id, document, ordinal, start, "end", headings, embedded,
+        coalesce((SELECT id FROM new_vectors WHERE digest = chunks.vector), 0) FROM chunks;
+    CREATE TABLE new_units (
+        chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
+        start INTEGER NOT NULL, "end" INTEGER NOT NULL,
+        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector INTEGER NOT NULL,
+        PRIMARY KEY (chunk, ordinal)
+    ) WITHOUT ROWID;
+    INSERT INTO new_units SELECT chunk, ordinal, kind, start, "end", headings, embedded,
+        coalesce((SELECT id FROM new_vectors WHERE digest = units.vector), 0) FROM units;
+    DROP TABLE units;
+    DROP TABLE chunks;
+    DROP TABLE documents;
+    DROP TABLE vectors;
+    ALTER TABLE new_vectors RENAME TO vectors;
+    ALTER TABLE new_documents RENAME TO documents;
+    ALTER TABLE new_chunks RENAME TO chunks;
+    ALTER TABLE new_units RENAME TO units;
+    CREATE INDEX chunks_by_vector ON chunks (vector);
+    CREATE INDEX units_by_vector ON units (vector);
+    ALTER TABLE skipped ADD COLUMN size INTEGER;
+    ALTER TABLE skipped ADD COLUMN mtime_ns INTEGER;
+    INSERT INTO meta VALUES ('state', lower(hex(randomblob(16))));
+    """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
 
 FORMAT = len(MIGRATIONS)
+
+
+VectorRow = tuple[bytes, bytes, bytes | None]
+"""A digest, the vector kept under it, and the packed tokens where it is a chunk's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A document to be staged, or so many of its chunks as one transaction takes.
+
+    Attributes:
+        digest: of the document's bytes.
+        first: the ordinal of the first of `chunks`; the part that begins at 0 brings the document.
+    """
+
+    document: Document
+    digest: str
+    signature: Signature
+    first: int
+    chunks: Sequence[Chunk]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +226,9 @@ class Store:
             return
         self._db.execute("PRAGMA journal_mode = DELETE")
         self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA foreign_keys = ON")
+        # A script that rebuilds a table drops the old one, and must not take with it what refers to
+        # it; inside a transaction this cannot be said.
+        self._db.execute("PRAGMA foreign_keys = OFF")
         with self._transaction():
             # Asked again inside: another process may have been first.
             for version in range(self._value("PRAGMA user_version"), FORMAT):
@@ -154,6 +236,7 @@ class Store:
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {version + 1}")
                 self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        self._db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:
         """Ends the connection."""
@@ -199,7 +282,8 @@ class Store:
     def meta(self) -> dict[str, str]:
         """Returns what the library was made with: `model`, `fingerprint`, `chunking`, `language`.
 
-        `library` is a number of its own, so that nothing derived from another one fits.
+        `library` is a number of its own, so that nothing derived from another one fits, and
+        `state` is another one with every generation.
         """
         with self._plainly():
             return dict(self._db.execute("SELECT key, value FROM meta"))
@@ -207,7 +291,20 @@ class Store:
     def digests(self) -> dict[str, str]:
         """Returns each document's path and the digest of its bytes."""
         with self._plainly():
-            return dict(self._db.execute("SELECT path, digest FROM documents"))
+            return dict(self._db.execute("SELECT path, digest FROM current"))
+
+    def signatures(self) -> dict[str, Signature]:
+        """Returns by path what files looked like when they were read, skipped ones among them.
+
+        Where that could not be trusted, the path is left out.
+        """
+        with self._plainly():
+            rows = self._db.execute(
+                "SELECT path, size, mtime_ns FROM current WHERE mtime_ns IS NOT NULL"
+                " UNION ALL SELECT document, size, mtime_ns FROM skipped"
+                " WHERE mtime_ns IS NOT NULL"
+            )
+            return {path: Signature(size, mtime_ns) for path, size, mtime_ns in rows}
 
     def skipped(self) -> list[Skipped]:
         """Returns what the last indexing left out, by path."""
@@ -219,9 +316,9 @@ class Store:
         """Returns the numbers of documents, chunks and units."""
         with self._plainly():
             return (
-                self._value("SELECT count(*) FROM documents"),
-                self._value("SELECT count(*) FROM chunks"),
-                self._value("SELECT count(*) FROM units"),
+                self._value("SELECT count(*) FROM current"),
+                self._value(f"SELECT count(*) FROM {_CHUNKS}"),
+                self._value(f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"),
             )
 
     def text(self, path: str) -> str:
@@ -231,7 +328,10 @@ class Store:
             LibraryError: no such document.
         """
         with self._plainly():
-            row = self._db.execute("SELECT text FROM documents WHERE path = ?", (path,)).fetchone()
+            row = self._db.execute(
+                "SELECT text FROM current k JOIN documents d ON d.id = k.document WHERE path = ?",
+                (path,),
+            ).fetchone()
         if row is None:
             raise LibraryError(f"{path} is not in the library: see notesqa status.")
         return str(row[0])
@@ -239,14 +339,15 @@ class Store:
     def titles(self) -> dict[str, str]:
         """Returns each document's path and title, by path."""
         with self._plainly():
-            return dict(self._db.execute("SELECT path, title FROM documents ORDER BY path"))
+            return dict(self._db.execute("SELECT path, title FROM current ORDER BY path"))
 
     def paths(self, ids: Sequence[int]) -> dict[int, str]:
         """Returns the paths of these documents, by id."""
         with self._plainly():
             return dict(
                 self._db.execute(
-                    "SELECT id, path FROM documents WHERE id IN (SELECT value FROM json_each(?))",
+                    "SELECT document, path FROM current"
+                    " WHERE document IN (SELECT value FROM json_each(?))",
                     (json.dumps(ids),),
                 )
             )
@@ -255,21 +356,20 @@ class Store:
         """Returns where a document's chunks lie, in order."""
         with self._plainly():
             rows = self._db.execute(
-                'SELECT c.start, c."end" FROM chunks c JOIN documents d ON d.id = c.document'
-                " WHERE d.path = ? ORDER BY c.ordinal",
+                f'SELECT c.start, c."end" FROM {_CHUNKS} WHERE k.path = ? ORDER BY c.ordinal',
                 (path,),
             )
             return [Span(start, end) for start, end in rows]
 
-    # What the derived indexes are made of, in the order that breaks ties: path, then place.
+    # What the derived indexes are made of, in the order that breaks ties: path, then place. The
+    # order is that of the tables, so that rows come one by one and nothing is sorted.
 
     def chunk_rows(self) -> Iterator[tuple[int, int, str, bytes]]:
         """Yields `(id, document id, embedded text, vector)` of every chunk."""
         with self._plainly():
             yield from self._db.execute(
-                "SELECT c.id, c.document, c.embedded, v.vector FROM chunks c"
-                " JOIN documents d ON d.id = c.document JOIN vectors v ON v.digest = c.vector"
-                " ORDER BY d.path, c.ordinal"
+                f"SELECT c.id, c.document, c.embedded, v.vector FROM {_CHUNKS}"
+                " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
             )
 
     def token_rows(self) -> Iterator[bytes]:
@@ -279,8 +379,8 @@ class Store:
         """
         with self._plainly():
             for (tokens,) in self._db.execute(
-                "SELECT coalesce(v.tokens, x'') FROM chunks c JOIN documents d ON d.id = c.document"
-                " JOIN vectors v ON v.digest = c.vector ORDER BY d.path, c.ordinal"
+                f"SELECT coalesce(v.tokens, x'') FROM {_CHUNKS}"
+                " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
             ):
                 yield tokens
 
@@ -288,9 +388,8 @@ class Store:
         """Yields `(chunk id, vector)` of every unit, chunks in the order of `chunk_rows`."""
         with self._plainly():
             yield from self._db.execute(
-                "SELECT u.chunk, v.vector FROM units u JOIN chunks c ON c.id = u.chunk"
-                " JOIN documents d ON d.id = c.document JOIN vectors v ON v.digest = u.vector"
-                " ORDER BY d.path, c.ordinal, u.ordinal"
+                f"SELECT u.chunk, v.vector FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
+                " CROSS JOIN vectors v ON v.id = u.vector ORDER BY k.path, c.ordinal, u.ordinal"
             )
 
     def chunks(self, ids: Sequence[int]) -> list[StoredChunk]:
@@ -299,9 +398,10 @@ class Store:
             found = {}
             for chunk_id in ids:
                 path, title, text, start, end, headings = self._db.execute(
-                    'SELECT d.path, d.title, substr(d.text, c.start + 1, c."end" - c.start),'
+                    'SELECT k.path, k.title, substr(d.text, c.start + 1, c."end" - c.start),'
                     ' c.start, c."end", c.headings'
-                    " FROM chunks c JOIN documents d ON d.id = c.document WHERE c.id = ?",
+                    " FROM chunks c JOIN documents d ON d.id = c.document"
+                    " JOIN current k ON k.document = d.id WHERE c.id = ?",
                     (chunk_id,),
                 ).fetchone()
                 found[chunk_id] = StoredChunk(
@@ -327,7 +427,8 @@ class Store:
         with self._plainly():
             return 1 + self._value(
                 "SELECT length(head) - length(replace(head, char(10), ''))"
-                " FROM (SELECT substr(text, 1, ?) AS head FROM documents WHERE path = ?)",
+                " FROM (SELECT substr(text, 1, ?) AS head"
+                " FROM current k JOIN documents d ON d.id = k.document WHERE path = ?)",
                 offset,
                 path,
             )
@@ -364,59 +465,187 @@ class Store:
 
     def missing(self, digests: Iterable[bytes]) -> list[bytes]:
         """Returns, once each and in order, the digests that have no vector yet."""
+        asked = list(dict.fromkeys(digests))
+        found: set[bytes] = set()
         with self._plainly():
-            return [
-                digest
-                for digest in dict.fromkeys(digests)
-                if not self._value("SELECT count(*) FROM vectors WHERE digest = ?", digest)
-            ]
+            for start in range(0, len(asked), _ASKED_AT_ONCE):
+                some = asked[start : start + _ASKED_AT_ONCE]
+                places = ",".join("?" * len(some))
+                found.update(
+                    row[0]
+                    for row in self._db.execute(
+                        f"SELECT digest FROM vectors WHERE digest IN ({places})", some
+                    )
+                )
+        return [digest for digest in asked if digest not in found]
 
-    def add_vectors(self, digests: Sequence[bytes], vectors: Vectors) -> None:
-        """Commits vectors of units; no reader sees them before a document refers to them."""
-        self._add([(d, row.tobytes(), None) for d, row in zip(digests, vectors, strict=True)])
+    def stage(self, parts: Iterable[Part], vectors: Sequence[VectorRow], digest: DigestOf) -> None:
+        """Adds vectors, and documents that no reader sees before `commit`, in one transaction.
 
-    def add_readings(self, digests: Sequence[bytes], readings: Sequence[Packed]) -> None:
-        """Commits vectors and tokens of chunks, as `add_vectors` does."""
-        pairs = zip(digests, readings, strict=True)
-        self._add([(digest, vector.tobytes(), tokens) for digest, (vector, tokens) in pairs])
-
-    def _add(self, rows: list[tuple[bytes, bytes, bytes | None]]) -> None:
+        Args:
+            digest: the digest under which the vector of a chunk or unit is, or is now, kept.
+        """
         with self._transaction():
-            self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?, ?)", rows)
+            self._db.executemany(
+                "INSERT OR IGNORE INTO vectors (digest, vector, tokens) VALUES (?, ?, ?)", vectors
+            )
+            for part in parts:
+                self._stage(part, digest)
+
+    def _stage(self, part: Part, digest: DigestOf) -> None:
+        path = part.document.path
+        if part.first == 0:
+            # The same path twice in one run: the last one counts.
+            self._db.execute(
+                "INSERT INTO stale SELECT document FROM staged WHERE path = ?", (path,)
+            )
+            cursor = self._db.execute(
+                "INSERT INTO documents (text) VALUES (?)", (part.document.text,)
+            )
+            document = cursor.lastrowid
+            self._db.execute(
+                "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    *(path, document, part.document.title, part.digest),
+                    *(part.signature.size, part.signature.mtime_ns),
+                ),
+            )
+        else:
+            document = self._value("SELECT document FROM staged WHERE path = ?", path)
+        first = 1 + self._value("SELECT coalesce(max(id), 0) FROM chunks")
+        numbered = [(first + place, chunk) for place, chunk in enumerate(part.chunks)]
+        self._db.executemany(
+            "INSERT INTO chunks VALUES"
+            " (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM vectors WHERE digest = ?))",
+            (
+                (
+                    *(number, document, part.first + number - first),
+                    *(chunk.span.start, chunk.span.end, _json(chunk.headings)),
+                    *(chunk.embedded, digest(chunk)),
+                )
+                for number, chunk in numbered
+            ),
+        )
+        self._db.executemany(
+            "INSERT INTO units VALUES"
+            " (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM vectors WHERE digest = ?))",
+            (
+                (
+                    *(number, place, unit.kind.value, unit.span.start, unit.span.end),
+                    *(_json(unit.headings), unit.embedded, digest(unit)),
+                )
+                for number, chunk in numbered
+                for place, unit in enumerate(chunk.units)
+            ),
+        )
 
     def commit(
         self,
         *,
-        changed: Iterable[tuple[Document, str, Sequence[Chunk]]],
         removed: Iterable[str],
         skipped: Sequence[Skipped],
+        signatures: Mapping[str, Signature],
         meta: dict[str, str],
-        digest: DigestOf,
     ) -> int:
-        """Makes the new state visible, in one transaction, and returns its generation.
+        """Makes what was staged the current state, in one transaction; returns its generation.
 
         Args:
-            changed: documents, the digest of their bytes, and their chunks.
-            digest: the digest under which the vector of a chunk or unit was added.
+            signatures: as for `sign`.
         """
         with self._transaction():
             for path in removed:
-                self._db.execute("DELETE FROM documents WHERE path = ?", (path,))
-            for document, content, chunks in changed:
-                self._replace(document, content, chunks, digest)
+                self._db.execute(
+                    "INSERT INTO stale SELECT document FROM current WHERE path = ?", (path,)
+                )
+                self._db.execute("DELETE FROM current WHERE path = ?", (path,))
+            self._db.execute(
+                "INSERT INTO stale SELECT k.document FROM current k JOIN staged USING (path)"
+            )
+            self._db.execute("INSERT OR REPLACE INTO current SELECT * FROM staged")
+            self._db.execute("DELETE FROM staged")
             self._db.execute("DELETE FROM skipped")
             self._db.executemany(
-                "INSERT INTO skipped VALUES (?, ?, ?)",
+                "INSERT INTO skipped VALUES (?, ?, ?, NULL, NULL)",
                 [(s.document, s.reason, s.message) for s in skipped],
             )
-            self._db.execute(
-                "DELETE FROM vectors WHERE digest NOT IN"
-                " (SELECT vector FROM chunks UNION SELECT vector FROM units)"
-            )
+            self._sign(signatures)
             generation = self.generation + 1
             rows = {**meta, "generation": str(generation)}.items()
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
+            self._db.execute(
+                "INSERT OR REPLACE INTO meta VALUES ('state', lower(hex(randomblob(16))))"
+            )
         return generation
+
+    def sign(self, signatures: Mapping[str, Signature]) -> None:
+        """Notes what files looked like whose content is known: no change that a reader sees."""
+        with self._transaction():
+            self._sign(signatures)
+
+    def _sign(self, signatures: Mapping[str, Signature]) -> None:
+        rows = [(seen.size, seen.mtime_ns, path) for path, seen in signatures.items()]
+        self._db.executemany("UPDATE current SET size = ?, mtime_ns = ? WHERE path = ?", rows)
+        self._db.executemany("UPDATE skipped SET size = ?, mtime_ns = ? WHERE document = ?", rows)
+
+    def discard(self) -> None:
+        """Deletes what a killed run staged, and what one left that was killed after its commit.
+
+        Vectors stay until `tidy`: the next run may find them again.
+        """
+        if self._any("staged"):
+            with self._transaction():
+                self._db.execute("INSERT INTO stale SELECT document FROM staged")
+                self._db.execute("DELETE FROM staged")
+        while batch := self._stale():
+            with self._transaction():
+                self._drop(batch)
+
+    def tidy(self) -> None:
+        """Deletes, some at a time, what nothing refers to any more: documents, then vectors."""
+        self.discard()
+        while self._any("loose"):
+            with self._transaction():
+                self._sweep()
+
+    def _any(self, table: str) -> bool:
+        with self._plainly():
+            return bool(self._value(f"SELECT EXISTS (SELECT 1 FROM {table})"))
+
+    def _stale(self) -> list[int]:
+        """Returns some of the documents to be deleted, with about `_DROPPED_CHUNKS` chunks."""
+        batch: list[int] = []
+        chunks = 0
+        with self._plainly():
+            for document, count in self._db.execute(
+                "SELECT document, (SELECT count(*) FROM chunks c WHERE c.document = s.document)"
+                " FROM stale s"
+            ):
+                batch.append(document)
+                chunks += 1 + count
+                if chunks >= _DROPPED_CHUNKS:
+                    break
+        return batch
+
+    def _drop(self, documents: Sequence[int]) -> None:
+        named = (json.dumps(documents),)
+        of_these = "SELECT id FROM chunks WHERE document IN (SELECT value FROM json_each(?))"
+        for vectors in (
+            "SELECT vector FROM chunks WHERE document IN (SELECT value FROM json_each(?))",
+            f"SELECT vector FROM units WHERE chunk IN ({of_these})",
+        ):
+            self._db.execute(f"INSERT OR IGNORE INTO loose {vectors}", named)
+        self._db.execute(
+            "DELETE FROM documents WHERE id IN (SELECT value FROM json_each(?))", named
+        )
+
+    def _sweep(self) -> None:
+        some = f"(SELECT vector FROM loose ORDER BY vector LIMIT {_SWEPT_VECTORS})"
+        self._db.execute(
+            f"DELETE FROM vectors WHERE id IN {some}"
+            " AND NOT EXISTS (SELECT 1 FROM chunks WHERE vector = vectors.id)"
+            " AND NOT EXISTS (SELECT 1 FROM units WHERE vector = vectors.id)"
+        )
+        self._db.execute(f"DELETE FROM loose WHERE vector IN {some}")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -430,46 +659,6 @@ class Store:
                     self._db.execute("ROLLBACK")
                 raise
 
-    def _replace(
-        self, document: Document, content: str, chunks: Sequence[Chunk], digest: DigestOf
-    ) -> None:
-        self._db.execute("DELETE FROM documents WHERE path = ?", (document.path,))
-        cursor = self._db.execute(
-            "INSERT INTO documents (path, title, digest, text) VALUES (?, ?, ?, ?)",
-            (document.path, document.title, content, document.text),
-        )
-        document_id = cursor.lastrowid
-        for ordinal, chunk in enumerate(chunks):
-            cursor = self._db.execute(
-                'INSERT INTO chunks (document, ordinal, start, "end", headings, embedded, vector)'
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (
-                    document_id,
-                    ordinal,
-                    chunk.span.start,
-                    chunk.span.end,
-                    json.dumps(chunk.headings, ensure_ascii=False),
-                    chunk.embedded,
-                    digest(chunk),
-                ),
-            )
-            self._db.executemany(
-                "INSERT INTO units VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        cursor.lastrowid,
-                        place,
-                        unit.kind.value,
-                        unit.span.start,
-                        unit.span.end,
-                        json.dumps(unit.headings, ensure_ascii=False),
-                        unit.embedded,
-                        digest(unit),
-                    )
-                    for place, unit in enumerate(chunk.units)
-                ],
-            )
-
     def problems(self) -> list[str]:
         """Returns what is wrong inside the store itself; empty when all is well."""
         with self._plainly():
@@ -480,23 +669,34 @@ class Store:
             return found
 
 
+@lru_cache(maxsize=1024)
+def _json(headings: tuple[str, ...]) -> str:
+    return json.dumps(headings, ensure_ascii=False)
+
+
+_CHUNKS = "current k CROSS JOIN chunks c ON c.document = k.document"
+"""The chunks that readers see. A cross join keeps its order: documents by path, then chunks."""
+
 _INVARIANTS = {
+    "paths without a document": (
+        "SELECT count(*) FROM current WHERE document NOT IN (SELECT id FROM documents)"
+    ),
     "chunks without a vector": (
-        "SELECT count(*) FROM chunks WHERE vector NOT IN (SELECT digest FROM vectors)"
+        f"SELECT count(*) FROM {_CHUNKS} WHERE c.vector NOT IN (SELECT id FROM vectors)"
     ),
     "chunks without tokens": (
-        "SELECT count(*) FROM chunks WHERE vector IN"
-        " (SELECT digest FROM vectors WHERE tokens IS NULL)"
+        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE v.tokens IS NULL"
     ),
     "units without a vector": (
-        "SELECT count(*) FROM units WHERE vector NOT IN (SELECT digest FROM vectors)"
+        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
+        " WHERE u.vector NOT IN (SELECT id FROM vectors)"
     ),
     "chunks outside their document": (
-        "SELECT count(*) FROM chunks c JOIN documents d ON d.id = c.document"
+        f"SELECT count(*) FROM {_CHUNKS} JOIN documents d ON d.id = c.document"
         ' WHERE c.start < 0 OR c."end" <= c.start OR c."end" > length(d.text)'
     ),
     "units outside their chunk": (
-        "SELECT count(*) FROM units u JOIN chunks c ON c.id = u.chunk"
+        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
         ' WHERE u.start < c.start OR u."end" > c."end" OR u."end" <= u.start'
     ),
 }

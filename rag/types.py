@@ -64,6 +64,19 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """What tells, without reading, that a source is what it was.
+
+    Attributes:
+        size: in bytes; also how much of an indexing run it is.
+        mtime_ns: when it was last changed; None where nothing but its content tells.
+    """
+
+    size: int
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """One file of notes, decoded once.
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +20,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from rag import Fit, Library, Reading, Settings, chunking
 from rag.confidence import SIGNALS
+from rag.store import FILE, MIGRATIONS
 from rag.tokens import Packed
 from ui.cli import main
 
@@ -117,6 +120,34 @@ def constant_fit(threshold: float, **conditions: str) -> Fit:
         unanswerable=(round(threshold - 0.01, 2),),
         fitted_on={"conditions": made_with | conditions},
     )
+
+
+def make_older(folder: Path, version: int) -> None:
+    """Makes a library what format `version`, 1 or 2, held of it, by the SQL of that time."""
+    vectors = "digest, vector, tokens" if version > 1 else "digest, vector"
+    older = folder / "older"
+    with closing(sqlite3.connect(older)) as db:
+        for script in MIGRATIONS[:version]:
+            db.executescript(script)
+        db.executescript(
+            f"""
+            ATTACH '{folder / FILE}' AS now;
+            INSERT INTO documents SELECT d.id, k.path, k.title, k.digest, d.text
+                FROM now.current k JOIN now.documents d ON d.id = k.document;
+            INSERT INTO chunks SELECT c.id, c.document, c.ordinal, c.start, c."end", c.headings,
+                c.embedded, v.digest FROM now.chunks c JOIN now.vectors v ON v.id = c.vector;
+            INSERT INTO units SELECT u.chunk, u.ordinal, u.kind, u.start, u."end", u.headings,
+                u.embedded, v.digest FROM now.units u JOIN now.vectors v ON v.id = u.vector;
+            INSERT INTO vectors ({vectors}) SELECT {vectors} FROM now.vectors;
+            INSERT INTO skipped SELECT document, reason, message FROM now.skipped;
+            DELETE FROM meta;
+            INSERT INTO meta SELECT * FROM now.meta WHERE key <> 'state';
+            PRAGMA user_version = {version};
+            """
+        )
+        ((owner,),) = db.execute("PRAGMA now.application_id")
+        db.execute(f"PRAGMA application_id = {owner}")
+    os.replace(older, folder / FILE)
 
 
 @pytest.fixture

@@ -227,7 +227,8 @@ def test_a_killed_first_run_is_not_taken_for_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluated(collection(tmp_path / "whole/c"))
-    monkeypatch.setattr("rag.pipeline.EMBED_BATCH", 2)
+    for bound in ("WINDOW_TEXTS", "CHUNKS_AT_ONCE", "UNITS_AT_ONCE"):
+        monkeypatch.setattr(f"rag.indexing.{bound}", 2)
 
     class Killed(WordLengths):
         def embed_passages(self, texts: Sequence[str]) -> Any:
@@ -238,10 +239,11 @@ def test_a_killed_first_run_is_not_taken_for_complete(
     folder = collection(tmp_path / "c")
     with pytest.raises(KeyboardInterrupt):
         evaluated(folder, stopped := Killed())
-    assert len(stopped.embedded) == 4
+    # Two records with their sentences were a window each, and the third's sentence was not read.
+    assert len(stopped.embedded) == 5
     assert evaluated(folder, resumed := WordLengths()) == whole
-    assert resumed.embedded
-    assert not set(resumed.embedded) & set(stopped.embedded)
+    assert resumed.embedded[0] == stopped.embedded[4]
+    assert not set(resumed.embedded) & set(stopped.embedded[:4])
 
 
 def test_each_question_is_embedded_once_for_all_rows(tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_progress_is_reported_by_stage(tmp_path: Path) -> None:
         embedder=WordLengths(),
         progress=lambda *report: seen.append(report),
     )
-    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["Reading", "Embedding", "Asking"]
+    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["Indexing", "Asking"]
     assert [report for report in seen if report[0] == "Asking"] == [
         ("Asking", 0, 2),
         ("Asking", 1, 2),

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import shutil
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import QUESTIONS, WordLengths, constant_fit
+from conftest import QUESTIONS, WordLengths, constant_fit, make_older
 
 from eval import Question, load_questions
 from rag import Answer, Embedder, Library, NotesQAError, Reading, Settings
@@ -40,6 +39,12 @@ def corpus(tmp_path: Path) -> Path:
     for name, text in (("otters", OTTERS), ("badgers", BADGERS), ("herons", HERONS)):
         (folder / f"{name}.md").write_text(text, encoding="utf-8")
     return folder
+
+
+def long_ago(corpus: Path) -> None:
+    """Makes notes that were just written such as need not be opened to be known again."""
+    for file in corpus.iterdir():
+        os.utime(file, (10**9, 10**9))
 
 
 Make = Callable[..., Library]
@@ -316,7 +321,8 @@ def test_reindexing_embeds_only_what_changed(make: Make, corpus: Path) -> None:
     assert library.ask("Otters eat what?").citations
 
 
-def test_an_unchanged_run_commits_nothing(make: Make) -> None:
+def test_an_unchanged_run_commits_nothing(make: Make, corpus: Path) -> None:
+    long_ago(corpus)
     first = make().index()
     library = make(embedder := WordLengths())
     before = contents(library.folder)
@@ -403,7 +409,8 @@ def test_an_interrupted_run_changes_nothing_and_loses_nothing(
     before = library.search("What do otters eat?", k=100)
     for name, text in (("otters", OTTERS), ("herons", HERONS)):
         (corpus / f"{name}.md").write_text(text.replace("are", "were") + "\nMore.\n", "utf-8")
-    monkeypatch.setattr("rag.pipeline.EMBED_BATCH", 2)
+    for bound in ("WINDOW_TEXTS", "CHUNKS_AT_ONCE", "UNITS_AT_ONCE"):
+        monkeypatch.setattr(f"rag.indexing.{bound}", 2)
 
     class Stops(WordLengths):
         def embed_passages(self, texts: Any) -> Any:
@@ -416,17 +423,22 @@ def test_an_interrupted_run_changes_nothing_and_loses_nothing(
     assert library.search("What do otters eat?", k=100) == before
     assert library.status()["generation"] == 1
     make(resumed := WordLengths()).index()
-    assert len(stopped.embedded) == 4
+    # The first note was one window; of the second one, some texts were embedded.
     assert resumed.embedded
-    assert not set(stopped.embedded) & set(resumed.embedded)
+    committed = sum("Herons" in text for text in stopped.embedded)
+    assert 0 < committed < len(stopped.embedded)
+    assert not set(stopped.embedded[:committed]) & set(resumed.embedded)
     assert library.status()["generation"] == 2
 
 
 def test_progress_never_exceeds_what_there_is(make: Make) -> None:
     seen: list[tuple[str, int, int]] = []
     make().index(progress=lambda *report: seen.append(report))
-    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["Reading", "Embedding"]
-    assert all(0 <= done <= total for _, done, total in seen)
+    assert list(dict.fromkeys(stage for stage, _, _ in seen)) == ["Indexing"]
+    total = sum(len(text) for text in (OTTERS, BADGERS, HERONS))
+    assert {total for _, _, total in seen} == {total}
+    assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
+    assert seen[-1][1] == total
 
 
 def test_longest_passage_is_what_the_settings_say(make: Make, corpus: Path) -> None:
@@ -678,31 +690,22 @@ def test_copies_take_no_place_from_other_passages(make: Make, corpus: Path) -> N
 # A library of the format before
 
 
-def digest_without_tokens(library: Library, item: Chunk | Unit) -> bytes:
-    named = f"{library.embedder.fingerprint}\0{item.embedded}"
+def digest_without_tokens(embedder: Embedder, item: Chunk | Unit) -> bytes:
+    named = f"{embedder.fingerprint}\0{item.embedded}"
     return hashlib.blake2b(named.encode(), digest_size=16).digest()
 
 
 def test_a_library_without_tokens_is_brought_up_by_indexing_alone(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make().index()
+    first = make().index()
     asked = make().ask("What do otters eat at night?").to_dict()
     ranked = make().rank("What do otters eat at night?")
     shutil.rmtree(tmp_path / "library")
     with monkeypatch.context() as before:
-        before.setattr(Library, "_digest", digest_without_tokens)
+        before.setattr("rag.indexing.digest_of", digest_without_tokens)
         make().index()
-    with closing(sqlite3.connect(tmp_path / "library" / "library.sqlite3")) as db:
-        db.executescript(
-            """
-            CREATE TABLE old (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-            INSERT INTO old SELECT digest, vector FROM vectors;
-            DROP TABLE vectors;
-            ALTER TABLE old RENAME TO vectors;
-            PRAGMA user_version = 1;
-            """
-        )
+    make_older(tmp_path / "library", 1)
     with pytest.raises(LibraryError, match="bring it up to date with notesqa index"):
         make().ask("What do otters eat at night?")
     # Killed when the format is new and nothing else is: the old state, without tokens.
@@ -718,10 +721,10 @@ def test_a_library_without_tokens_is_brought_up_by_indexing_alone(
         "timings_ms": 0,
     }
     assert make().rank("What do otters eat at night?") == ranked
-    # The chunks alone are read anew, for their tokens; the vectors of units are kept.
+    # All is read anew: chunks have no tokens, and no vector says at which precision it was made.
     with closing(Store(tmp_path / "library")) as store:
         texts = [text for _, _, text, _ in store.chunk_rows()]
-        assert sorted(embedder.embedded) == sorted(texts)
+        assert manifest.embedded == len(embedder.embedded) == first.embedded
         assert list(store.token_rows()) == [
             WordLengths().read_queries([t])[0].packed() for t in texts
         ]

@@ -8,18 +8,20 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import WordLengths, generated_notes
+from conftest import WordLengths, generated_notes, make_older
 from hypothesis import given, settings
 
 from rag import store as module
 from rag.chunking import split
 from rag.documents import load
 from rag.errors import LibraryError
-from rag.store import FILE, FORMAT, Store
-from rag.types import Chunk, Document, Skipped, Unit
+from rag.store import FILE, FORMAT, Part, Store, VectorRow
+from rag.types import Chunk, Document, Signature, Skipped, Unit
 
+SEEN = Signature(7, 1_000)
 META = {"model": "word-lengths", "fingerprint": "1", "chunking": "1:40"}
 Changed = tuple[Document, str, Sequence[Chunk]]
 
@@ -39,24 +41,40 @@ def digests_of(*documents: Changed) -> list[bytes]:
     return [digest(item) for chunk in chunks for item in (chunk, *chunk.units)]
 
 
-def embed(store: Store, *documents: Changed) -> None:
-    """Adds what the chunks and units of documents need."""
-    chunks = [chunk for _, _, chunks in documents for chunk in chunks]
-    units = [unit for chunk in chunks for unit in chunk.units]
-    readings = WordLengths().read_passages([chunk.embedded for chunk in chunks])
-    store.add_readings([digest(chunk) for chunk in chunks], readings)
-    if units:
-        vectors = WordLengths().embed_passages([unit.embedded for unit in units])
-        store.add_vectors([digest(unit) for unit in units], vectors)
+def vectors_of(*documents: Changed) -> list[VectorRow]:
+    """Returns what the chunks and units of documents need."""
+    rows: list[VectorRow] = []
+    for chunk in [chunk for _, _, chunks in documents for chunk in chunks]:
+        (reading,) = WordLengths().read_passages([chunk.embedded])
+        rows.append((digest(chunk), reading.vector.tobytes(), reading.packed()))
+        for unit in chunk.units:
+            (vector,) = WordLengths().embed_passages([unit.embedded])
+            rows.append((digest(unit), vector.tobytes(), None))
+    return rows
+
+
+def parts_of(*documents: Changed) -> list[Part]:
+    return [Part(document, sha, SEEN, 0, chunks) for document, sha, chunks in documents]
+
+
+def stage(store: Store, *documents: Changed) -> None:
+    store.stage(parts_of(*documents), vectors_of(*documents), digest)
 
 
 def put(
     store: Store, *documents: Changed, removed: Sequence[str] = (), skipped: Sequence[Skipped] = ()
 ) -> int:
-    embed(store, *documents)
-    return store.commit(
-        changed=documents, removed=removed, skipped=skipped, meta=META, digest=digest
-    )
+    stage(store, *documents)
+    generation = store.commit(removed=removed, skipped=skipped, signatures={}, meta=META)
+    store.tidy()
+    return generation
+
+
+def rows_in(folder: Path) -> dict[str, int]:
+    """Returns how many rows each table holds, whether a reader sees them or not."""
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {n: db.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
 
 
 @pytest.fixture
@@ -153,10 +171,15 @@ def test_rows_follow_path_and_place_whatever_was_written_first(store: Store) -> 
 def test_generation_grows_by_one_with_every_commit_and_with_nothing_else(store: Store) -> None:
     assert store.generation == 0
     assert put(store, changed("a.md", "One.")) == store.generation == 1
-    store.add_vectors([b"x"], WordLengths().embed_passages(["more"]))
-    assert store.generation == 1
+    state = store.meta()["state"]
+    stage(store, changed("b.md", "Two."))
+    store.sign({"a.md": SEEN})
+    store.discard()
+    store.tidy()
+    assert (store.generation, store.meta()["state"]) == (1, state)
     assert put(store, removed=["a.md"]) == store.generation == 2
     assert store.meta().items() >= {**META, "generation": "2"}.items()
+    assert store.meta()["state"] != state
 
 
 def test_a_changed_document_leaves_the_others_as_they_were(store: Store) -> None:
@@ -191,52 +214,178 @@ def test_what_was_skipped_is_replaced_by_every_commit(store: Store) -> None:
 
 
 def test_missing_names_each_digest_once_and_in_order(store: Store) -> None:
-    store.add_vectors([b"b"], WordLengths().embed_passages(["b"]))
+    store.stage([], [(b"b", b"vector", None)], digest)
     assert store.missing([b"c", b"b", b"a", b"c"]) == [b"c", b"a"]
+    many = [f"{i}".encode() for i in range(2_000)]
+    store.stage([], [(name, b"vector", None) for name in many[::3]], digest)
+    assert store.missing(many) == [name for i, name in enumerate(many) if i % 3]
 
 
-def test_vectors_committed_before_their_documents_survive(tmp_path: Path) -> None:
+def test_what_was_staged_survives_and_is_not_seen(tmp_path: Path) -> None:
     document = changed("a.md", "One. Two.")
     digests = digests_of(document)
     first = Store(tmp_path, write=True)
-    embed(first, document)
+    stage(first, document)
     assert first.counts() == (0, 0, 0) and list(first.chunk_rows()) == []
-    assert list(first.token_rows()) == []
+    assert list(first.token_rows()) == list(first.unit_rows()) == []
+    assert first.titles() == first.digests() == first.signatures() == {}
+    assert first.chunk_spans("a.md") == [] and first.paths([1, 2, 3]) == {}
+    with pytest.raises(LibraryError):
+        first.text("a.md")
     del first  # not even closed
     second = Store(tmp_path, write=True)
     assert second.missing(digests) == []
-    second.commit(changed=[document], removed=(), skipped=(), meta=META, digest=digest)
+    second.commit(removed=(), skipped=(), signatures={}, meta=META)
     assert second.problems() == []
+    assert (second.text("a.md"), second.signatures()) == ("One. Two.", {"a.md": SEEN})
     second.close()
+
+
+def test_a_long_document_is_staged_in_parts(store: Store) -> None:
+    text = "\n\n".join(f"# H{i}\n\n" + f"word{i} " * 30 for i in range(9))
+    document, sha, chunks = whole = changed("a.md", text)
+    put(store, whole, changed("b.md", text))
+    expected = state_of_chunks(store)
+    again = Store(store.folder.parent / "again", write=True)
+    rows = vectors_of(whole)
+    for first in range(0, len(chunks), 2):
+        part = Part(document, sha, SEEN, first, chunks[first : first + 2])
+        beside = parts_of(changed("b.md", text)) if first == 4 else []
+        again.stage([part, *beside], rows, digest)
+    again.commit(removed=(), skipped=(), signatures={}, meta=META)
+    assert state_of_chunks(again) == expected and len(chunks) == 9
+    again.close()
+
+
+def state_of_chunks(store: Store) -> object:
+    chunks = store.chunks([row[0] for row in store.chunk_rows()])
+    units = [store.units(chunk.id) for chunk in chunks]
+    return [(c.document, c.span, c.headings, c.text) for c in chunks], units, store.counts()
+
+
+def test_a_path_that_comes_twice_is_what_it_was_last(store: Store) -> None:
+    put(store, changed("a.md", "One."), changed("a.md", "Two."))
+    assert store.text("a.md") == "Two." and store.counts() == (1, 1, 1)
+    assert rows_in(store.folder)["documents"] == 1
 
 
 def test_a_commit_that_fails_leaves_everything_as_it_was(store: Store) -> None:
     put(store, changed("a.md", "One."), skipped=[Skipped("x.pdf", "no loader", "No.")])
     before = state(store)
 
-    def breaking() -> Iterator[Changed]:
-        yield changed("b.md", "Two.")
+    def parts() -> Iterator[Part]:
+        yield from parts_of(changed("b.md", "Two."))
+        raise RuntimeError("power cut")
+
+    def removed() -> Iterator[str]:
+        yield "a.md"
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError, match="power cut"):
-        store.commit(changed=breaking(), removed=["a.md"], skipped=(), meta={}, digest=digest)
+        store.stage(parts(), vectors_of(changed("b.md", "Two.")), digest)
+    assert state(store) == before
+    with pytest.raises(RuntimeError, match="power cut"):
+        store.commit(removed=removed(), skipped=(), signatures={}, meta={})
     assert state(store) == before
     assert put(store, changed("b.md", "Two.")) == 2
 
 
-def test_readers_see_the_old_state_until_the_commit_ends(store: Store) -> None:
-    put(store, changed("a.md", "Old."))
+def test_readers_see_the_old_state_until_the_commit(store: Store) -> None:
+    put(store, changed("a.md", "Old."), changed("b.md", "Stays."))
     reader = Store(store.folder)
     before = state(reader)
+    new = changed("a.md", "New.")
 
-    def watched() -> Iterator[Changed]:
-        yield changed("a.md", "New.")
+    def watched() -> Iterator[Part]:
+        yield from parts_of(new)
         assert state(reader) == before
 
-    embed(store, changed("a.md", "New."))
-    store.commit(changed=watched(), removed=(), skipped=(), meta=META, digest=digest)
+    store.stage(watched(), vectors_of(new), digest)
+    assert state(reader) == before
+    store.commit(removed=["b.md"], skipped=(), signatures={}, meta=META)
     assert reader.text("a.md") == "New." and reader.generation == 2
+    assert set(reader.titles()) == {"a.md"}
+    after = state(reader)
+    assert rows_in(store.folder)["stale"] == 2
+    store.tidy()
+    assert state(reader) == after
     reader.close()
+
+
+# What nothing refers to any more
+
+
+def test_nothing_is_left_of_what_was_replaced_or_removed(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_DROPPED_CHUNKS", 2)
+    monkeypatch.setattr(module, "_SWEPT_VECTORS", 3)
+    put(store, changed("a.md", "One. Both."), changed("b.md", "Gone. Both."))
+    for number in range(5):
+        put(store, changed("a.md", f"One. More{'x' * number}."), removed=["b.md"])
+        put(store, *(changed(f"{name}.md", f"Note {name}. It goes.") for name in "bcdef"))
+        put(store, removed=[f"{name}.md" for name in "cdef"])
+    put(store, changed("a.md", "One. Both."), removed=["b.md"])
+    left = rows_in(store.folder)
+    with closing(Store(store.folder.parent / "fresh", write=True)) as fresh:
+        put(fresh, changed("a.md", "One. Both."))
+        assert left == rows_in(fresh.folder)
+    assert store.problems() == []
+    assert left["vectors"] == 3 and left["stale"] == left["loose"] == left["staged"] == 0
+
+
+def test_what_a_killed_run_staged_goes_and_its_vectors_stay(store: Store) -> None:
+    old, new = changed("a.md", "One. Old."), changed("a.md", "One. New. More.")
+    put(store, old)
+    before, seen = rows_in(store.folder), state(store)
+    stage(store, new, changed("b.md", "Never more."))
+    store.discard()
+    assert state(store) == seen
+    assert {n: rows_in(store.folder)[n] for n in ("documents", "chunks", "units", "staged")} == {
+        n: before[n] for n in ("documents", "chunks", "units", "staged")
+    }
+    assert store.missing(digests_of(new)) == []
+    put(store, new)
+    assert store.problems() == []
+    # The vectors of what was never indexed have gone too.
+    assert rows_in(store.folder)["vectors"] == len(digests_of(new))
+
+
+def test_a_vector_that_another_text_needs_stays(store: Store) -> None:
+    put(store, changed("a.md", "# Same\n\nTwice."), changed("b.md", "# Same\n\nTwice."))
+    vectors = list(store.chunk_rows())[1][3], [v for _, v in store.unit_rows()][-1]
+    put(store, removed=["a.md"])
+    assert (list(store.chunk_rows())[0][3], [v for _, v in store.unit_rows()][-1]) == vectors
+    assert store.problems() == []
+
+
+def test_rows_come_without_being_sorted(store: Store) -> None:
+    asked: list[str] = []
+    store._db.set_trace_callback(asked.append)
+    for rows in (store.chunk_rows, store.token_rows, store.unit_rows):
+        list(rows())
+    store._db.set_trace_callback(None)
+    plans = [row[3] for sql in asked for row in store._db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+    assert len(asked) == 3 and plans
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+# What files looked like
+
+
+def test_signatures_are_those_given_and_those_noted_since(store: Store) -> None:
+    skipped = [Skipped("bad.md", "empty", "Holds no text."), Skipped("x.pdf", "no loader", "No.")]
+    put(store, changed("a.md", "One."), changed("b.md", "Two."), skipped=skipped)
+    assert store.signatures() == {"a.md": SEEN, "b.md": SEEN}
+    newer = Signature(8, 2_000)
+    before = state(store)
+    store.sign({"b.md": newer, "bad.md": newer, "nowhere.md": newer})
+    assert state(store) == before
+    assert store.signatures() == {"a.md": SEEN, "b.md": newer, "bad.md": newer}
+    store.commit(removed=["b.md"], skipped=skipped, signatures={"x.pdf": newer}, meta=META)
+    assert store.signatures() == {"a.md": SEEN, "x.pdf": newer}
+    store.sign({"a.md": Signature(8)})
+    assert store.signatures() == {"x.pdf": newer}
 
 
 def test_a_snapshot_holds_while_another_process_commits(store: Store) -> None:
@@ -386,7 +535,7 @@ def test_a_migration_that_fails_changes_nothing(
     reader.close()
 
 
-SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7"]
+SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "fbf0261756f672b7"]
 
 
 @pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))
@@ -400,36 +549,66 @@ def test_every_migration_is_held_to_what_was_shipped() -> None:
     assert len(SHIPPED) == FORMAT
 
 
-def to_format_1(folder: Path) -> None:
-    """Makes a library what the first format held of it."""
-    edit(
-        folder,
-        """
-        CREATE TABLE old (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-        INSERT INTO old SELECT digest, vector FROM vectors;
-        DROP TABLE vectors;
-        ALTER TABLE old RENAME TO vectors;
-        PRAGMA user_version = 1;
-        """,
-    )
-
-
 def test_a_library_without_tokens_is_brought_up_to_date_by_writing_alone(store: Store) -> None:
     put(store, changed("a.md", "One. Two."), changed("b.md", "Three."))
     chunks, units, meta = list(store.chunk_rows()), list(store.unit_rows()), store.meta()
     store.close()
-    to_format_1(store.folder)
+    make_older(store.folder, 1)
     content = (store.folder / FILE).read_bytes()
-    expected = "format version 1, this notesqa needs 2: bring it up to date with notesqa index"
+    expected = f"format version 1, this notesqa needs {FORMAT}: bring it up to date with notesqa"
     with pytest.raises(LibraryError, match=expected):
         Store(store.folder)
     assert (store.folder / FILE).read_bytes() == content
     with closing(Store(store.folder, write=True)) as writer:
         assert (list(writer.chunk_rows()), list(writer.unit_rows())) == (chunks, units)
         # The next indexing has to take every note for changed: none of them has tokens.
-        assert writer.meta() == {k: v for k, v in meta.items() if k != "chunking"}
+        found = writer.meta()
+        assert found.pop("state") != meta.pop("state")
+        assert found == {k: v for k, v in meta.items() if k != "chunking"}
         assert list(writer.token_rows()) == [b"", b""]
         assert writer.problems() == ["2 chunks without tokens"]
+
+
+def test_a_library_that_staged_nothing_is_brought_up_to_date_by_writing_alone(
+    store: Store,
+) -> None:
+    long = "\n\n".join(f"# H{i}\n\n" + f"word{i} " * 30 for i in range(5))
+    notes = [changed("b.md", long), changed("a.md", "One. Two."), changed("é/😀.md", "Three.")]
+    put(store, *notes, skipped=[Skipped("x.pdf", "no loader", "No.")])
+    before = state(store)
+    store.close()
+    make_older(store.folder, 2)
+    with pytest.raises(LibraryError, match=f"format version 2, this notesqa needs {FORMAT}"):
+        Store(store.folder)
+    with closing(Store(store.folder, write=True)) as writer:
+        found = state(writer)
+        assert without_state(found) == without_state(before)
+        assert writer.meta()["state"]
+        assert writer.signatures() == {}  # so the next run reads every note, and splits none
+        assert writer.problems() == []
+        assert writer.missing(digests_of(*notes)) == []
+        # What belongs to a document still goes with it, and nothing else does.
+        put(writer, changed("a.md", "Four."), removed=["b.md"])
+        assert set(writer.titles()) == {"a.md", "é/😀.md"}
+        assert writer.problems() == []
+        left = rows_in(store.folder)
+    with closing(Store(store.folder.parent / "fresh", write=True)) as fresh:
+        put(fresh, changed("a.md", "Four."), changed("é/😀.md", "Three."))
+        assert rows_in(fresh.folder) == left
+
+
+def without_state(found: Any) -> object:
+    generation, meta, *others = found
+    return generation, {k: v for k, v in meta.items() if k != "state"}, others
+
+
+def test_a_damaged_library_is_still_found_damaged_after_the_migration(store: Store) -> None:
+    put(store, changed("a.md", "One. Two."))
+    store.close()
+    make_older(store.folder, 2)
+    edit(store.folder, "DELETE FROM vectors")
+    with closing(Store(store.folder, write=True)) as writer:
+        assert writer.problems() == ["1 chunks without a vector", "2 units without a vector"]
 
 
 def test_several_may_make_the_library_at_once(tmp_path: Path) -> None:
@@ -485,6 +664,7 @@ def test_a_lock_that_cannot_be_written_is_named(store: Store) -> None:
 @pytest.mark.parametrize(
     ("script", "problem"),
     [
+        ("DELETE FROM documents", "1 paths without a document"),
         ("DELETE FROM vectors", "1 chunks without a vector"),
         ("DELETE FROM vectors", "2 units without a vector"),
         ("UPDATE vectors SET tokens = NULL", "1 chunks without tokens"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,7 +17,7 @@ from typing import Protocol
 
 from rag.documents.decoding import decode
 from rag.errors import CorpusError, DocumentError
-from rag.types import Document
+from rag.types import Document, Signature
 
 LOADERS = {
     ".md": "rag.documents.markdown",
@@ -35,6 +36,10 @@ class Source(Protocol):
         """Returns the document's path in the library."""
         ...
 
+    def signature(self) -> Signature:
+        """Returns what tells that it is what it was, without reading it."""
+        ...
+
     def read(self) -> bytes:
         """Returns the bytes whose digest tells whether it changed; raises DocumentError."""
         ...
@@ -51,6 +56,17 @@ class File:
     path: str
     file: Path
     max_bytes: int
+
+    def signature(self) -> Signature:
+        """Returns size and time of a file that can be read; else nothing that one may trust."""
+        try:
+            found = self.file.stat()
+        except OSError:
+            return Signature(0)
+        wanted = self.file.suffix.lower() in LOADERS and stat.S_ISREG(found.st_mode)
+        if not wanted or found.st_size > self.max_bytes:
+            return Signature(0)
+        return Signature(found.st_size, found.st_mtime_ns)
 
     def read(self) -> bytes:
         return read(self.file, self.max_bytes)

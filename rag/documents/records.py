@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from rag.documents.markup import parse_blocks
 from rag.errors import DocumentError
-from rag.types import Block, BlockKind, Document, Span
+from rag.types import Block, BlockKind, Document, Signature, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,10 @@ class Record:
     path: str
     title: str
     text: str
+
+    def signature(self) -> Signature:
+        """Returns its size; only its content tells whether it changed."""
+        return Signature(len(self.title) + len(self.text))
 
     def read(self) -> bytes:
         """Returns title and text, as their digest is taken."""

@@ -1,0 +1,270 @@
+"""Sources become what the library holds: read, split, embedded and staged, a window at a time.
+
+A window is as much text as is held in memory at once, whatever the size of the corpus; a long
+document spans several. Its missing texts are embedded together and written in one transaction,
+where no reader sees them: what is staged becomes current when everything is there. A source that
+looks as it did when it was read is not opened, and one whose bytes are the same is not split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from rag import chunking
+from rag.config import Settings
+from rag.documents import Source
+from rag.embedding import Embedder
+from rag.errors import CorpusError, DocumentError
+from rag.store import Part, Store, VectorRow
+from rag.types import Chunk, Document, Manifest, Signature, Skipped, Unit
+from rag.words import AUTO
+
+WINDOW_CHARS = 4_000_000
+"""Characters held at once, of documents and of texts to embed: some 1.3 MB of notes."""
+
+WINDOW_TEXTS = 16_000
+"""Texts to embed held at once; their vectors take 25 MB at 384 dimensions."""
+
+TEXTS_AT_ONCE = 4096
+"""Texts that the embedder gets in one call, of which it makes batches of even length."""
+
+RACY_NS = 2_000_000_000
+"""A file changed so shortly before it was read may change again at the same time of change: two
+seconds are the steps in which the coarsest file system in use, FAT, counts."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how much is done and how much there is."""
+
+
+@dataclass(slots=True)
+class _Window:
+    """What one transaction takes: parts of documents, and the share of the run that they are."""
+
+    parts: list[Part] = field(default_factory=list)
+    chars: int = 0
+    texts: int = 0
+    bytes: int = 0
+
+    @property
+    def full(self) -> bool:
+        return self.chars >= WINDOW_CHARS or self.texts >= WINDOW_TEXTS
+
+
+class Indexing:
+    """One run. Needs `Store.lock`."""
+
+    def __init__(
+        self, store: Store, embedder: Embedder, settings: Settings, progress: Progress | None
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._settings = settings
+        self._progress = progress or (lambda *_: None)
+        self._done = 0
+        self._total = 0
+        self._embedded = 0
+        self._indexed: list[str] = []
+        self._unchanged: set[str] = set()
+        self._skipped: list[Skipped] = []
+        self._signatures: dict[str, Signature] = {}
+
+    def index(self, sources: Sequence[Source], name: str) -> Manifest:
+        """Brings the store into agreement with the sources, and returns what was done.
+
+        Args:
+            name: what the sources are called in an error.
+
+        Raises:
+            CorpusError: nothing can be read; the library stays as it was.
+        """
+        store = self._store
+        store.discard()
+        made_with = self._made_with()
+        before, meta, skipped = store.digests(), store.meta(), store.skipped()
+        as_now = made_with.items() <= meta.items()
+        known = store.signatures() if as_now else {}
+        to_read = list(self._looking_changed(sources, known, skipped))
+        self._total = sum(signature.size for _, signature in to_read)
+        for window in self._windows(self._read(to_read, before if as_now else {})):
+            self._stage(window)
+        if not self._indexed and not self._unchanged:
+            raise CorpusError(_nothing_readable(name, self._skipped))
+        self._skipped.sort(key=lambda item: item.document)  # as the store gives them back
+        removed = sorted(before.keys() - set(self._indexed) - self._unchanged)
+        renamed = meta.get("language", AUTO) != self._settings.language
+        generation = store.generation
+        if self._indexed or removed or renamed or self._skipped != skipped:
+            generation = store.commit(
+                removed=removed,
+                skipped=self._skipped,
+                signatures=self._signatures,
+                meta={**made_with, "language": self._settings.language},
+            )
+        elif new := {p: s for p, s in self._signatures.items() if known.get(p) != s}:
+            store.sign(new)
+        return Manifest(
+            indexed=tuple(self._indexed),
+            unchanged=tuple(s.path for s in sources if s.path in self._unchanged),
+            removed=tuple(sorted(set(removed) - {item.document for item in self._skipped})),
+            skipped=tuple(self._skipped),
+            chunks=store.counts()[1],
+            embedded=self._embedded,
+            generation=generation,
+        )
+
+    def _made_with(self) -> dict[str, str]:
+        return {
+            "model": self._embedder.name,
+            "fingerprint": self._embedder.fingerprint,
+            "precision": self._embedder.precision,
+            "chunking": f"{chunking.VERSION}:{self._settings.chunk_tokens}",
+        }
+
+    def _looking_changed(
+        self, sources: Sequence[Source], known: Mapping[str, Signature], skipped: Sequence[Skipped]
+    ) -> Iterator[tuple[Source, Signature]]:
+        """Yields the sources that have to be read; the others are counted as what they were."""
+        was_skipped = {item.document: item for item in skipped}
+        for source in sources:
+            path, signature = source.path, source.signature()
+            if signature.mtime_ns is None or known.get(path) != signature:
+                yield source, signature
+            elif path in was_skipped:
+                self._skipped.append(was_skipped[path])
+                self._signatures[path] = signature
+            else:
+                self._unchanged.add(path)
+
+    def _read(
+        self, sources: Iterable[tuple[Source, Signature]], known: Mapping[str, str]
+    ) -> Iterator[tuple[Document, str, Signature]]:
+        """Yields the documents that are new, each with its digest and signature."""
+        for source, looked in sources:
+            signature = _trusted(looked)
+            try:
+                data = source.read()
+                digest = hashlib.sha256(data).hexdigest()
+                # What `read` itself refuses may be mended without a trace in time and size.
+                if signature.mtime_ns is not None:
+                    self._signatures[source.path] = signature
+                if known.get(source.path) == digest:
+                    self._unchanged.add(source.path)
+                    self._report(signature.size)
+                    continue
+                document = source.document(data)
+            except DocumentError as error:
+                self._skipped.append(Skipped(source.path, error.reason, str(error)))
+                self._report(signature.size)
+                continue
+            self._signatures.pop(source.path, None)  # staged with the document
+            self._indexed.append(source.path)
+            yield document, digest, signature
+
+    def _windows(self, documents: Iterator[tuple[Document, str, Signature]]) -> Iterator[_Window]:
+        window = _Window()
+        for document, digest, signature in documents:
+            window.chars += len(document.text)
+            chunks: list[Chunk] = []
+            first = counted = 0
+            for chunk in chunking.split(
+                document,
+                self._embedder.count_tokens,
+                self._settings.chunk_tokens,
+                self._embedder.max_tokens,
+            ):
+                chunks.append(chunk)
+                window.chars += sum(len(item.embedded) for item in _read_of(chunk))
+                window.texts += 1 + len(chunk.units)
+                if window.full:
+                    window.parts.append(Part(document, digest, signature, first, chunks))
+                    here = signature.size * chunk.span.end // len(document.text)
+                    window.bytes += here - counted
+                    yield window
+                    first, counted = first + len(chunks), here
+                    window, chunks = _Window(), []
+            if chunks or not first:
+                window.parts.append(Part(document, digest, signature, first, chunks))
+            window.bytes += signature.size - counted
+            if window.full:
+                yield window
+                window = _Window()
+        if window.parts:
+            yield window
+
+    def _stage(self, window: _Window) -> None:
+        items = {
+            self._digest(item): item
+            for part in window.parts
+            for chunk in part.chunks
+            for item in _read_of(chunk)
+        }
+        rows = list(self._embed(items, window.bytes))
+        self._store.stage(window.parts, rows, self._digest)
+
+    def _digest(self, item: Chunk | Unit) -> bytes:
+        """Returns the name under which the vector of a chunk or unit is kept."""
+        return digest_of(self._embedder, item)
+
+    def _embed(self, items: dict[bytes, Chunk | Unit], size: int) -> Iterator[VectorRow]:
+        """Yields what has no vector yet, chunks first, the longest first among each."""
+        missing = sorted(self._store.missing(items), key=lambda d: -len(items[d].embedded))
+        chunks = [digest for digest in missing if isinstance(items[digest], Chunk)]
+        units = [digest for digest in missing if isinstance(items[digest], Unit)]
+        total = sum(len(items[digest].embedded) for digest in missing)
+        done, before = 0, self._done
+        for digests in (chunks, units):
+            for start in range(0, len(digests), TEXTS_AT_ONCE):
+                batch = digests[start : start + TEXTS_AT_ONCE]
+                texts = [items[digest].embedded for digest in batch]
+                if digests is chunks:
+                    for digest, (vector, tokens) in zip(
+                        batch, self._embedder.read_passages(texts), strict=True
+                    ):
+                        yield digest, vector.tobytes(), tokens
+                else:
+                    for digest, vector in zip(
+                        batch, self._embedder.embed_passages(texts), strict=True
+                    ):
+                        yield digest, vector.tobytes(), None
+                self._embedded += len(texts)
+                done += sum(len(text) for text in texts)
+                self._report(before + size * done // total - self._done)
+        self._report(before + size - self._done)
+
+    def _report(self, more: int) -> None:
+        self._done += more
+        self._progress("Indexing", self._done, self._total)
+
+
+def digest_of(embedder: Embedder, item: Chunk | Unit) -> bytes:
+    """Returns the name under which the vector of a chunk or unit is kept.
+
+    A chunk's is kept with its tokens, so a unit of the same words has another.
+    """
+    kept = "with tokens" if isinstance(item, Chunk) else ""
+    said = (embedder.fingerprint, embedder.precision, kept, item.embedded)
+    return hashlib.blake2b("\0".join(said).encode(), digest_size=16).digest()
+
+
+def _read_of(chunk: Chunk) -> Iterator[Chunk | Unit]:
+    """Yields what of a chunk the embedder reads: the chunk itself, and its units."""
+    yield chunk
+    yield from chunk.units
+
+
+def _trusted(signature: Signature) -> Signature:
+    """Returns what the next run may trust, asked right before the source is read."""
+    if signature.mtime_ns is not None and signature.mtime_ns > time.time_ns() - RACY_NS:
+        return replace(signature, mtime_ns=None)
+    return signature
+
+
+def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
+    if not skipped:
+        return f"{corpus} holds nothing to index."
+    first = skipped[0]
+    more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
+    return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."
