@@ -490,9 +490,9 @@ class Store:
                 "INSERT OR IGNORE INTO vectors (digest, vector, tokens) VALUES (?, ?, ?)", vectors
             )
             for part in parts:
-                self._stage(part, digest)
+                self._insert(part, digest)
 
-    def _stage(self, part: Part, digest: DigestOf) -> None:
+    def _insert(self, part: Part, digest: DigestOf) -> None:
         path = part.document.path
         if part.first == 0:
             # The same path twice in one run: the last one counts.

@@ -7,8 +7,10 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,26 +19,38 @@ import pytest
 from conftest import ROOT, WordLengths
 
 from rag import Library, NotesQAError, Settings
+from rag.store import FILE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 MOMENTS = {
-    "notes read": ("return", "_split", 2),
-    "one batch embedded": ("return", "read_passages", 1),
-    "one batch committed": ("return", "add_readings", 1),
-    "one batch of units committed": ("return", "add_vectors", 1),
-    "two batches of units committed": ("return", "add_vectors", 2),
-    "first note of the commit": ("return", "_replace", 1),
-    "last note of the commit": ("return", "_replace", 4),
+    "notes of a window read": ("return", "_windows", 1),
+    "some of a window embedded": ("return", "read_passages", 1),
+    "a window embedded": ("call", "stage", 1),
+    "first note of a window written": ("return", "_insert", 1),
+    "a window committed": ("return", "stage", 1),
+    "some of the next window embedded": ("return", "embed_passages", 4),
+    "part of a long note committed": ("return", "stage", 3),
+    "everything staged": ("call", "commit", 1),
     "all of the commit but its end": ("return", "generation", 2),
     "just committed": ("return", "commit", 1),
     "derived folder begun": ("call", "chunk_rows", 1),
-    "words written, not the stamp": ("return", "build", 1),
     "derived files written, not synced": ("call", "_sync", 1),
     "derived folder not yet named": ("return", "_write", 1),
-    "all done but the lock": ("return", "build", 2),
+    "nothing tidied": ("call", "tidy", 1),
+    "all done but the lock": ("return", "tidy", 1),
 }
 """Where the process kills itself: the nth time that a function of `rag` is called or returns."""
+
+TIDYING = {
+    "some of the old documents dropped": ("return", "_drop", 2),
+    "all of the old documents dropped": ("call", "_sweep", 1),
+    "some of the old vectors dropped": ("return", "_sweep", 1),
+}
+"""Moments that there are only where something was replaced."""
+
+COMMITTED = {"a window committed", "part of a long note committed"}
+"""Moments before the new state is there, when all that was embedded is committed."""
 
 TIMES = 25
 QUESTIONS = ("transfer of sentences", "what does note b say", "removed unchanged added state")
@@ -46,9 +60,12 @@ QUESTIONS = ("transfer of sentences", "what does note b say", "removed unchanged
 SCRIPT = """
 import json, os, signal, sqlite3, sys, time, traceback
 from conftest import WordLengths
-from rag import Library, Settings, pipeline
+from rag import Library, Settings, indexing, store
 
-pipeline.EMBED_BATCH = 16
+indexing.WINDOW_TEXTS = 12  # fewer than a note has: a note spans two
+indexing.CHUNKS_AT_ONCE = indexing.UNITS_AT_ONCE = 4
+store._DROPPED_CHUNKS = 2
+store._SWEPT_VECTORS = 8
 connect = sqlite3.connect
 
 def small_cache(*args, **kwargs):
@@ -58,6 +75,14 @@ def small_cache(*args, **kwargs):
     return db
 
 sqlite3.connect = small_cache
+stage = store.Store.stage
+
+def logged_stage(self, *args):
+    stage(self, *args)
+    with open(str(self.folder) + ".log", "a") as file:
+        file.write("null\\n")
+
+store.Store.stage = logged_stage
 
 class Logged(WordLengths):
     def __init__(self, log):
@@ -169,15 +194,20 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     jobs: dict[str, tuple[str, str, int, float | None]] = {"whole": ("", "", 0, None)}
     for name, moment in MOMENTS.items():
         jobs[f"changed, {name}"] = jobs[f"made, {name}"] = (*moment, None)
+    for name, moment in TIDYING.items():
+        jobs[f"changed, {name}"] = (*moment, None)
+    jobs["changed, twice"] = (*MOMENTS["part of a long note committed"], None)
     for number in range(TIMES):
         jobs[f"changed, time {number}"] = ("", "", 0, chance.random())
     for name in jobs:
         if not name.startswith("made"):
             shutil.copytree(root / "old", root / name)
+    # Killed once more while what the killed run had staged is deleted.
+    again = [(str(root / "changed, twice"), str(root / "new-notes"), "return", "_drop", 1, None)]
     result = subprocess.run(
         [sys.executable, "-c", SCRIPT],
         input=json.dumps(
-            [(str(root / n), str(root / "new-notes"), *job) for n, job in jobs.items()]
+            [(str(root / n), str(root / "new-notes"), *job) for n, job in jobs.items()] + again
         ),
         env={
             **os.environ,
@@ -191,17 +221,18 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    statuses = dict(zip(jobs, json.loads(result.stdout), strict=True))
+    statuses = dict(zip([*jobs, "again"], json.loads(result.stdout), strict=True))
     old, new = said(opened(root / "old")), said(opened(root / "new"))
     return Killed(root, statuses, old, new, made["old"], made["new"])
 
 
-def assert_mended(killed: Killed, name: str, *, last_batch_committed: bool = False) -> None:
+def assert_mended(killed: Killed, name: str, *, all_committed: bool = False) -> None:
     """Asserts that the next run completes the work, and embeds nothing that was committed."""
     log = killed.root / f"{name}.log"
     batches = [json.loads(line) for line in log.open()] if log.exists() else []
-    committed = {text for batch in batches[:-1] for text in batch}
-    started = {text for batch in batches for text in batch}
+    whole = max((place for place, batch in enumerate(batches) if batch is None), default=0)
+    started = {text for batch in batches for text in batch or ()}
+    committed = {text for batch in batches[:whole] for text in batch or ()}
     embedder = WordLengths()
     settings = Settings(library=str(killed.root / name), chunk_tokens=32)
     library = Library(settings, embedder)
@@ -210,12 +241,20 @@ def assert_mended(killed: Killed, name: str, *, last_batch_committed: bool = Fal
     embedded = set(embedder.embedded)
     assert len(embedder.embedded) == len(embedded)
     assert embedded <= killed.new_texts - known - committed
-    if last_batch_committed:
+    if all_committed:
         assert embedded == killed.new_texts - known - started
     assert [check for check in library.doctor() if not check.ok] == []
     assert said(library) == killed.new
     folder = killed.root / name
     assert len(list(folder.iterdir())) == 3, "the store, its lock, one derived folder"
+    assert rows_in(folder) == rows_in(killed.root / "new"), "nothing is left of the old state"
+
+
+def rows_in(folder: Path) -> dict[str, int]:
+    """Returns how many rows each table of a library holds, whether readers see them or not."""
+    with closing(sqlite3.connect(folder / FILE)) as db:
+        names = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {n: db.execute(f"SELECT count(*) FROM {n}").fetchone()[0] for n in names}
 
 
 def left(killed: Killed, name: str) -> Library:
@@ -235,13 +274,14 @@ def test_a_run_that_is_not_killed_gives_the_new_state(killed: Killed) -> None:
     assert_mended(killed, "whole")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", [*MOMENTS, *TIDYING])
 def test_killed_at_a_chosen_moment_the_library_is_old_or_new(killed: Killed, moment: str) -> None:
     name = f"changed, {moment}"
     assert killed.statuses[name] == -signal.SIGKILL
-    done = reached(moment, "just committed")
+    done = moment in TIDYING or reached(moment, "just committed")
     assert said(left(killed, name)) == (killed.new if done else killed.old)
-    assert_mended(killed, name, last_batch_committed=reached(moment, "one batch committed"))
+    all_committed = moment in COMMITTED or done or reached(moment, "everything staged")
+    assert_mended(killed, name, all_committed=all_committed)
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -255,7 +295,14 @@ def test_killed_while_the_library_is_made_it_is_not_there_or_new(
     else:
         with pytest.raises(NotesQAError, match="run notesqa index"):
             left(killed, name)
-    assert_mended(killed, name, last_batch_committed=reached(moment, "one batch committed"))
+    all_committed = moment in COMMITTED or reached(moment, "everything staged")
+    assert_mended(killed, name, all_committed=all_committed)
+
+
+def test_killed_again_while_it_discards_the_library_is_old(killed: Killed) -> None:
+    assert killed.statuses["changed, twice"] == killed.statuses["again"] == -signal.SIGKILL
+    assert said(left(killed, "changed, twice")) == killed.old
+    assert_mended(killed, "changed, twice", all_committed=True)
 
 
 @pytest.mark.parametrize("number", range(TIMES))
