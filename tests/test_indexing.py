@@ -1,0 +1,541 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import ROOT, WordLengths
+from numpy.typing import NDArray
+
+from rag import Library, Reading, Settings, indexing
+from rag.documents.records import Record
+from rag.errors import CorpusError
+from rag.store import Part, Store
+from rag.types import Chunk, Signature
+
+LONG_AGO = 10**18
+"""A time of change, in nanoseconds, that no reading is near to."""
+
+
+class Counted(WordLengths):
+    """Also counts the calls."""
+
+    def __init__(self, fingerprint: str = "word-lengths-1") -> None:
+        super().__init__(fingerprint)
+        self.counted = 0
+        self.batches: list[tuple[str, list[str]]] = []
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        self.counted += 1
+        return super().count_tokens(texts)
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.batches.append(("units", list(texts)))
+        return super().embed_passages(texts)
+
+    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+        self.batches.append(("chunks", list(texts)))
+        return super().read_passages(texts)
+
+
+class Unloaded(WordLengths):
+    """A model that may be asked what it is, and nothing that would load it."""
+
+    def _refuse(self, *_: object) -> Any:
+        raise AssertionError("the model was loaded")
+
+    count_tokens = whole_words = embed_passages = read_passages = read_queries = _refuse
+    max_tokens = property(_refuse)  # type: ignore[assignment]
+
+
+class Notes:
+    """A folder of notes, and a count of the files opened."""
+
+    def __init__(self, folder: Path, library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.library = library
+        self.opened: list[str] = []
+        read = Path.read_bytes
+
+        def read_bytes(file: Path) -> bytes:
+            if folder in file.parents:
+                self.opened.append(file.name)
+            return read(file)
+
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    def write(self, name: str, text: str, mtime_ns: int = LONG_AGO) -> None:
+        file = self.folder / name
+        file.write_bytes(text.encode())
+        os.utime(file, ns=(mtime_ns, mtime_ns))
+
+    def index(self, embedder: WordLengths | None = None, **settings: Any) -> Any:
+        """Returns the manifest; `opened` is what this run opened."""
+        self.opened.clear()
+        named = Settings(library=str(self.library), corpus=str(self.folder), **settings)
+        return Library(named, embedder or WordLengths()).index()
+
+    def store(self) -> Store:
+        return Store(self.library)
+
+
+@pytest.fixture
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Notes:
+    notes = Notes(tmp_path / "notes", tmp_path / "library", monkeypatch)
+    notes.write(
+        "otters.md", "# Otters\n\nOtters eat crabs at night.\n\nThey sleep on their backs.\n"
+    )
+    notes.write("badgers.md", "# Badgers\n\nBadgers dig setts beneath hedges.\n")
+    notes.write("herons.md", "# Herons\n\nHerons stand motionless for hours.\n")
+    return notes
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+# What is opened
+
+
+def test_a_run_with_nothing_changed_opens_no_file_and_loads_no_model(notes: Notes) -> None:
+    notes.write("blank.md", " \n")
+    notes.write("noise.txt", "\0\0")
+    notes.write("slides.pdf", "%PDF")
+    first = notes.index()
+    assert sorted(notes.opened) == [
+        *("badgers.md", "blank.md", "herons.md", "noise.txt", "otters.md")
+    ]
+    before = contents(notes.library)
+    again = notes.index(Unloaded())
+    assert notes.opened == []
+    assert (again.indexed, again.embedded, again.generation) == ((), 0, first.generation)
+    assert again.unchanged == first.indexed == ("badgers.md", "herons.md", "otters.md")
+    assert again.skipped == first.skipped and len(first.skipped) == 3
+    assert contents(notes.library) == before
+
+
+def test_only_files_that_look_changed_are_opened(notes: Notes) -> None:
+    notes.index()
+    notes.write("otters.md", "# Otters\n\nOtters eat mussels.\n", LONG_AGO + 1)
+    notes.write("voles.md", "Voles nibble roots.")
+    manifest = notes.index()
+    assert notes.opened == ["otters.md", "voles.md"]
+    assert (manifest.indexed, manifest.unchanged) == (
+        ("otters.md", "voles.md"),
+        ("badgers.md", "herons.md"),
+    )
+
+
+def test_a_file_of_the_same_bytes_is_only_noted_anew(notes: Notes) -> None:
+    notes.index()
+    text = (notes.folder / "otters.md").read_text()
+    notes.write("otters.md", text, LONG_AGO + 5_000)
+    state = notes.store().meta()
+    manifest = notes.index(Unloaded())
+    assert notes.opened == ["otters.md"]
+    assert (manifest.indexed, manifest.unchanged) == (
+        (),
+        ("badgers.md", "herons.md", "otters.md"),
+    )
+    with closing(notes.store()) as store:
+        assert store.meta() == state
+        assert store.signatures()["otters.md"] == Signature(len(text), LONG_AGO + 5_000)
+    notes.index(Unloaded())
+    assert notes.opened == []
+
+
+@pytest.mark.parametrize(
+    ("text", "mtime_ns"),
+    [("Otters eat crabs?", LONG_AGO + 1), ("Otters eat", LONG_AGO), ("Otters.", LONG_AGO - 9)],
+    ids=["same size, later", "another size, same time", "earlier"],
+)
+def test_size_and_time_both_tell(notes: Notes, text: str, mtime_ns: int) -> None:
+    notes.write("otters.md", "Otters eat crabs.")
+    notes.index()
+    notes.write("otters.md", text, mtime_ns)
+    assert notes.index().indexed == ("otters.md",)
+
+
+def test_a_file_changed_right_before_it_was_read_is_read_again(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 2 * LONG_AGO
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    racy = {
+        "now.md": now,
+        "future.md": now + 10**12,
+        "just.md": now - indexing.RACY_NS + 1,
+        "settled.md": now - indexing.RACY_NS,
+    }
+    for name, mtime_ns in racy.items():
+        notes.write(name, f"The note {name} is so.", mtime_ns)
+    notes.index()
+    # Changed within the same tick of the file system's clock, and to the same size.
+    notes.write("now.md", "The note now.md is no.", now)
+    now += 10**10
+    assert notes.index().indexed == ("now.md",)
+    assert notes.opened == ["future.md", "just.md", "now.md"]
+    notes.index()
+    assert notes.opened == ["future.md"]
+
+
+def test_what_was_made_otherwise_is_read_again(notes: Notes) -> None:
+    class Halved(WordLengths):
+        precision = "half"
+
+    everything = ["badgers.md", "herons.md", "otters.md"]
+    notes.index()
+    for embedder, tokens in (
+        (WordLengths("word-lengths-2"), 128),
+        (WordLengths("word-lengths-2"), 64),
+        (Halved("word-lengths-2"), 64),
+    ):
+        manifest = notes.index(embedder, chunk_tokens=tokens)
+        assert notes.opened == everything == list(manifest.indexed)
+        notes.index(embedder, chunk_tokens=tokens)
+        assert notes.opened == []
+
+
+def test_what_was_skipped_is_looked_at_again_when_it_or_the_limit_changed(notes: Notes) -> None:
+    notes.write("blank.md", "")
+    notes.write("big.md", "words " * 2000)
+    assert [s.document for s in notes.index(max_file_mb=0.01).skipped] == ["big.md", "blank.md"]
+    notes.index(Unloaded(), max_file_mb=0.01)
+    assert notes.opened == []
+    assert notes.index(max_file_mb=1).indexed == ("big.md",)
+    assert notes.opened == ["big.md"]
+    notes.write("blank.md", "No more.")
+    assert notes.index(max_file_mb=1).indexed == ("blank.md",)
+    # A file that is too large now is skipped, however long it was known.
+    manifest = notes.index(max_file_mb=0.01)
+    assert [s.document for s in manifest.skipped] == ["big.md"]
+    assert "big.md" not in manifest.unchanged
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def denied(file: Path) -> bytes:
+        if file.name == "otters.md":
+            raise PermissionError(13, "Permission denied")
+        return read(file)
+
+    with monkeypatch.context() as context:
+        context.setattr(Path, "read_bytes", denied)
+        assert [s.reason for s in notes.index().skipped] == ["unreadable"]
+    assert notes.index().indexed == ("otters.md",)  # its size and time are what they were
+
+
+def test_records_are_known_by_their_content_alone(tmp_path: Path) -> None:
+    records = [Record("a", "One", "Otters eat crabs."), Record("b", "", "Herons stand.")]
+    library = Library(Settings(library=str(tmp_path)), WordLengths())
+    library.index_sources(records, "records")
+    before = contents(tmp_path)
+    again = Library(library.settings, Unloaded()).index_sources(records, "records")
+    assert again.unchanged == ("a", "b")
+    assert contents(tmp_path) == before
+    changed = [records[0], Record("b", "", "Herons stare.")]
+    assert library.index_sources(changed, "records").indexed == ("b",)
+
+
+# What is embedded
+
+
+def test_an_edited_paragraph_embeds_what_holds_it_and_nothing_else(notes: Notes) -> None:
+    paragraphs = [
+        f"Paragraph {number} is about thing {number}. It says a little more." for number in range(9)
+    ]
+    notes.write("long.md", "\n\n".join(["# Long", *paragraphs]))
+    notes.index(chunk_tokens=32)
+    paragraphs[4] = paragraphs[4].replace("a little more", "a little less")
+    notes.write("long.md", "\n\n".join(["# Long", *paragraphs]), LONG_AGO + 1)
+    manifest = notes.index(embedder := Counted(), chunk_tokens=32)
+    # Its chunk, and the sentence that was changed.
+    assert [kind for kind, _ in embedder.batches] == ["chunks", "units"]
+    assert [len(texts) for _, texts in embedder.batches] == [1, 1]
+    assert all("a little less" in text for text in embedder.embedded)
+    assert manifest.embedded == 2
+
+
+def test_a_window_is_embedded_longest_first_in_lists_of_bounded_length(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "CHUNKS_AT_ONCE", 3)
+    monkeypatch.setattr(indexing, "UNITS_AT_ONCE", 5)
+    for number in range(7):
+        notes.write(f"{number}.md", f"Note {number} says this. {'And more. ' * number}\n")
+    manifest = notes.index(embedder := Counted())
+    for kind, bound in (("chunks", 3), ("units", 5)):
+        batches = [texts for name, texts in embedder.batches if name == kind]
+        assert all(len(texts) == bound for texts in batches[:-1]) and len(batches[-1]) <= bound
+        lengths = [len(text) for texts in batches for text in texts]
+        assert lengths == sorted(lengths, reverse=True)
+    assert manifest.embedded == len(embedder.embedded) == len(set(embedder.embedded))
+
+
+# Windows
+
+
+def staged(
+    sources: Sequence[Record], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> list[list[Part]]:
+    """Returns the windows in which sources reach the store."""
+    windows: list[list[Part]] = []
+    stage = Store.stage
+
+    def watched(self: Store, parts: list[Part], *others: Any) -> None:
+        windows.append(parts)
+        stage(self, parts, *others)
+
+    with monkeypatch.context() as context:
+        context.setattr(Store, "stage", watched)
+        Library(Settings(library=str(folder), chunk_tokens=32), WordLengths()).index_sources(
+            sources, "records"
+        )
+    return windows
+
+
+def paragraphs(number: int) -> Iterator[str]:
+    return (f"Paragraph {i} of record {number} says {'so ' * i}." for i in range(number))
+
+
+RECORDS = [Record(f"r{n}", f"Record {n}", "\n\n".join(paragraphs(n))) for n in (1, 30, 2, 3, 1, 25)]
+RECORDS[4] = Record("r4", "", "---\n\n---")  # a document without a block
+
+
+@pytest.mark.parametrize(
+    ("bound", "value"), [("WINDOW_TEXTS", 1), ("WINDOW_TEXTS", 20), ("WINDOW_CHARS", 2_000)]
+)
+def test_windows_are_bounded_and_hold_everything_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    (whole,) = staged(RECORDS, tmp_path / "whole", monkeypatch)
+    monkeypatch.setattr(indexing, bound, value)
+    windows = staged(RECORDS, tmp_path / "parts", monkeypatch)
+    assert len(windows) > 5
+    for parts in windows:
+        chunks = [chunk for part in parts for chunk in part.chunks]
+        # The last chunk reaches the bound.
+        texts = [item.embedded for chunk in chunks[:-1] for item in (chunk, *chunk.units)]
+        assert len(texts) < indexing.WINDOW_TEXTS
+        assert sum(len(text) for text in texts) < indexing.WINDOW_CHARS
+    joined: dict[str, list[Chunk]] = {}
+    for part in [part for parts in windows for part in parts]:
+        assert part.first == len(joined.setdefault(part.document.path, []))
+        joined[part.document.path] += part.chunks
+    assert joined == {part.document.path: part.chunks for part in whole}
+    with closing(Store(tmp_path / "whole")) as one, closing(Store(tmp_path / "parts")) as other:
+        for rows in ("token_rows", "digests", "titles", "counts", "problems"):
+            assert said(one, rows) == said(other, rows)
+        assert [row[2:] for row in one.chunk_rows()] == [row[2:] for row in other.chunk_rows()]
+        assert [row[1] for row in one.unit_rows()] == [row[1] for row in other.unit_rows()]
+
+
+def said(store: Store, method: str) -> object:
+    found = getattr(store, method)()
+    return found if isinstance(found, dict | tuple | list) else list(found)
+
+
+def test_nothing_is_seen_before_everything_is_there(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.index()
+    monkeypatch.setattr(indexing, "WINDOW_TEXTS", 1)
+    for name in ("otters", "badgers", "voles"):
+        notes.write(f"{name}.md", f"This is new about {name}.", LONG_AGO + 1)
+    reader = notes.store()
+    seen: list[object] = []
+
+    class Watching(WordLengths):
+        def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+            seen.append((reader.digests(), reader.generation, reader.counts()))
+            return super().embed_passages(texts)
+
+    before = (reader.digests(), reader.generation, reader.counts())
+    notes.index(Watching())
+    assert len(seen) == 3 and all(state == before for state in seen)
+    assert (reader.generation, len(reader.digests())) == (2, 4)
+    reader.close()
+
+
+class Stops(WordLengths):
+    """Is interrupted at the units of the second window."""
+
+    calls = 0
+
+    def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.calls += 1
+        if self.calls == 2:
+            raise KeyboardInterrupt
+        return super().embed_passages(texts)
+
+
+def test_what_an_interrupted_run_staged_never_becomes_current_by_itself(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.index()
+    monkeypatch.setattr(indexing, "WINDOW_TEXTS", 1)
+    notes.write("a.md", "This was staged and then thought better of.")
+    notes.write("otters.md", "Otters are new.", LONG_AGO + 1)
+    with pytest.raises(KeyboardInterrupt):
+        notes.index(Stops())
+    (notes.folder / "a.md").unlink()
+    manifest = notes.index()
+    assert (manifest.indexed, manifest.removed) == (("otters.md",), ())
+    with closing(notes.store()) as store:
+        assert set(store.titles()) == {"badgers.md", "herons.md", "otters.md"}
+
+
+def test_an_interrupted_run_is_tidied_up_by_one_that_changes_nothing(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes.index()
+    size = (notes.library / "library.sqlite3").stat().st_size
+    before = rows_in(notes)
+    monkeypatch.setattr(indexing, "WINDOW_TEXTS", 1)
+    notes.write("a.md", "This was staged.\n\n" * 50)
+    notes.write("z.md", "This was not.")
+    with pytest.raises(KeyboardInterrupt):
+        notes.index(Stops())
+    assert rows_in(notes) != before
+    for name in ("a.md", "z.md"):
+        (notes.folder / name).unlink()
+    assert notes.index(Unloaded()).generation == 1
+    assert rows_in(notes) == before
+    assert size > 0
+
+
+def rows_in(notes: Notes) -> list[int]:
+    """Returns how many rows there are, whether readers see them or not."""
+    with closing(notes.store()) as store:
+        tables = ("documents", "chunks", "units", "vectors", "staged", "stale", "loose")
+        return [store._value(f"SELECT count(*) FROM {name}") for name in tables]
+
+
+def test_nothing_readable_leaves_no_trace(notes: Notes) -> None:
+    notes.index()
+    before = contents(notes.library)
+    for file in notes.folder.iterdir():
+        notes.write(file.name, "", LONG_AGO + 1)
+    with pytest.raises(CorpusError, match="holds no text"):
+        notes.index()
+    assert contents(notes.library) == before
+
+
+# Progress
+
+
+def test_progress_moves_inside_one_long_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "WINDOW_TEXTS", 20)
+    monkeypatch.setattr(indexing, "UNITS_AT_ONCE", 5)
+    seen: list[tuple[str, int, int]] = []
+    library = Library(Settings(library=str(tmp_path), chunk_tokens=32), WordLengths())
+    library.index_sources([RECORDS[1]], "records", lambda *report: seen.append(report))
+    total = RECORDS[1].signature().size
+    assert {(stage, whole) for stage, _, whole in seen} == {("Indexing", total)}
+    done = [done for _, done, _ in seen]
+    assert done == sorted(done) and done[-1] == total
+    assert len(set(done)) > 8
+
+
+def test_files_that_are_not_split_count_as_done(notes: Notes) -> None:
+    notes.index()
+    notes.write("blank.md", "  \n")
+    for name in ("otters.md", "herons.md"):
+        notes.write(name, (notes.folder / name).read_text(), LONG_AGO + 1)
+    seen: list[tuple[str, int, int]] = []
+    settings = Settings(library=str(notes.library), corpus=str(notes.folder))
+    Library(settings, Unloaded()).index(progress=lambda *report: seen.append(report))
+    sizes = [(notes.folder / name).stat().st_size for name in ("blank.md", "herons.md")]
+    total = sum(sizes) + (notes.folder / "otters.md").stat().st_size
+    assert seen == [("Indexing", done, total) for done in (sizes[0], sum(sizes), total)]
+
+
+# Memory
+
+SCRIPT = """
+import re, sys
+from pathlib import Path
+import numpy as np
+from conftest import WordLengths
+from rag import Library, Reading, Settings, pipeline
+from rag.documents import load
+from rag.types import Signature
+
+folder, megabytes = sys.argv[1], int(sys.argv[2])
+pipeline.derived.check = lambda store: []  # what is derived is measured by itself
+SAID = "Sentence {} of part {} in note {} tells " + "what there is to tell of it, " * 8 + "so."
+
+class Generated:
+    def __init__(self, number):
+        self.path = f"{number:06}.md"
+        self.number = number
+
+    def signature(self):
+        return Signature(len(self.read()))
+
+    def read(self):
+        parts = (
+            f"## Part {part} of {self.number}\\n\\n"
+            + " ".join(SAID.format(i, part, self.number) for i in range(4))
+            for part in range(20)
+        )
+        return "\\n\\n".join(parts).encode()
+
+    def document(self, data):
+        return load(self.path, data)
+
+class Flat(WordLengths):
+    def embed_passages(self, texts):
+        return np.ones((len(texts), 16), np.float32)
+
+    def read_passages(self, texts):
+        return [Reading(*flat) for _ in texts]
+
+flat = np.ones(16, np.float32), np.ones(200, np.int32), np.ones((200, 16), np.float32)
+peaks = {}
+
+def report(stage, done, total):
+    # Not ru_maxrss: that begins with what the process that started this one took.
+    status = Path("/proc/self/status").read_text()
+    peaks[done] = int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) / 1000
+
+size = len(Generated(0).read())
+sources = [Generated(number) for number in range(megabytes * 1_000_000 // size)]
+manifest = Library(Settings(library=folder), Flat()).index_sources(sources, "x", report)
+first = next(peak for done, peak in peaks.items() if done > 5_000_000)
+print(manifest.chunks, first, peaks[max(peaks)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux's /proc")
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    megabytes = int(os.environ.get("INDEXED_MB", "20"))
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "library"), str(megabytes)],
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
+        capture_output=True,
+        text=True,
+        timeout=1200,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    chunks, first, last = (float(number) for number in done.stdout.split())
+    print(f"{megabytes} MB, {chunks:.0f} chunks, {last:.0f} MB at most")
+    assert chunks > 500 * megabytes
+    # Of the notes, the first 5 MB are four windows; all that comes after them needs no more.
+    # Kept whole, documents, chunks and units take some ten times the size of their text.
+    assert last - first < 40
