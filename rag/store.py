@@ -78,7 +78,8 @@ MIGRATIONS = (
     """,
     # Documents may be there that no path means yet, or any more. Vectors are numbered, so that new
     # ones are appended: kept in the order of their digests, every one of them went to another page
-    # of the file.
+    # of the file. Of 15,400 vectors of 384 dimensions, added to 290,000, that took 2.4 to 3.0 s
+    # and twice the space; numbered, 0.4 s.
     """
     CREATE TABLE new_vectors (
         id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, vector BLOB NOT NULL, tokens BLOB

@@ -201,6 +201,19 @@ def test_long_text_is_cut_at_sentences_and_only_then_at_words() -> None:
         assert set(chunk.span.of(text).rstrip(".").split()) == {"long"}
 
 
+def test_lengths_are_asked_for_a_section_at_a_time() -> None:
+    asked: list[Sequence[str]] = []
+
+    def counting(texts: Sequence[str]) -> list[int]:
+        asked.append(texts)
+        return count_tokens(texts)
+
+    sections = "\n\n".join(f"# {name}\n\nOne is so.\n\nTwo is so.\n" for name in ("A", "B"))
+    assert len(list(split(document_of(sections), counting, 8, MAX_TOKENS))) == 2
+    # What stands above a section, its heading and its paragraphs; then whether both fit together.
+    assert [len(texts) for texts in asked] == [4, 4, 2]
+
+
 def test_a_list_that_does_not_fit_is_cut_between_items() -> None:
     items = [f"- {filled(f'i{n}', 30)}" for n in range(8)]
     text = "\n".join(["These:", *items])
