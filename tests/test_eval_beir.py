@@ -227,7 +227,7 @@ def test_a_killed_first_run_is_not_taken_for_complete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = evaluated(collection(tmp_path / "whole/c"))
-    for bound in ("WINDOW_TEXTS", "CHUNKS_AT_ONCE", "UNITS_AT_ONCE"):
+    for bound in ("WINDOW_TEXTS", "TEXTS_AT_ONCE"):
         monkeypatch.setattr(f"rag.indexing.{bound}", 2)
 
     class Killed(WordLengths):

@@ -270,14 +270,13 @@ def test_an_edited_paragraph_embeds_what_holds_it_and_nothing_else(notes: Notes)
 def test_a_window_is_embedded_longest_first_in_lists_of_bounded_length(
     notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexing, "CHUNKS_AT_ONCE", 3)
-    monkeypatch.setattr(indexing, "UNITS_AT_ONCE", 5)
+    monkeypatch.setattr(indexing, "TEXTS_AT_ONCE", 5)
     for number in range(7):
         notes.write(f"{number}.md", f"Note {number} says this. {'And more. ' * number}\n")
     manifest = notes.index(embedder := Counted())
-    for kind, bound in (("chunks", 3), ("units", 5)):
+    for kind in ("chunks", "units"):
         batches = [texts for name, texts in embedder.batches if name == kind]
-        assert all(len(texts) == bound for texts in batches[:-1]) and len(batches[-1]) <= bound
+        assert all(len(texts) == 5 for texts in batches[:-1]) and len(batches[-1]) <= 5
         lengths = [len(text) for texts in batches for text in texts]
         assert lengths == sorted(lengths, reverse=True)
     assert manifest.embedded == len(embedder.embedded) == len(set(embedder.embedded))
@@ -437,7 +436,7 @@ def test_progress_moves_inside_one_long_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(indexing, "WINDOW_TEXTS", 20)
-    monkeypatch.setattr(indexing, "UNITS_AT_ONCE", 5)
+    monkeypatch.setattr(indexing, "TEXTS_AT_ONCE", 5)
     seen: list[tuple[str, int, int]] = []
     library = Library(Settings(library=str(tmp_path), chunk_tokens=32), WordLengths())
     library.index_sources([RECORDS[1]], "records", lambda *report: seen.append(report))

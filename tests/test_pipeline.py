@@ -409,7 +409,7 @@ def test_an_interrupted_run_changes_nothing_and_loses_nothing(
     before = library.search("What do otters eat?", k=100)
     for name, text in (("otters", OTTERS), ("herons", HERONS)):
         (corpus / f"{name}.md").write_text(text.replace("are", "were") + "\nMore.\n", "utf-8")
-    for bound in ("WINDOW_TEXTS", "CHUNKS_AT_ONCE", "UNITS_AT_ONCE"):
+    for bound in ("WINDOW_TEXTS", "TEXTS_AT_ONCE"):
         monkeypatch.setattr(f"rag.indexing.{bound}", 2)
 
     class Stops(WordLengths):

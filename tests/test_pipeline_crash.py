@@ -63,7 +63,7 @@ from conftest import WordLengths
 from rag import Library, Settings, indexing, store
 
 indexing.WINDOW_TEXTS = 12  # fewer than a note has: a note spans two
-indexing.CHUNKS_AT_ONCE = indexing.UNITS_AT_ONCE = 4
+indexing.TEXTS_AT_ONCE = 4
 store._DROPPED_CHUNKS = 2
 store._SWEPT_VECTORS = 8
 connect = sqlite3.connect
