@@ -1,5 +1,6 @@
 # Two ways in: `make demo` shows the thing, `make test` checks it. SERVE=0 ends the demo unserved.
 # `make gate` holds answers to the shipped questions against those of the committed baseline.
+# `make bench` measures speed, memory and quality beside other systems: an hour of a quiet machine.
 PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
@@ -9,7 +10,8 @@ QUESTIONS := eval/questions/transfer-learning.jsonl
 BASELINE := eval/baseline/transfer-learning.jsonl.xz
 RUN := .notesqa/runs/gate.jsonl
 
-.PHONY: demo test gate baseline fit constraints clean
+.PHONY: demo test gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
+	constraints clean
 
 demo: .venv/installed
 	$(BIN)/notesqa demo $(if $(filter 0,$(SERVE)),--no-serve)
@@ -35,6 +37,32 @@ fit: .venv/installed
 	$(BIN)/notesqa index
 	$(BIN)/notesqa eval fit $(QUESTIONS) --split fit --expect 0.1 --out rag/fit.json
 
+# One after the other, since each wants the machine to itself. ARGS is for one of them:
+# make bench-peers ARGS='--corpus NOTES --rounds 3'
+bench:
+	$(MAKE) bench-peers
+	$(MAKE) bench-growth
+	$(MAKE) bench-http
+	$(MAKE) bench-edit
+
+bench-peers: .venv/installed .bench/installed
+	$(BIN)/python -m eval.bench.side_by_side $(ARGS)
+
+bench-growth: .venv/installed
+	$(BIN)/python -m eval.bench.growth $(ARGS)
+
+bench-http: .venv/installed
+	$(BIN)/python -m eval.bench.http $(ARGS)
+
+bench-edit: .venv/installed
+	$(BIN)/python -m eval.bench.edit $(ARGS)
+
+.bench/installed: eval/bench/requirements.txt
+	test -x .bench/venv/bin/python || $(PYTHON) -m venv .bench/venv
+	@echo "Installing the systems to compare with into .bench/venv: some GB and minutes."
+	.bench/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing notesqa into .venv; the first time takes some minutes."
@@ -50,4 +78,4 @@ constraints: .venv/tested
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:
-	rm -rf .venv .notesqa build *.egg-info
+	rm -rf .venv .bench .notesqa build *.egg-info
