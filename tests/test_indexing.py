@@ -14,10 +14,11 @@ import pytest
 from conftest import ROOT, WordLengths
 from numpy.typing import NDArray
 
-from rag import Library, Reading, Settings, indexing
+from rag import Library, Settings, indexing
 from rag.documents.records import Record
 from rag.errors import CorpusError
 from rag.store import Part, Store
+from rag.tokens import Packed
 from rag.types import Chunk, Signature
 
 LONG_AGO = 10**18
@@ -40,7 +41,7 @@ class Counted(WordLengths):
         self.batches.append(("units", list(texts)))
         return super().embed_passages(texts)
 
-    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+    def read_passages(self, texts: Sequence[str]) -> list[Packed]:
         self.batches.append(("chunks", list(texts)))
         return super().read_passages(texts)
 
@@ -467,8 +468,9 @@ import re, sys
 from pathlib import Path
 import numpy as np
 from conftest import WordLengths
-from rag import Library, Reading, Settings, pipeline
+from rag import Library, Settings, pipeline
 from rag.documents import load
+from rag.tokens import Packed, pack
 from rag.types import Signature
 
 folder, megabytes = sys.argv[1], int(sys.argv[2])
@@ -499,9 +501,9 @@ class Flat(WordLengths):
         return np.ones((len(texts), 16), np.float32)
 
     def read_passages(self, texts):
-        return [Reading(*flat) for _ in texts]
+        return [flat for _ in texts]
 
-flat = np.ones(16, np.float32), np.ones(200, np.int32), np.ones((200, 16), np.float32)
+flat = Packed(np.ones(16, np.float32), pack(np.ones(200, np.int32), np.ones((200, 16))))
 peaks = {}
 
 def report(stage, done, total):

@@ -45,8 +45,8 @@ def vectors_of(*documents: Changed) -> list[VectorRow]:
     """Returns what the chunks and units of documents need."""
     rows: list[VectorRow] = []
     for chunk in [chunk for _, _, chunks in documents for chunk in chunks]:
-        (reading,) = WordLengths().read_passages([chunk.embedded])
-        rows.append((digest(chunk), reading.vector.tobytes(), reading.packed()))
+        ((vector, tokens),) = WordLengths().read_passages([chunk.embedded])
+        rows.append((digest(chunk), vector.tobytes(), tokens))
         for unit in chunk.units:
             (vector,) = WordLengths().embed_passages([unit.embedded])
             rows.append((digest(unit), vector.tobytes(), None))
