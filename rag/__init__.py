@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.asking import Draft as Draft
     from rag.backends import ModelEmbedder as ModelEmbedder
     from rag.confidence import Fit as Fit
     from rag.confidence import signals as signals
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
     from rag.errors import RunError as RunError
     from rag.followup import Turn as Turn
     from rag.followup import turn_of as turn_of
+    from rag.index import corpus_digest as corpus_digest
     from rag.pipeline import Check as Check
-    from rag.pipeline import Draft as Draft
     from rag.pipeline import Library as Library
-    from rag.pipeline import corpus_digest as corpus_digest
     from rag.retrieval import Parts as Parts
     from rag.tokens import Reading as Reading
     from rag.types import Answer as Answer
@@ -45,7 +45,7 @@ _HOME = {
     "Check": "rag.pipeline",
     "Citation": "rag.types",
     "DESCRIPTIONS": "rag.config",
-    "Draft": "rag.pipeline",
+    "Draft": "rag.asking",
     "Embedder": "rag.embedding",
     "FIT": "rag.config",
     "Fit": "rag.confidence",
@@ -64,7 +64,7 @@ _HOME = {
     "Settings": "rag.config",
     "Span": "rag.types",
     "Turn": "rag.followup",
-    "corpus_digest": "rag.pipeline",
+    "corpus_digest": "rag.index",
     "load_settings": "rag.config",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",

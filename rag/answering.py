@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rag.retrieval import Engine, Retrieval
 from rag.sentences import plain
 from rag.sides import sides_of
-from rag.store import StoredChunk
+from rag.texts import StoredChunk
 from rag.types import AnswerSentence, Citation, Span, Unit, UnitKind
 from rag.words import NONE, terms
 
@@ -39,9 +39,6 @@ PASSAGE_WEIGHT = 0.5
 LENGTH_WEIGHT = 0.1
 SHORTEST = 20
 """Units of fewer characters get the length score of this many."""
-
-Locate = Callable[[str, Span], str]
-"""A document's path and a span to the place a person would name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +129,15 @@ def _whole(ranked: Sequence[Choice]) -> list[Choice]:
     out, unless there is nothing else.
     """
     found = []
+    wider: dict[int, list[Choice]] = {}
+    for choice in ranked:
+        if choice.unit.kind is not UnitKind.SENTENCE:  # which holds nothing else
+            wider.setdefault(choice.chunk.row, []).append(choice)
     for choice in ranked:
         if choice.unit.kind not in (UnitKind.SENTENCE, UnitKind.ITEM):
             found.append(choice)
             continue
-        around = [other for other in ranked if _contains(other, choice)]
+        around = [o for o in wider.get(choice.chunk.row, ()) if _contains(o, choice)]
         if not _leads(choice, around):
             found.append(choice)
         elif around:
@@ -151,7 +152,7 @@ def _leads(choice: Choice, around: Sequence[Choice]) -> bool:
     Args:
         around: the units that it lies in.
     """
-    said = _words(choice.chunk, choice.unit.span)
+    said = choice.chunk.said(choice.unit.span)
     if said.rstrip("*_").endswith((":", "\uff1a")) or _RUN_IN_HEADING.fullmatch(said):
         return True
     start = choice.unit.span.start
@@ -163,8 +164,9 @@ _RUN_IN_HEADING = re.compile(r"(\*\*|__|\*|_)(?:[^\s*_]+\s+){0,4}[^\s*_]+\1")
 
 
 def _contains(whole: Choice, part: Choice) -> bool:
-    inside = whole.unit.span.overlap(part.unit.span) == len(part.unit.span)
-    return whole.chunk.id == part.chunk.id and inside and whole.unit.span != part.unit.span
+    """Returns whether a unit lies in another of the same chunk, and is not all of it."""
+    outer, inner = whole.unit.span, part.unit.span
+    return outer.start <= inner.start and inner.end <= outer.end and outer != inner
 
 
 def _by_side(whole: Sequence[Choice], query: str, language: str) -> list[list[Choice]]:
@@ -189,7 +191,7 @@ def _repeats(one: Choice, other: Choice) -> bool:
 
 def _bare(choice: Choice) -> str:
     """Returns what a unit says without case, markup and white space."""
-    said = plain(_words(choice.chunk, choice.unit.span)).casefold()
+    said = plain(choice.chunk.said(choice.unit.span)).casefold()
     return "".join(said.translate(_EMPHASIS).split())
 
 
@@ -202,7 +204,7 @@ def _overlap(one: Choice, other: Choice) -> bool:
 
 
 def quote(
-    chosen: Sequence[Choice], locate: Locate
+    chosen: Sequence[Choice],
 ) -> tuple[tuple[AnswerSentence, ...], tuple[Citation, ...]]:
     """Returns what is shown: citations by their best unit, units inside them in reading order.
 
@@ -228,13 +230,13 @@ def quote(
                 document=chunk.document,
                 title=chunk.title,
                 headings=in_order[0].unit.headings,
-                location=locate(chunk.document, span),
+                location=chunk.place(span),
                 span=span,
-                quote=_words(chunk, span),
+                quote=chunk.said(span),
             )
         )
         sentences += [
-            AnswerSentence(_words(chunk, choice.unit.span), number, decides=choice is chosen[0])
+            AnswerSentence(chunk.said(choice.unit.span), number, decides=choice is chosen[0])
             for choice in in_order
         ]
     return tuple(sentences), tuple(citations)
@@ -242,17 +244,12 @@ def quote(
 
 def _touch(one: Choice, other: Choice) -> bool:
     """Returns whether nothing but white space stands between two units of one chunk."""
-    if one.chunk.id != other.chunk.id:
+    if one.chunk.row != other.chunk.row:
         return False
     first, second = sorted((one.unit.span, other.unit.span))
-    return not _words(one.chunk, Span(first.end, second.start)).strip()
+    return not one.chunk.said(Span(first.end, second.start)).strip()
 
 
 def _said(chunk: StoredChunk, unit: Unit) -> str:
     """Returns a unit's words behind those of its headings."""
-    return " ".join([*unit.headings, _words(chunk, unit.span)])
-
-
-def _words(chunk: StoredChunk, span: Span) -> str:
-    start = chunk.span.start
-    return Span(span.start - start, span.end - start).of(chunk.text)
+    return " ".join([*unit.headings, chunk.said(unit.span)])

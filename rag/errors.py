@@ -37,6 +37,10 @@ class LibraryError(NotesQAError):
     """The library is missing, locked, not writable, damaged or of another format version."""
 
 
+class LockedError(LibraryError):
+    """Another process is writing the library."""
+
+
 class ModelError(NotesQAError):
     """The embedding model cannot be loaded, or is not the one the library was made with."""
 

@@ -2,43 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from rag import answering, spelling
+from rag import asking, spelling
 from rag import index as derived
+from rag.asking import Draft
 from rag.backends import ModelEmbedder
-from rag.confidence import SIGNAL_HITS, Fit, read_fit, signals
+from rag.confidence import Fit, read_fit
 from rag.config import FIT, Settings
 from rag.documents import File, Source, find_files
 from rag.embedding import Embedder
-from rag.errors import CorpusError, LibraryError, ModelError, QuestionError
+from rag.errors import CorpusError, LibraryError, LockedError, ModelError
 from rag.followup import Turn, query_for
 from rag.indexing import Indexing, Progress
 from rag.refusal import reason_for, suggestions_for
-from rag.reranking import MOST, CrossEncoderReranker, Reranker, rerank
-from rag.retrieval import ALL, Hit, Parts, Retrieval, distinct, retrieve, shown_score
-from rag.store import Store, StoredChunk
+from rag.reranking import CrossEncoderReranker, Reranker
+from rag.retrieval import ALL, Parts
+from rag.store import PATIENCE, Store
+from rag.tokens import Reading
 from rag.types import (
     Answer,
-    AnswerSentence,
-    Citation,
     Manifest,
     Passage,
     Span,
 )
 
 LOCK_SECONDS = 10.0
-
-COPIES = 10
-"""How many more passages are looked at than are wanted, for those that are copies of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +43,6 @@ class Check:
     name: str
     ok: bool
     detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An answer before it is decided whether it may be shown; fields as in `Answer`."""
-
-    query: str
-    signals: dict[str, float]
-    sentences: tuple[AnswerSentence, ...]
-    citations: tuple[Citation, ...]
-    passages: tuple[Passage, ...]
-    timings_ms: dict[str, float]
-    carried: bool = False
 
 
 class Library:
@@ -81,10 +63,11 @@ class Library:
         self.folder = Path(self.settings.library)
         self._given = embedder
         self._given_fit = fit
-        self._notes_read: tuple[int, bool] | None = None
         self._fit_read: tuple[object, tuple[Fit | None, str | None]] | None = None
         self._engine: derived.Engine | None = None
         self._lock = threading.RLock()
+        self._opening = threading.Lock()
+        self._glancing = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings | None = None, embedder: Embedder | None = None) -> Library:
@@ -120,33 +103,39 @@ class Library:
     @property
     def fit(self) -> Fit:
         """Returns what was learnt from questions about this library, else the shipped fit."""
-        return self._given_fit or self._own_fit()[0] or self._shipped_fit
+        return self._fit_for(self._engine_now)
 
     @property
     def fit_problem(self) -> str | None:
         """Returns why the library's own fit is not used; None where it is, or there is none."""
-        return self._own_fit()[1]
+        return self._own_fit(self._engine_now)[1]
 
     @cached_property
     def _shipped_fit(self) -> Fit:
         return Fit.shipped()
 
-    def _own_fit(self) -> tuple[Fit | None, str | None]:
+    def _fit_for(self, engine: Callable[[], derived.Engine]) -> Fit:
+        return self._given_fit or self._own_fit(engine)[0] or self._shipped_fit
+
+    def _own_fit(self, engine: Callable[[], derived.Engine]) -> tuple[Fit | None, str | None]:
         """Returns the library's own fit where there is one that holds, and why not.
 
         It is read again when the file or the conditions change.
+
+        Args:
+            engine: gives the engine that it has to hold for; asked only where there is a fit.
         """
         file = self.folder / FIT
         try:
             found = file.stat()
         except OSError:
             return None, None
-        conditions = self.conditions()
-        with self._lock:
-            key = (found.st_mtime_ns, found.st_size, conditions)
-            if self._fit_read is None or self._fit_read[0] != key:
-                self._fit_read = key, read_fit(file, conditions)
-            return self._fit_read[1]
+        conditions = self._conditions(engine())
+        key = (found.st_mtime_ns, found.st_size, conditions)
+        read = self._fit_read
+        if read is None or read[0] != key:
+            self._fit_read = read = key, read_fit(file, conditions)
+        return read[1]
 
     def conditions(self) -> dict[str, Any]:
         """Returns what changes which words are found and shown: a fit holds for one such state.
@@ -154,12 +143,13 @@ class Library:
         Raises:
             LibraryError: there is no library, or it is damaged.
         """
-        with self._engine_now() as engine:
-            language, made_with = engine.language, self._store.meta()
+        return self._conditions(self._engine_now())
+
+    def _conditions(self, engine: derived.Engine) -> dict[str, Any]:
         return {
-            "model": made_with.get("fingerprint"),
-            "chunking": made_with.get("chunking"),
-            "language": language,
+            "model": engine.made_with.get("fingerprint"),
+            "chunking": engine.made_with.get("chunking"),
+            "language": engine.language,
             **self.settings.reranking(),
         }
 
@@ -222,15 +212,21 @@ class Library:
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
-        return self.decide(question, self.draft(question, after))
+        draft, engine = self._draft(question, after)
+        return self._decide(question, draft, engine)
 
     def decide(self, question: str, draft: Draft) -> Answer:
         """Returns the draft as an answer where its confidence allows, else an abstention."""
-        fit = self.fit  # the same for all that follows, even if the file changes meanwhile
+        return self._decide(question, draft, self._engine_now())
+
+    def _decide(self, question: str, draft: Draft, engine: derived.Engine) -> Answer:
+        # The same for all that follows, even if the file changes meanwhile.
+        fit = self._fit_for(lambda: engine)
         confidence = fit.probability(draft.signals)
         threshold = fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
         near = draft.signals.get("unit_similarity", 0.0)
+        fitted_here = engine.corpus == self._shipped_fit.fitted_on.get("notes")
         return Answer(
             question=question,
             query=draft.query,
@@ -240,21 +236,11 @@ class Library:
             citations=draft.citations if shown else (),
             passages=draft.passages,
             timings_ms=draft.timings_ms,
-            measured=not fit.differs(self.conditions()),
-            elsewhere=fit is self._shipped_fit and not self._holds_shipped_notes,
+            measured=not fit.differs(self._conditions(engine)),
+            elsewhere=fit is self._shipped_fit and not fitted_here,
             carried=draft.carried,
             suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
         )
-
-    @property
-    def _holds_shipped_notes(self) -> bool:
-        """Whether the notes are those that the shipped fit was made on."""
-        with self._lock:
-            generation = self._store.generation
-            if self._notes_read is None or self._notes_read[0] != generation:
-                digest = corpus_digest(self._store.digests())
-                self._notes_read = generation, digest == self._shipped_fit.fitted_on.get("notes")
-            return self._notes_read[1]
 
     def draft(self, question: str, after: Turn | None = None) -> Draft:
         """Returns what would be answered, undecided: the confidence is fitted on this.
@@ -265,27 +251,18 @@ class Library:
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
-        watch = _Watch()
-        asked = self._checked(question)
+        return self._draft(question, after)[0]
+
+    def _draft(self, question: str, after: Turn | None) -> tuple[Draft, derived.Engine]:
+        """Returns the draft, and the engine that it was made of."""
+        watch = asking.Watch()
+        limit, k = self.settings.max_question_chars, self.settings.passages
+        asked = asking.on_one_line(question, limit)
         # What is carried is cut rather than complained of: nobody typed it.
-        query = query_for(asked, after)[: self.settings.max_question_chars]
-        with self._found(query, self.settings.passages, watch) as (retrieval, engine, chunks):
-            searched = chunks[: answering.PASSAGES]
-            units = [self._store.units(chunk.id) for chunk in searched]
-            ranked = answering.rank_units(retrieval, engine, searched, units)
-            chosen = answering.choose(ranked, retrieval.query, retrieval.language)
-            sentences, citations = answering.quote(chosen, self._locate)
-            passages = self._passages(retrieval, chunks, self.settings.passages)
-        watch.lap("answer")
-        return Draft(
-            query=retrieval.query,
-            signals=signals(retrieval),
-            sentences=sentences,
-            citations=citations,
-            passages=passages,
-            timings_ms=watch.laps,
-            carried=query != asked,
-        )
+        query = query_for(asked, after)[:limit]
+        engine = self._ready()
+        found = self._find(query, engine, k, watch)
+        return asking.draft(found, engine, k, watch, carried=query != asked), engine
 
     def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
         """Returns the `k` best passages, `settings.passages` of them by default.
@@ -294,8 +271,8 @@ class Library:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
         k = k or self.settings.passages
-        with self._found(question, k, _Watch()) as (retrieval, _, chunks):
-            return self._passages(retrieval, chunks, k)
+        query = asking.on_one_line(question, self.settings.max_question_chars)
+        return self._find(query, self._ready(), k, asking.Watch()).passages(k)
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)
@@ -309,138 +286,114 @@ class Library:
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
-        query = self._checked(question)
-        self.ensure_ready()
-        query = self._spelt(query)
-        reading, weight = self.embedder.read_queries([query])[0], self.fit.lexical_weight
-        with self._engine_now() as engine:
-            ranked = []
-            for parts in ablations:
-                found = retrieve(query, reading, engine, engine.size, weight, parts)
-                best: dict[int, Hit] = {}
-                for hit in found.hits:
-                    best.setdefault(int(engine.documents[hit.row]), hit)
-                hits = tuple(best.values())
-                if parts == ALL and self.reranker:
-                    first = [int(engine.chunk_ids[hit.row]) for hit in hits[:MOST]]
-                    hits = self._reranked(query, hits, self._store.chunks(first), MOST)
-                paths = self._store.paths(list(best))
-                ranked.append([(paths[int(engine.documents[hit.row])], hit.score) for hit in hits])
-            return ranked
-
-    @contextmanager
-    def _engine_now(self) -> Iterator[derived.Engine]:
-        """Holds one state of the library, and gives the indexes of it."""
-        with self._lock, self._store.snapshot():
-            if self._engine is None or self._engine.identity != derived.identity(self._store):
-                self._engine = derived.open_engine(self._store)
-            yield self._engine
-
-    @contextmanager
-    def _found(
-        self, question: str, k: int, watch: _Watch
-    ) -> Iterator[tuple[Retrieval, derived.Engine, list[StoredChunk]]]:
-        """Holds one state of the library, with what retrieval found in it, best first."""
-        query = self._checked(question)
-        self.ensure_ready()
-        query = self._spelt(query)
-        reading, weight = self.embedder.read_queries([query])[0], self.fit.lexical_weight
-        watch.lap("embed")
-        with self._engine_now() as engine:
-            # The signals look at the best ten, reranking at the passages of an answer, however
-            # many are shown.
-            passages = self.settings.passages
-            wanted = max(k, SIGNAL_HITS, passages)
-            retrieval = retrieve(query, reading, engine, wanted + COPIES, weight)
-            chunks = self._store.chunks([int(engine.chunk_ids[hit.row]) for hit in retrieval.hits])
-            kept = distinct(retrieval.hits, [chunk.text for chunk in chunks], engine)[:wanted]
-            hits = tuple(retrieval.hits[place] for place in kept)
-            chunks = [chunks[place] for place in kept]
-            watch.lap("retrieve")
-            if self.reranker:
-                before = dict(zip((hit.row for hit in hits), chunks, strict=True))
-                hits = self._reranked(query, hits, chunks, passages)
-                chunks = [before[hit.row] for hit in hits]
-                watch.lap("rerank")
-            yield replace(retrieval, hits=hits), engine, chunks
-
-    def _reranked(
-        self, query: str, hits: tuple[Hit, ...], chunks: Sequence[StoredChunk], k: int
-    ) -> tuple[Hit, ...]:
-        """Returns hits, the first `k` of them reordered, `MOST` at most, if there is a reranker."""
-        if self.reranker is None:
-            return hits
-        texts = ["\n".join([*_names(chunk), chunk.text]) for chunk in chunks[: min(k, MOST)]]
-        return rerank(query, hits, texts, self.reranker, self.settings.rerank_ms)
-
-    def _checked(self, question: str) -> str:
-        query = " ".join(question.split())
-        limit = self.settings.max_question_chars
-        if not query.isprintable() and any("\ud800" <= char <= "\udfff" for char in query):
-            raise QuestionError("The question is not Unicode text: type it again.")
-        if not query:
-            raise QuestionError("The question is empty: type what you want to know.")
-        if len(query) > limit:
-            raise QuestionError(
-                f"The question has {len(query)} characters, the limit is {limit}: "
-                "ask for one thing at a time."
+        query = asking.on_one_line(question, self.settings.max_question_chars)
+        engine = self._ready()
+        query, reading = self._read(query, engine)
+        weight = self._fit_for(lambda: engine).lexical_weight
+        return [
+            asking.rank(
+                *(query, reading, engine, weight, parts),
+                *(self.reranker, self.settings.rerank_ms),
             )
-        return query
+            for parts in ablations
+        ]
 
-    def _spelt(self, query: str) -> str:
-        """Returns the query as it was meant, where the settings want it repaired."""
-        if not self.settings.spelling:
-            return query
-        with self._engine_now() as engine:
-            return spelling.repair(query, engine.lexicon, self._model_words)
+    def _find(
+        self, query: str, engine: derived.Engine, k: int, watch: asking.Watch
+    ) -> asking.Found:
+        query, reading = self._read(query, engine)
+        weight = self._fit_for(lambda: engine).lexical_weight
+        watch.lap("embed")
+        return asking.find(query, reading, engine, weight, k, self.settings, self.reranker, watch)
+
+    def _read(self, query: str, engine: derived.Engine) -> tuple[str, Reading]:
+        """Returns the query as it was meant, where the settings want it repaired, and as read."""
+        if self.settings.spelling:
+            query = spelling.repair(
+                query, engine.knows, lambda: engine.lexicon, lambda: self._model_words
+            )
+        return query, self.embedder.read_queries([query])[0]
+
+    def _engine_now(self) -> derived.Engine:
+        """Returns the engine of the newest state that can be had without waiting for a writer.
+
+        Who asks keeps it to the end of a question, so that every answer is of one state.
+        """
+        present = self._engine
+        if present and self._is_newest(present):
+            return present
+        # While one thread opens the next, the others go on with what there is.
+        if not self._opening.acquire(blocking=present is None) and present:
+            return present
+        try:
+            if not self._engine or not self._is_newest(self._engine):
+                self._engine = self._opened(self._engine)
+            return self._engine
+        finally:
+            self._opening.release()
+
+    def _is_newest(self, engine: derived.Engine) -> bool:
+        """Returns whether an engine is of the store's state, as far as can be seen at once."""
+        try:
+            with self._glancing:
+                return derived.identity(self._glance) == engine.identity
+        except LockedError:
+            return True
+
+    @cached_property
+    def _glance(self) -> Store:
+        return Store(self.folder, patience=0)
+
+    def _opened(self, present: derived.Engine | None) -> derived.Engine:
+        """Returns the engine of the store's state, or `present` where one would have to wait."""
+        try:
+            with (
+                closing(Store(self.folder, patience=0 if present else PATIENCE)) as store,
+                store.snapshot(),
+            ):
+                self._check_filled(store.meta())
+                return derived.open_engine(store, present)
+        except LockedError:
+            if present is None:
+                raise
+            return present
+
+    def _ready(self) -> derived.Engine:
+        """Returns the engine to ask, or raises as `ensure_ready`."""
+        engine = self._engine_now()
+        self._check_model(engine.made_with)
+        self._load_reranker()
+        return engine
 
     def ensure_ready(self) -> None:
         """Raises LibraryError or ModelError, as `open` does, where nothing could be asked.
 
         A reranker is loaded, so that no question pays for it.
         """
-        self._check_model()
+        with self._lock:
+            meta = self._store.meta()
+        self._check_model(meta)
+        self._load_reranker()
+
+    def _load_reranker(self) -> None:
         if self.reranker:
             self.reranker.load()
 
-    def _check_model(self) -> None:
-        with self._lock:
-            meta = self._store.meta()
-        if "fingerprint" not in meta:
+    def _check_filled(self, made_with: Mapping[str, str]) -> None:
+        if "fingerprint" not in made_with:
             raise LibraryError(
                 f"The library in {self.folder} is empty, its indexing never ended: "
                 "run notesqa index."
             )
-        if meta["fingerprint"] != self.embedder.fingerprint:
+
+    def _check_model(self, made_with: Mapping[str, str]) -> None:
+        self._check_filled(made_with)
+        if made_with["fingerprint"] != self.embedder.fingerprint:
             raise ModelError(
-                f"The library in {self.folder} was made with model {meta['model']}, "
+                f"The library in {self.folder} was made with model {made_with['model']}, "
                 f"the settings name {self.embedder.name}: run notesqa index to make it anew, "
                 "or name the other model in notesqa.toml."
             )
-
-    def _passages(
-        self, retrieval: Retrieval, chunks: Sequence[StoredChunk], k: int
-    ) -> tuple[Passage, ...]:
-        return tuple(
-            Passage(
-                rank=rank,
-                score=shown_score(hit.score),
-                document=chunk.document,
-                title=chunk.title,
-                headings=chunk.headings,
-                location=self._locate(chunk.document, chunk.span),
-                span=chunk.span,
-                text=chunk.text,
-            )
-            for rank, (hit, chunk) in enumerate(
-                zip(retrieval.hits[:k], chunks, strict=False), start=1
-            )
-        )
-
-    def _locate(self, document: str, span: Span) -> str:
-        first = self._store.line(document, span.start)
-        last = self._store.line(document, span.end - 1)
-        return f"line {first}" if first == last else f"lines {first}–{last}"
 
     # Looking
 
@@ -481,6 +434,7 @@ class Library:
                 "model": self._store.meta().get("model"),
                 "backend": self.embedder.backend,
                 "reranker": self.settings.reranker or None,
+                "search": derived.search(self._store),
                 "skipped": [item.to_dict() for item in skipped],
                 "partial": [],
             }
@@ -491,8 +445,9 @@ class Library:
             store = self._store.problems()
             stale = derived.check(self._store)
             language = "" if stale else derived.language(self._store)
+            meta = self._store.meta()
         try:
-            self._check_model()
+            self._check_model(meta)
             model = ""
         except ModelError as error:
             model = str(error)
@@ -534,31 +489,3 @@ class Library:
         except ModelError as error:
             return [Check("reranker", False, str(error))]
         return [Check("reranker", True, f"{name}, for {budget} ms a question")]
-
-
-def corpus_digest(digests: Mapping[str, str]) -> str:
-    """Returns one digest of all that is indexed, paths and bytes.
-
-    Args:
-        digests: of the documents' bytes, by path.
-    """
-    lines = (f"{path}\0{digest}\n" for path, digest in sorted(digests.items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-class _Watch:
-    """Milliseconds from lap to lap, by name."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.laps[name] = self.laps.get(name, 0.0) + (now - self._last) * 1000
-        self._last = now
-
-
-def _names(chunk: StoredChunk) -> list[str]:
-    """Returns what a chunk stands under, once each: its note's title and its headings."""
-    return [name for name in dict.fromkeys([chunk.title, *chunk.headings]) if name]

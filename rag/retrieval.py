@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from rag.words import terms
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     Rows = NDArray[np.int64]
 
 POOL = 100
-"""How many chunks each leg proposes."""
+"""How many chunks the words propose."""
+
+DENSE_POOL = 200
+"""How many chunks the vectors propose."""
 
 TOKEN_DEPTH = 30
 """How many of the best chunks are matched token by token; more changed nothing on any set."""
@@ -59,7 +63,7 @@ class Engine(Protocol):
         ...
 
     def dense(self, query: Vectors, k: int) -> Rows:
-        """Returns rows near the query by chunk or by unit."""
+        """Returns the rows of the `k` chunks nearest to the query."""
         ...
 
     def chunk_similarities(self, query: Vectors, rows: Rows) -> Vectors:
@@ -167,7 +171,7 @@ def retrieve(
         for term in dict.fromkeys(terms(query, engine.language))
     }
     lexical = dict(engine.lexical(list(words), POOL)) if parts.lexical else {}
-    dense = engine.dense(reading.vector, POOL) if parts.dense else ()
+    dense = engine.dense(reading.vector, DENSE_POOL) if parts.dense else ()
     found = set(lexical) | {int(row) for row in dense}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):
@@ -212,10 +216,14 @@ def distinct(hits: Sequence[Hit], texts: Sequence[str], engine: Engine) -> list[
     import numpy as np
 
     near = engine.between(np.array([hit.row for hit in hits], dtype=np.int64)) >= NEAR
-    said = [frozenset(terms(text, engine.language)) for text in texts]
+
+    @cache
+    def said(place: int) -> frozenset[str]:
+        return frozenset(terms(texts[place], engine.language))
+
     kept: list[int] = []
     for place in range(len(hits)):
-        if not any(near[place, other] and _alike(said[place], said[other]) for other in kept):
+        if not any(near[place, other] and _alike(said(place), said(other)) for other in kept):
             kept.append(place)
     return kept
 

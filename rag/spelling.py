@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 
 from rag.words import STOP_WORDS, terms
@@ -123,23 +123,33 @@ def count_words(texts: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def repair(query: str, notes: Lexicon, model: Lexicon) -> str:
+def repair(
+    query: str,
+    known: Callable[[str], bool],
+    notes: Callable[[], Lexicon],
+    model: Callable[[], Lexicon],
+) -> str:
     """Returns the query with its misspelt words repaired.
 
     Args:
-        notes: the words of the notes.
-        model: the words that the embedding model's tokenizer holds whole.
+        known: whether the notes surely hold a lower-case word; others are looked up.
+        notes: gives the words of the notes.
+        model: gives the words that the embedding model's tokenizer holds whole.
     """
 
     def repaired(word: re.Match[str], start: int) -> str:
         typed, lower = word[0], word[0].lower()
-        if not _may_be_misspelt(typed, shouted) or notes.knows(lower) or model.knows(lower):
+        if not _may_be_misspelt(typed, shouted) or known(lower):
+            return typed
+        if notes().knows(lower) or model().knows(lower):
             return typed
         if lower.endswith("t") and lower[:-1] in STOP_WORDS:
             return f"{typed[:-1]}'{typed[-1]}"  # don't, isn't, can't
         before = query[: start + word.start()].rstrip()[-1:]
         is_name = typed[0].isupper() and not shouted and before not in _SENTENCE_ENDS
-        meant = notes.meant(lower) or (None if is_name else model.meant(lower, slips_only=True))
+        meant = notes().meant(lower)
+        if meant is None and not is_name:
+            meant = model().meant(lower, slips_only=True)
         if meant is None:
             return typed
         return meant.capitalize() if typed[0].isupper() else meant

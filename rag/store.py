@@ -22,7 +22,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import LibraryError
+from rag.errors import LibraryError, LockedError
 from rag.types import Chunk, Document, Signature, Skipped, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 
 FILE = "library.sqlite3"
 _APPLICATION_ID = 0x4E515341
-_BUSY_SECONDS = 30.0
+
+PATIENCE = 30.0
+"""Seconds that a connection waits for another that writes."""
 
 _ASKED_AT_ONCE = 500
 """Digests looked up by one statement; SQLite takes 999 parameters in its oldest versions."""
@@ -157,15 +159,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredChunk:
-    """A chunk as it is read back; `id` is the store's."""
+class StoredDocument:
+    """A document as it is read back.
 
-    id: int
-    document: str
+    Attributes:
+        chunks: where each lies, its headings as JSON, and the same of its units behind their kind.
+    """
+
+    path: str
     title: str
-    span: Span
-    headings: tuple[str, ...]
     text: str
+    chunks: list[tuple[Span, str, list[tuple[UnitKind, Span, str]]]]
 
 
 class Store:
@@ -174,10 +178,14 @@ class Store:
     A reader sees one state from `snapshot()` to its end, whatever a writer does meanwhile.
     """
 
-    def __init__(self, folder: Path, *, write: bool = False) -> None:
+    def __init__(self, folder: Path, *, write: bool = False, patience: float = PATIENCE) -> None:
         """Opens the library in `folder`, or makes one there when `write`.
 
+        Args:
+            patience: seconds to wait for another connection that writes.
+
         Raises:
+            LockedError: another connection was writing for longer than that.
             LibraryError: missing, not writable, damaged, or of a newer format.
         """
         self.folder = folder
@@ -197,7 +205,7 @@ class Store:
             # the next connection has to roll back.
             uri = f"{self._file.resolve().as_uri()}?mode={'rwc' if write else 'rw'}"
             self._db = sqlite3.connect(
-                uri, uri=True, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
             )
             try:
                 self._prepare(write)
@@ -249,7 +257,8 @@ class Store:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise LibraryError(
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            raise (LockedError if busy else LibraryError)(
                 f"{self._file}: {error}. Check that the folder is writable and the disk not full; "
                 "nothing was lost, so run the command again."
             ) from error
@@ -288,6 +297,19 @@ class Store:
         """
         with self._plainly():
             return dict(self._db.execute("SELECT key, value FROM meta"))
+
+    def state(self) -> dict[str, str]:
+        """Returns what no other state of any library has: `library`, `generation` and `state`.
+
+        A commit is named at random: where the power fails just after one, SQLite may undo it, and
+        the next has the same generation.
+        """
+        with self._plainly():
+            return dict(
+                self._db.execute(
+                    "SELECT key, value FROM meta WHERE key IN ('library', 'generation', 'state')"
+                )
+            )
 
     def digests(self) -> dict[str, str]:
         """Returns each document's path and the digest of its bytes."""
@@ -342,17 +364,6 @@ class Store:
         with self._plainly():
             return dict(self._db.execute("SELECT path, title FROM current ORDER BY path"))
 
-    def paths(self, ids: Sequence[int]) -> dict[int, str]:
-        """Returns the paths of these documents, by id."""
-        with self._plainly():
-            return dict(
-                self._db.execute(
-                    "SELECT document, path FROM current"
-                    " WHERE document IN (SELECT value FROM json_each(?))",
-                    (json.dumps(ids),),
-                )
-            )
-
     def chunk_spans(self, path: str) -> list[Span]:
         """Returns where a document's chunks lie, in order."""
         with self._plainly():
@@ -372,6 +383,40 @@ class Store:
                 f"SELECT c.id, c.document, c.embedded, v.vector FROM {_CHUNKS}"
                 " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
             )
+
+    def embedded_rows(self) -> Iterator[str]:
+        """Yields the embedded text of every chunk, in the order of `chunk_rows`."""
+        with self._plainly():
+            for (text,) in self._db.execute(
+                f"SELECT c.embedded FROM {_CHUNKS} ORDER BY k.path, c.ordinal"
+            ):
+                yield text
+
+    def document_rows(self) -> Iterator[StoredDocument]:
+        """Yields every document, its chunks and units in the order of the other rows."""
+        with self._plainly():
+            documents = self._db.execute(
+                "SELECT d.id, k.path, k.title, d.text FROM current k"
+                " CROSS JOIN documents d ON d.id = k.document ORDER BY k.path"
+            )
+            for document, path, title, text in documents:
+                chunks = self._db.execute(
+                    'SELECT id, start, "end", headings FROM chunks'
+                    " WHERE document = ? ORDER BY ordinal",
+                    (document,),
+                )
+                placed = [
+                    (Span(start, end), headings, self._placed_units(chunk))
+                    for chunk, start, end, headings in chunks
+                ]
+                yield StoredDocument(path, title, text, placed)
+
+    def _placed_units(self, chunk: int) -> list[tuple[UnitKind, Span, str]]:
+        rows = self._db.execute(
+            'SELECT kind, start, "end", headings FROM units WHERE chunk = ? ORDER BY ordinal',
+            (chunk,),
+        )
+        return [(UnitKind(kind), Span(start, end), under) for kind, start, end, under in rows]
 
     def token_rows(self) -> Iterator[bytes]:
         """Yields the packed tokens of every chunk, in the order of `chunk_rows`.
@@ -393,47 +438,6 @@ class Store:
                 " CROSS JOIN vectors v ON v.id = u.vector ORDER BY k.path, c.ordinal, u.ordinal"
             )
 
-    def chunks(self, ids: Sequence[int]) -> list[StoredChunk]:
-        """Returns the chunks in the order of `ids`."""
-        with self._plainly():
-            found = {}
-            for chunk_id in ids:
-                path, title, text, start, end, headings = self._db.execute(
-                    'SELECT k.path, k.title, substr(d.text, c.start + 1, c."end" - c.start),'
-                    ' c.start, c."end", c.headings'
-                    " FROM chunks c JOIN documents d ON d.id = c.document"
-                    " JOIN current k ON k.document = d.id WHERE c.id = ?",
-                    (chunk_id,),
-                ).fetchone()
-                found[chunk_id] = StoredChunk(
-                    chunk_id, path, title, Span(start, end), tuple(json.loads(headings)), text
-                )
-            return [found[chunk_id] for chunk_id in ids]
-
-    def units(self, chunk: int) -> list[Unit]:
-        """Returns a chunk's units in the order of `unit_rows`."""
-        with self._plainly():
-            rows = self._db.execute(
-                'SELECT kind, start, "end", headings, embedded FROM units'
-                " WHERE chunk = ? ORDER BY ordinal",
-                (chunk,),
-            )
-            return [
-                Unit(UnitKind(kind), Span(start, end), tuple(json.loads(headings)), embedded)
-                for kind, start, end, headings, embedded in rows
-            ]
-
-    def line(self, path: str, offset: int) -> int:
-        """Returns the number, from 1, of the line that holds the character at `offset`."""
-        with self._plainly():
-            return 1 + self._value(
-                "SELECT length(head) - length(replace(head, char(10), ''))"
-                " FROM (SELECT substr(text, 1, ?) AS head"
-                " FROM current k JOIN documents d ON d.id = k.document WHERE path = ?)",
-                offset,
-                path,
-            )
-
     # Writing
 
     @contextmanager
@@ -441,8 +445,8 @@ class Store:
         """Holds the right to write; at most one process has it.
 
         Raises:
-            LibraryError: another process holds it for longer than `timeout` seconds, or the
-                folder cannot be written.
+            LockedError: another process holds it for longer than `timeout` seconds.
+            LibraryError: the folder cannot be written.
         """
         from filelock import FileLock, Timeout
 
@@ -450,7 +454,7 @@ class Store:
         try:
             lock.acquire(timeout=timeout)
         except Timeout as error:
-            raise LibraryError(
+            raise LockedError(
                 f"Another notesqa is indexing into {self.folder}: wait until it has ended, "
                 "then run notesqa index again."
             ) from error

@@ -20,6 +20,7 @@ import tempfile
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,22 +147,25 @@ def terms(text: str, language: str = "english") -> list[str]:
 def language_of(texts: Sequence[str]) -> str:
     """Returns the language that most of the texts are written in, `none` where that is unclear.
 
-    Looked at are up to `SAMPLE_CHARS` characters, spread evenly. The best language must drop
-    `LEAST_SHARE` of the words as function words, and `LEAST_LEAD` times as many as the next.
+    The best language must drop `LEAST_SHARE` of the words as function words, and `LEAST_LEAD` times
+    as many as the next.
     """
-    sample = _sample(texts)
-    words = len(_analyze(sample, NONE))
-    left = {language: len(_analyze(sample, language, stem=False)) for language in _WITH_STOP_WORDS}
+    said = "\n".join(map(_prepared, texts))
+    words = len(_analyze(said, NONE))
+    left = {language: len(_analyze(said, language, stem=False)) for language in _WITH_STOP_WORDS}
     (best, least), (_, next_least) = sorted(left.items(), key=lambda item: item[1])[:2]
     convincing = words - least >= LEAST_SHARE * words
     clear = words - least >= LEAST_LEAD * (words - next_least)
     return best if words and convincing and clear else NONE
 
 
-def _sample(texts: Sequence[str]) -> str:
-    """Returns some of the texts, prepared, spread evenly where they are too many."""
-    step = 1 + sum(map(len, texts)) // SAMPLE_CHARS
-    return "\n".join(_prepared(text) for text in texts[::step])
+def sample(texts: Iterable[str], chars: int) -> list[str]:
+    """Returns some of the texts, some `SAMPLE_CHARS` long together, spread evenly over all.
+
+    Args:
+        chars: how long all of them are.
+    """
+    return list(islice(texts, 0, None, 1 + chars // SAMPLE_CHARS))
 
 
 def _schema() -> Schema:

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from rag import Span
 from rag.answering import MARGIN, SHOWN, Choice, choose, quote
-from rag.store import StoredChunk
+from rag.texts import StoredChunk
 from rag.types import Unit, UnitKind
 
 SENTENCE, LIST = UnitKind.SENTENCE, UnitKind.LIST
 
 
 def chunk(text: str, number: int = 1) -> StoredChunk:
-    return StoredChunk(number, f"{number}.md", "Pond", Span(0, len(text)), (), text)
+    return StoredChunk(number, f"{number}.md", "Pond", Span(0, len(text)), (), text, 1)
 
 
 def choice(words: str, score: float, around: StoredChunk | None = None, **unit: object) -> Choice:
@@ -87,7 +87,7 @@ def test_a_lead_in_gives_its_place_to_what_it_leads_into() -> None:
     other = choice("Herons wait.", 1.9, home)
     shown = choose([lead, other, whole])
     assert said(shown) == [REASONS, "Herons wait."]
-    sentences, citations = quote(shown, lambda document, span: "somewhere")
+    sentences, citations = quote(shown)
     assert [sentence.text for sentence in sentences if sentence.decides] == [REASONS]
     assert citations[0].quote == home.text
 

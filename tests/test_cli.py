@@ -177,10 +177,12 @@ def test_status_says_what_is_indexed(run: Run) -> None:
     found = parsed(run("status", "--json"))
     assert list(found) == [
         *("files", "indexed", "chunks", "generation", "model", "backend", "reranker"),
-        *("skipped", "partial"),
+        *("search", "skipped", "partial"),
     ]
     assert (found["files"], found["indexed"], found["model"]) == (2, 2, "all-MiniLM-L6-v2")
-    assert "2 of 2 files indexed; 0 skipped." in run("status").out
+    text = run("status").out
+    assert "2 of 2 files indexed; 0 skipped." in text
+    assert "Search: exact." in text
 
 
 def test_doctor_exits_0_only_when_all_agree(run: Run, indexed: Path) -> None:

@@ -5,7 +5,9 @@ import json
 import os
 import re
 import shutil
+import sqlite3
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -18,6 +20,7 @@ from conftest import QUESTIONS, WordLengths, constant_fit, make_older
 
 from eval import Question, load_questions
 from rag import Answer, Embedder, Library, NotesQAError, Reading, Settings
+from rag import index as derived
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.store import Store
 from rag.types import Chunk, Unit
@@ -289,6 +292,133 @@ def test_a_confidence_is_measured_only_with_the_model_and_settings_of_its_fit(ma
     another = make(WordLengths("word-lengths-2"))
     another.index()
     assert not another.ask("What do otters eat?").measured
+
+
+# What asking costs, and what it waits for
+
+
+class Traced:
+    """Every statement of SQL that connections opened from now on run."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.statements: list[str] = []
+        connect = sqlite3.connect
+
+        def traced(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            connection = connect(*args, **kwargs)
+            connection.set_trace_callback(self.statements.append)
+            return connection
+
+        monkeypatch.setattr(sqlite3, "connect", traced)
+
+
+def test_a_question_asks_the_store_only_whether_it_changed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().index()
+    traced = Traced(monkeypatch)
+    library = make()
+    for _ in range(2):  # the indexes are opened, then the connection that looks for new ones
+        library.ask("What do otters eat at night?")
+    assert any("FROM meta" in statement for statement in traced.statements)
+    for ask in (library.ask, library.search, library.rank, library.draft):
+        traced.statements.clear()
+        ask("What do otters eat at night?")
+        (statement,) = traced.statements
+        assert "FROM meta" in statement
+
+
+def test_a_question_reads_no_vocabulary_unless_a_word_is_unknown(make: Make) -> None:
+    make().index()
+    library = make()
+    library.ask("What do otters eat at night?")
+    assert "lexicon" not in vars(library._engine_now())
+    library.ask("What do oters eat?")
+    assert "lexicon" in vars(library._engine_now())
+
+
+def said(answer: Answer) -> dict[str, Any]:
+    return {**answer.to_dict(), "timings_ms": None}
+
+
+def test_a_question_does_not_wait_for_a_transaction(make: Make) -> None:
+    make().index()
+    library = make()
+    before = said(library.ask("What do otters eat?"))
+    with closing(sqlite3.connect(library.folder / "library.sqlite3")) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        assert said(library.ask("What do otters eat?")) == before
+        writer.rollback()
+
+
+def test_the_old_state_is_asked_until_the_new_ones_indexes_are_there(
+    make: Make, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().index()
+    library = make()
+    before = said(library.ask("Voles nibble roots."))
+    (corpus / "voles.md").write_text("Voles nibble roots.", encoding="utf-8")
+    seen: list[dict[str, Any]] = []
+    build = derived.build
+
+    def asked_meanwhile(store: Store) -> None:
+        # The new state is committed, and the lock held.
+        assert store.generation == 2
+        seen.append(said(library.ask("Voles nibble roots.")))
+        seen.append(said(make().ask("Voles nibble roots.")))
+        build(store)
+
+    monkeypatch.setattr(derived, "build", asked_meanwhile)
+    make().index()
+    assert seen == [before, before]
+    after = library.ask("Voles nibble roots.")
+    assert after.citations[0].document == "voles.md"
+    assert said(after) == said(make().ask("Voles nibble roots."))
+
+
+def test_a_new_state_that_nobody_indexes_is_indexed_by_who_asks(
+    make: Make, corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make().index()
+    library = make()
+    library.ask("Voles nibble roots.")
+    (corpus / "voles.md").write_text("Voles nibble roots.", encoding="utf-8")
+    with monkeypatch.context() as killed:
+        killed.setattr(derived, "build", lambda store: None)
+        make().index()
+    assert library.ask("Voles nibble roots.").citations[0].document == "voles.md"
+    assert [folder.name for folder in library.folder.glob("index-*")] == ["index-000002"]
+
+
+def test_states_that_change_under_load_are_never_mixed(make: Make, corpus: Path) -> None:
+    def write(state: int) -> None:
+        for name in ("otters", "badgers", "herons"):
+            text = f"# {name}\n\nAll {name} are of state{state} now.\n\n" * (1 + state % 3)
+            (corpus / f"{name}.md").write_text(text, encoding="utf-8")
+
+    write(0)
+    make().index()
+    library = make()
+    done = threading.Event()
+
+    def ask(number: int) -> list[set[str]]:
+        states = []
+        while not done.is_set() or not states:
+            answer = library.ask(f"All otters are of state{number} now?")
+            shown = [passage.text for passage in answer.passages]
+            shown += [citation.quote for citation in answer.citations]
+            states.append(set(re.findall(r"state\d+", " ".join(shown))))
+        return states
+
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(ask, number) for number in range(4)]
+        for state in range(1, 7):
+            write(state)
+            make().index()
+        done.set()
+        states = [state for each in asked for state in each.result()]
+    assert all(len(state) == 1 for state in states)
+    assert "state6" in library.ask("All otters now?").passages[0].text
 
 
 # Indexing again
@@ -639,6 +769,7 @@ def test_status_counts_what_is_there(make: Make) -> None:
         "model": "word-lengths",
         "backend": "counting",
         "reranker": None,
+        "search": "exact",
         "skipped": [],
         "partial": [],
     }

@@ -35,8 +35,11 @@ MOMENTS = {
     "all of the commit but its end": ("return", "generation", 2),
     "just committed": ("return", "commit", 1),
     "derived folder begun": ("call", "chunk_rows", 1),
+    "texts written, nothing else": ("return", "build", 1),
+    "words written, not the stamp": ("return", "build", 3),
     "derived files written, not synced": ("call", "_sync", 1),
     "derived folder not yet named": ("return", "_write", 1),
+    "new indexes named, old ones still there": ("call", "_others", 1),
     "nothing tidied": ("call", "tidy", 1),
     "all done but the lock": ("return", "tidy", 1),
 }

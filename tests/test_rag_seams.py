@@ -276,7 +276,7 @@ def test_dense_alone_is_the_cosine_of_the_passage(filled: Library) -> None:
     embedded = {r.path: f"{r.title} {r.text}" for r in RECORDS}
     cosine = {path: float(WordLengths._embed(t) @ query) for path, t in embedded.items()}
     (ranked,) = filled.rank("frogs are swallowed", [DENSE])
-    assert dict(ranked) == pytest.approx(cosine, abs=1e-6)
+    assert dict(ranked) == pytest.approx(cosine, abs=1e-3)  # of two bytes a dimension
 
 
 def test_the_best_sentence_tells_apart_what_is_alike_as_a_passage(tmp_path: Path) -> None:

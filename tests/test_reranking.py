@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from eval import evaluate_collection, run_questions
 from rag import Library, Parts, Record, Settings
+from rag.asking import Watch
 from rag.errors import ModelError
 from rag.models import PACKAGED
-from rag.pipeline import _Watch
 from rag.reranking import BATCH, MOST, CrossEncoderReranker, rerank
 from rag.retrieval import Hit
 
@@ -368,8 +368,8 @@ def test_an_answer_is_made_of_what_the_reranker_puts_first(settings: Settings) -
 
 def test_reranking_is_no_part_of_the_time_of_retrieval(monkeypatch: pytest.MonkeyPatch) -> None:
     ticks = iter([0.0, 1.0, 3.0, 3.5])
-    monkeypatch.setattr("rag.pipeline.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
-    watch = _Watch()
+    monkeypatch.setattr("rag.asking.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    watch = Watch()
     for lap in ("retrieve", "rerank", "retrieve"):
         watch.lap(lap)
     assert watch.laps == {"retrieve": 1500.0, "rerank": 2000.0}

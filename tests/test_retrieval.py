@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from rag import Library, Parts, Reading, Record, Settings
 from rag.retrieval import (
     ALL,
+    DENSE_POOL,
     NEAR,
     POOL,
     SHARED,
@@ -161,7 +162,7 @@ def test_both_legs_propose_and_no_more_is_asked_of_them() -> None:
     assert sorted(rows(found(engine))) == [1, 5, 8]
     assert engine.asked == [
         ("lexical", (["otter"], POOL)),
-        ("dense", POOL),
+        ("dense", DENSE_POOL),
         ("tokens", [1, 5, 8]),
     ]
 

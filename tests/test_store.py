@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
 import tempfile
@@ -18,8 +19,8 @@ from rag import store as module
 from rag.chunking import split
 from rag.documents import load
 from rag.errors import LibraryError
-from rag.store import FILE, FORMAT, Part, Store, VectorRow
-from rag.types import Chunk, Document, Signature, Skipped, Unit
+from rag.store import FILE, FORMAT, Part, Store, StoredDocument, VectorRow
+from rag.types import Chunk, Document, Signature, Skipped, Span, Unit, UnitKind
 
 SEEN = Signature(7, 1_000)
 META = {"model": "word-lengths", "fingerprint": "1", "chunking": "1:40"}
@@ -84,12 +85,21 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
+def placed(chunk: Chunk) -> tuple[Span, str, list[tuple[UnitKind, Span, str]]]:
+    """Returns a chunk as a `StoredDocument` has it."""
+
+    def under(headings: tuple[str, ...]) -> str:
+        return json.dumps(headings, ensure_ascii=False)
+
+    units = [(unit.kind, unit.span, under(unit.headings)) for unit in chunk.units]
+    return chunk.span, under(chunk.headings), units
+
+
 def state(store: Store) -> object:
     with store.snapshot():
-        ids = [row[0] for row in store.chunk_rows()]
         return (
             *(store.generation, store.meta(), store.digests(), store.skipped(), store.counts()),
-            *(store.titles(), store.chunks(ids), [store.units(i) for i in ids]),
+            *(store.titles(), list(store.document_rows()), list(store.embedded_rows())),
             *(list(store.chunk_rows()), list(store.unit_rows()), list(store.token_rows())),
         )
 
@@ -104,33 +114,26 @@ def test_what_is_written_is_read_back_exactly(one: str, other: str) -> None:
         writer.close()
         store = Store(Path(folder))
         rows = list(store.chunk_rows())
-        stored = store.chunks([row[0] for row in rows])
-        expected = [
-            (d, c) for d, _, chunks in sorted(given, key=lambda g: g[0].path) for c in chunks
+        expected = sorted(given, key=lambda g: g[0].path)
+        assert list(store.document_rows()) == [
+            StoredDocument(d.path, d.title, d.text, [placed(chunk) for chunk in chunks])
+            for d, _, chunks in expected
         ]
-        assert len(stored) == len(expected)
-        for row, found, (document, chunk) in zip(rows, stored, expected, strict=True):
-            assert (found.id, found.document, found.title) == (
-                row[0],
-                document.path,
-                document.title,
-            )
-            assert (found.span, found.headings) == (chunk.span, chunk.headings)
-            assert found.text == chunk.span.of(document.text) and row[2] == chunk.embedded
+        written = [chunk for _, _, chunks in expected for chunk in chunks]
+        assert list(store.embedded_rows()) == [chunk.embedded for chunk in written]
+        for row, chunk in zip(rows, written, strict=True):
+            assert row[2] == chunk.embedded
             assert row[3] == WordLengths().read_queries([chunk.embedded])[0].vector.tobytes()
-            assert store.units(found.id) == list(chunk.units)
-            before = document.text[: chunk.span.start]
-            assert store.line(document.path, chunk.span.start) == 1 + before.count("\n")
-        units = [u for _, chunk in expected for u in chunk.units]
+        units = [u for chunk in written for u in chunk.units]
         vectors = [WordLengths().read_queries([u.embedded])[0].vector.tobytes() for u in units]
         assert [vector for _, vector in store.unit_rows()] == vectors
-        tokens = [WordLengths().read_queries([c.embedded])[0].packed() for _, c in expected]
+        tokens = [WordLengths().read_queries([c.embedded])[0].packed() for c in written]
         assert list(store.token_rows()) == tokens
         for document, _, _ in given:
             assert store.text(document.path) == document.text
         assert store.digests() == {document.path: sha for document, sha, _ in given}
         assert store.titles() == {document.path: document.title for document, _, _ in given}
-        assert store.counts() == (len(given), len(expected), len(units))
+        assert store.counts() == (len(given), len(written), len(units))
         assert store.problems() == []
         store.close()
 
@@ -138,22 +141,10 @@ def test_what_is_written_is_read_back_exactly(one: str, other: str) -> None:
 def test_offsets_count_characters_not_bytes_or_utf_16_units(store: Store) -> None:
     text = "😀😀 é\u0301 𝒳.\r\n\r\n学习😀: end.\r\n"
     put(store, changed("a.md", text))
-    (row,) = store.chunk_rows()
-    (chunk,) = store.chunks([row[0]])
-    assert chunk.text == "😀😀 é\u0301 𝒳.\r\n\r\n学习😀: end."
-    assert [unit.span.of(text) for unit in store.units(row[0])] == [
-        "😀😀 é\u0301 𝒳.",
-        "学习😀: end.",
-    ]
-    assert [store.line("a.md", i) for i in (0, 8, 9, 10, 11, 13, 18)] == [1, 1, 1, 2, 2, 3, 3]
-
-
-def test_chunks_come_in_the_order_asked_for(store: Store) -> None:
-    put(store, *(changed(f"{name}.md", f"Note {name}.") for name in "cab"))
-    ids = [row[0] for row in store.chunk_rows()]
-    assert [c.document for c in store.chunks(ids)] == ["a.md", "b.md", "c.md"]
-    assert [c.document for c in store.chunks(ids[::-1])] == ["c.md", "b.md", "a.md"]
-    assert store.chunks([]) == []
+    (document,) = store.document_rows()
+    ((span, _, units),) = document.chunks
+    assert span.of(text) == "😀😀 é\u0301 𝒳.\r\n\r\n学习😀: end."
+    assert [span.of(text) for _, span, _ in units] == ["😀😀 é\u0301 𝒳.", "学习😀: end."]
 
 
 def test_rows_follow_path_and_place_whatever_was_written_first(store: Store) -> None:
@@ -258,9 +249,7 @@ def test_a_long_document_is_staged_in_parts(store: Store) -> None:
 
 
 def state_of_chunks(store: Store) -> object:
-    chunks = store.chunks([row[0] for row in store.chunk_rows()])
-    units = [store.units(chunk.id) for chunk in chunks]
-    return [(c.document, c.span, c.headings, c.text) for c in chunks], units, store.counts()
+    return list(store.document_rows()), list(store.embedded_rows()), store.counts()
 
 
 def test_a_path_that_comes_twice_is_what_it_was_last(store: Store) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from rag import Reading
-from rag.tokens import FILES, TokenIndex
+from rag.tokens import TokenIndex
 
 Tokens = Sequence[tuple[int, Sequence[float]]]
 
@@ -29,7 +29,7 @@ def built(texts: Sequence[Reading], dim: int = 2) -> TokenIndex:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         TokenIndex.build(folder, (text.packed() for text in texts), dim)
-        return TokenIndex({name: (folder / name).read_bytes() for name in FILES}, dim)
+        return TokenIndex(folder, dim)
 
 
 def drawn(random: np.random.Generator, tokens: int, dim: int) -> Reading:

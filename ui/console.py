@@ -146,6 +146,7 @@ def print_status(found: dict[str, Any]) -> None:
         f"{found['indexed']} of {found['files']} files indexed; {len(found['skipped'])} skipped.",
         f"{found['chunks']} passages, generation {found['generation']}.",
         f"Model {found['model']}, {found['backend']}.",
+        *([f"Search: {found['search']}."] if found["search"] else []),
         *([f"Reranker {visible(found['reranker'])}."] if found["reranker"] else []),
     )
     for item in found["skipped"]:

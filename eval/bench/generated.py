@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rag import Embedder, Reading, Settings, read_notes
+from rag.tokens import Packed, pack
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,7 +122,7 @@ class StandIn:
 
         return np.stack([self._vector(text, parts) for text, parts in self._parts(texts)])
 
-    def read_passages(self, texts: Sequence[str]) -> list[Reading]:
+    def read_passages(self, texts: Sequence[str]) -> list[Packed]:
         """Returns each text's vector and its sentences' tokens, as many as the model reads."""
         import numpy as np
 
@@ -130,7 +131,7 @@ class StandIn:
         for text, parts in self._parts(texts):
             pieces = np.concatenate([part.pieces for part in parts])[:most]
             states = np.concatenate([part.states for part in parts])[:most]
-            found.append(Reading(self._vector(text, parts), pieces, states))
+            found.append(Packed(self._vector(text, parts), pack(pieces, states)))
         return found
 
     def _parts(self, texts: Sequence[str]) -> list[tuple[str, list[Reading]]]:
@@ -138,7 +139,7 @@ class StandIn:
         split = [[piece for piece in PIECES.split(text) if piece] or [text] for text in texts]
         new = list(dict.fromkeys(p for pieces in split for p in pieces if p not in self._readings))
         if new:
-            self._readings |= zip(new, self._real.read_passages(new), strict=True)
+            self._readings |= zip(new, self._real.read_queries(new), strict=True)
         return [
             (text, [self._readings[piece] for piece in pieces])
             for text, pieces in zip(texts, split, strict=True)
