@@ -136,7 +136,7 @@ def _measure(given: argparse.Namespace) -> None:
             figure(percentile(part.times, 0.5)),
             figure(percentile(part.times, 0.99)),
             str(len(part.errors)),
-            f"{part.processor / part.seconds:.2f}",
+            figure(part.processor / part.seconds),
         ]
         for name, part in (("1 client", one), (f"{given.clients} clients", many))
         if part.times

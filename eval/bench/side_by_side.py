@@ -361,7 +361,7 @@ def _measure(given: argparse.Namespace) -> None:
     peers = run([str(given.python), "-c", VERSIONS, *PACKAGES])
     about = (
         f"{len(texts)} notes, {len(questions)} questions ({answerable} of them answerable), "
-        f"{given.rounds} rounds, {given.asks} first answers in each. {results.machine()} "
+        f"rounds: {given.rounds}, first answers in each: {given.asks}. {results.machine()} "
         f"notesqa: {results.versions()}. The others: {peers.last_line}."
     )
     results.put(given.out, "side-by-side", section(bench, about, quality))
