@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from rag.pipeline import Check as Check
     from rag.pipeline import Library as Library
     from rag.retrieval import Parts as Parts
+    from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
+    from rag.tokens import pack as pack
     from rag.types import Answer as Answer
     from rag.types import Citation as Citation
     from rag.types import Manifest as Manifest
@@ -55,6 +57,7 @@ _HOME = {
     "Manifest": "rag.types",
     "ModelEmbedder": "rag.backends",
     "NotesQAError": "rag.errors",
+    "Packed": "rag.tokens",
     "Parts": "rag.retrieval",
     "Passage": "rag.types",
     "QuestionSetError": "rag.errors",
@@ -66,6 +69,7 @@ _HOME = {
     "Turn": "rag.followup",
     "corpus_digest": "rag.index",
     "load_settings": "rag.config",
+    "pack": "rag.tokens",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
     "threshold_for": "rag.confidence",
@@ -88,6 +92,7 @@ __all__ = [
     "Manifest",
     "ModelEmbedder",
     "NotesQAError",
+    "Packed",
     "Parts",
     "Passage",
     "QuestionSetError",
@@ -99,6 +104,7 @@ __all__ = [
     "Turn",
     "corpus_digest",
     "load_settings",
+    "pack",
     "read_notes",
     "signals",
     "terms",

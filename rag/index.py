@@ -214,7 +214,7 @@ def _last(store: Store) -> Engine | None:
 
 
 def build(store: Store) -> None:
-    """Writes the indexes of the store's state; then all others go. Needs `store.lock`.
+    """Writes the indexes of the store's state. Needs `store.lock`.
 
     Raises:
         LibraryError: the folder cannot be written, or the disk is full.
@@ -231,6 +231,18 @@ def build(store: Store) -> None:
             f"The indexes cannot be written into {store.folder} ({error.strerror}): make room "
             "there, then run notesqa index again; nothing was lost."
         ) from error
+
+
+def ensure(store: Store) -> None:
+    """Leaves the indexes of the store's state, and no others. Needs `store.lock`.
+
+    Raises:
+        LibraryError: as for `build`.
+    """
+    try:
+        Engine(_folder(store), identity(store))
+    except StaleIndexError:
+        build(store)
     for other in _others(store):
         shutil.rmtree(other, ignore_errors=True)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from rag import asking, spelling
 from rag import index as derived
+from rag.answers import Answers
 from rag.asking import Draft
 from rag.backends import ModelEmbedder
 from rag.confidence import Fit, read_fit
@@ -65,6 +66,7 @@ class Library:
         self._given_fit = fit
         self._fit_read: tuple[object, tuple[Fit | None, str | None]] | None = None
         self._engine: derived.Engine | None = None
+        self._answers = Answers()
         self._lock = threading.RLock()
         self._opening = threading.Lock()
         self._glancing = threading.Lock()
@@ -192,8 +194,7 @@ class Library:
             with store.lock(LOCK_SECONDS):
                 run = Indexing(store, self.embedder, self.settings, progress)
                 manifest = run.index(sources, name)
-                if derived.check(store):
-                    derived.build(store)
+                derived.ensure(store)
                 store.tidy()
                 return manifest
         finally:
@@ -212,8 +213,16 @@ class Library:
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
-        draft, engine = self._draft(question, after)
-        return self._decide(question, draft, engine)
+        engine = self._ready()
+        fit = self._fit_for(lambda: engine)
+        watch = asking.Watch()
+        known = self._answers.find((engine, fit), (question, after))
+        if known:
+            watch.lap("answer")
+            return replace(known, timings_ms={"embed": 0.0, "retrieve": 0.0, **watch.laps})
+        answer = self._decide(question, self._draft(question, after, engine), engine)
+        self._answers.keep((engine, fit), (question, after), answer)
+        return answer
 
     def decide(self, question: str, draft: Draft) -> Answer:
         """Returns the draft as an answer where its confidence allows, else an abstention."""
@@ -251,18 +260,16 @@ class Library:
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
-        return self._draft(question, after)[0]
+        return self._draft(question, after, self._ready())
 
-    def _draft(self, question: str, after: Turn | None) -> tuple[Draft, derived.Engine]:
-        """Returns the draft, and the engine that it was made of."""
+    def _draft(self, question: str, after: Turn | None, engine: derived.Engine) -> Draft:
         watch = asking.Watch()
         limit, k = self.settings.max_question_chars, self.settings.passages
         asked = asking.on_one_line(question, limit)
         # What is carried is cut rather than complained of: nobody typed it.
         query = query_for(asked, after)[:limit]
-        engine = self._ready()
         found = self._find(query, engine, k, watch)
-        return asking.draft(found, engine, k, watch, carried=query != asked), engine
+        return asking.draft(found, engine, k, watch, carried=query != asked)
 
     def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
         """Returns the `k` best passages, `settings.passages` of them by default.

@@ -63,7 +63,7 @@ class WordLengths:
 
     def read_passages(self, texts: Sequence[str]) -> list[Packed]:
         self.embedded += texts
-        return [Packed(text.vector, text.packed()) for text in self.read_queries(texts)]
+        return [Packed(text.vector, text.packed()) for text in map(self._read, texts)]
 
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
         return [self._read(text) for text in texts]

@@ -20,8 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rag import Embedder, Reading, Settings, read_notes
-from rag.tokens import Packed, pack
+from rag import Embedder, Packed, Reading, Settings, pack, read_notes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -139,6 +138,7 @@ class StandIn:
         split = [[piece for piece in PIECES.split(text) if piece] or [text] for text in texts]
         new = list(dict.fromkeys(p for pieces in split for p in pieces if p not in self._readings))
         if new:
+            # One call, as passages are read: a stand-in needs what they are before they are packed.
             self._readings |= zip(new, self._real.read_queries(new), strict=True)
         return [
             (text, [self._readings[piece] for piece in pieces])
