@@ -10,8 +10,8 @@ from rapidfuzz.distance import DamerauLevenshtein
 
 from eval import load_questions
 from rag import Library, spelling
-from rag.embedding import _whole_words
 from rag.spelling import SHORTEST, Lexicon, count_words
+from rag.tokens import whole_words_of
 
 NOTES = Lexicon(
     count_words(
@@ -146,7 +146,7 @@ def test_a_question_against_100_000_words_takes_a_few_milliseconds() -> None:
     ],
 )
 def test_whole_words_are_told_from_pieces(tokens: list[str], words: list[str]) -> None:
-    assert _whole_words(tokens) == words
+    assert whole_words_of(tokens) == words
 
 
 @pytest.mark.model

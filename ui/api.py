@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag import Library, NotesQAError, Span, Turn
 from ui.pages import source
@@ -19,21 +20,12 @@ MAX_BODY_BYTES = 1_000_000
 
 AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
 
-Next = Callable[[Request], Awaitable[Response]]
-
 
 def build_api(library: Library) -> FastAPI:
     """Returns the application without the chat page."""
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-
-    @api.middleware("http")
-    async def limit_body(request: Request, call_next: Next) -> Response:
-        length = request.headers.get("content-length", "")
-        too_long = length.isdigit() and int(length) > MAX_BODY_BYTES
-        if too_long or "chunked" in request.headers.get("transfer-encoding", ""):
-            return _problem(413, f"A request may have {MAX_BODY_BYTES} bytes, sent in one piece.")
-        return await call_next(request)
+    api.add_middleware(BodyLimit)
 
     @api.exception_handler(NotesQAError)
     async def plain_error(_: Request, error: NotesQAError) -> Response:
@@ -43,12 +35,12 @@ def build_api(library: Library) -> FastAPI:
     def health() -> dict[str, Any]:
         return {"status": "ready", "generation": library.status()["generation"]}
 
-    @api.post("/api/v1/ask")
+    @api.post("/api/v1/ask", response_model=dict[str, Any])
     def ask(
         question: Annotated[str, Body()],
         after: Annotated[Turn | None, Body(description=AFTER)] = None,
-    ) -> dict[str, Any]:
-        return library.ask(question, after).to_dict()
+    ) -> Response:
+        return JSONResponse(library.ask(question, after).to_dict())
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:
@@ -69,6 +61,26 @@ def build_api(library: Library) -> FastAPI:
         return HTMLResponse(page, headers=source.HEADERS)
 
     return api
+
+
+class BodyLimit:
+    """Refuses requests that are too long, or of a length that they do not say."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it with 413."""
+        app = self._app
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            length = headers.get("content-length", "")
+            too_long = length.isdigit() and int(length) > MAX_BODY_BYTES
+            if too_long or "chunked" in headers.get("transfer-encoding", ""):
+                app = _problem(
+                    413, f"A request may have {MAX_BODY_BYTES} bytes, sent in one piece."
+                )
+        await app(scope, receive, send)
 
 
 def _problem(status: int, detail: str) -> Response:
