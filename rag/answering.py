@@ -18,12 +18,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from rag.languages import NONE
 from rag.retrieval import Engine, Retrieval
 from rag.sentences import plain
 from rag.sides import sides_of
 from rag.texts import StoredChunk
 from rag.types import AnswerSentence, Citation, Span, Unit, UnitKind
-from rag.words import NONE, terms
+from rag.words import terms
 
 PASSAGES = 5
 """How many of the best passages are searched for units."""

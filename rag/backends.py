@@ -13,14 +13,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rag.compiled import CompiledEmbedder, Encoder, RefusedError, read_encoder
-from rag.compiling import compile_model, place_of
+from rag.compiled import CompiledEmbedder, Encoder, RefusedError, place_of, read_encoder
 from rag.config import COMPILED, TORCH
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import ModelError
 from rag.gathering import Gathering
+from rag.languages import AUTO
 from rag.models import PACKAGED, find, known_fingerprint, torch_sees_gpus
-from rag.words import AUTO
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,6 +96,8 @@ class ModelEmbedder:
         Raises:
             ModelError: the model does not load, or the cache cannot be written.
         """
+        from rag.compiling import compile_model
+
         try:
             compile_model(self._folder, self.fingerprint, self.name)
         except OSError as error:

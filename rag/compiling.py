@@ -10,7 +10,6 @@ The only user of torch itself.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.cache import cache_folder, filling
+from rag.cache import filling
 from rag.compiled import (
     NETWORK,
     READY,
@@ -32,6 +31,7 @@ from rag.compiled import (
     Encoder,
     RefusedError,
     measured,
+    place_of,
     runtime,
 )
 from rag.models import load_embedder
@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 
     Vectors = NDArray[np.float32]
 
-FORMAT = "1"
-"""Changes whenever the same model would be compiled otherwise; those kept are then made anew."""
-
 WORST_COSINE = 0.999
 
 WORST_TOKEN = 0.99
@@ -62,12 +59,6 @@ TIE = 0.005
 The packaged model in bfloat16 exchanges passages up to .0016 apart (400 of the shipped questions,
 451 paragraphs of the shipped notes).
 """
-
-
-def place_of(fingerprint: str) -> Path:
-    """Returns where the compiled form of a model is kept, whether it is there or not."""
-    content = f"{FORMAT}\0{fingerprint}\0{version('openvino')}"
-    return cache_folder() / "encoders" / hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
 def compile_model(folder: Path, fingerprint: str, name: str) -> None:

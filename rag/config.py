@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.errors import SettingsError
-from rag.words import AUTO, LANGUAGES
+from rag.languages import AUTO, LANGUAGES
 
 PREFIX = "NOTESQA_"
 FILE = Path("notesqa.toml")

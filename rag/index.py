@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import LibraryError, LockedError
+from rag.languages import AUTO
 from rag.mapped import mapped
 from rag.spelling import Lexicon, count_words
 from rag.stamps import StaleIndexError, read_stamp, seal, verify
@@ -35,7 +36,7 @@ from rag.store import Store
 from rag.texts import Texts
 from rag.tokens import TokenIndex
 from rag.vectors import HalfRows, Search
-from rag.words import AUTO, WordIndex, language_of, sample, terms
+from rag.words import WordIndex, language_of, sample, terms
 
 if TYPE_CHECKING:
     import numpy as np

@@ -18,9 +18,9 @@ from rag.config import Settings
 from rag.documents import Source
 from rag.embedding import Embedder
 from rag.errors import CorpusError, DocumentError
+from rag.languages import AUTO
 from rag.store import Part, Store, VectorRow
 from rag.types import Chunk, Document, Manifest, Signature, Skipped, Unit
-from rag.words import AUTO
 
 WINDOW_CHARS = 4_000_000
 """Characters held at once, of documents and of texts to embed: some 1.3 MB of notes."""

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag import asking, spelling
 from rag import index as derived
@@ -21,7 +21,6 @@ from rag.documents import File, Source, find_files
 from rag.embedding import Embedder
 from rag.errors import CorpusError, LibraryError, LockedError, ModelError
 from rag.followup import Turn, query_for
-from rag.indexing import Indexing, Progress
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
@@ -33,6 +32,9 @@ from rag.types import (
     Passage,
     Span,
 )
+
+if TYPE_CHECKING:
+    from rag.indexing import Progress
 
 LOCK_SECONDS = 10.0
 
@@ -189,6 +191,8 @@ class Library:
         Raises:
             CorpusError, LibraryError: as for `index`.
         """
+        from rag.indexing import Indexing  # a question needs none of it
+
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):

@@ -24,6 +24,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag.languages import LANGUAGES, NONE, STEMMED, WITH_STOP_WORDS
+
 if TYPE_CHECKING:
     from tantivy import Schema, TextAnalyzer
 
@@ -49,17 +51,6 @@ STOP_WORDS = frozenset(
     )
 )
 """Words that say nothing about a topic, the usual wrapping of a question among them."""
-
-_WITH_STOP_WORDS = (
-    *("danish", "dutch", "english", "finnish", "french", "german", "hungarian", "italian"),
-    *("norwegian", "portuguese", "russian", "spanish", "swedish"),
-)
-_STEMMED = (*_WITH_STOP_WORDS, "arabic", "greek", "romanian", "tamil", "turkish")
-
-NONE = "none"
-AUTO = "auto"
-LANGUAGES = (NONE, *sorted(_STEMMED))
-"""What `terms` knows; `none` keeps every word as it is. `auto` stands for `language_of`."""
 
 LEAST_SHARE = 0.15
 LEAST_LEAD = 1.1
@@ -121,9 +112,9 @@ def _analyzer(language: str, stem: bool, marks: bool) -> TextAnalyzer:
     steps = [Filter.remove_long(_LONGEST_BYTES), Filter.lowercase()]
     if language == "english":
         steps.append(Filter.custom_stopword(sorted(STOP_WORDS)))
-    elif language in _WITH_STOP_WORDS:
+    elif language in WITH_STOP_WORDS:
         steps.append(Filter.stopword(language))
-    if stem and language in _STEMMED:
+    if stem and language in STEMMED:
         steps.append(Filter.stemmer(language))
     # Both split the same way where there are no marks, the simple one four times as fast.
     builder = TextAnalyzerBuilder(Tokenizer.regex(_WORD) if marks else Tokenizer.simple())
@@ -152,7 +143,7 @@ def language_of(texts: Sequence[str]) -> str:
     """
     said = "\n".join(map(_prepared, texts))
     words = len(_analyze(said, NONE))
-    left = {language: len(_analyze(said, language, stem=False)) for language in _WITH_STOP_WORDS}
+    left = {language: len(_analyze(said, language, stem=False)) for language in WITH_STOP_WORDS}
     (best, least), (_, next_least) = sorted(left.items(), key=lambda item: item[1])[:2]
     convincing = words - least >= LEAST_SHARE * words
     clear = words - least >= LEAST_LEAD * (words - next_least)

@@ -17,8 +17,7 @@ from conftest import QUESTIONS, ROOT
 
 from rag import Library, ModelEmbedder, NotesQAError, Settings, backends, compiling, models
 from rag.cache import filling, write_whole
-from rag.compiled import CompiledEmbedder, RefusedError, read_encoder
-from rag.compiling import place_of
+from rag.compiled import CompiledEmbedder, RefusedError, place_of, read_encoder
 from rag.embedding import SentenceTransformerEmbedder
 from rag.models import fingerprint, known_fingerprint, torch_sees_gpus
 
@@ -179,7 +178,7 @@ def test_what_keeping_a_batch_raises_reaches_the_caller(
 def test_a_kept_model_is_not_compiled_again(
     compiled: ModelEmbedder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backends, "compile_model", never)
+    monkeypatch.setattr(compiling, "compile_model", never)
     again = ModelEmbedder(compiled.name)
     assert again.read_queries(["Otters?"])[0].vector.shape == (32,)
     assert again.backend == compiled.backend
@@ -189,7 +188,7 @@ def test_looking_compiles_nothing(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(backends, "compile_model", never)
+    monkeypatch.setattr(compiling, "compile_model", never)
     embedder = ModelEmbedder(str(tiny))
     assert embedder.backend == "sentence-transformers (torch)"
     assert embedder.why.startswith("it is not compiled yet: notesqa model compile")
@@ -209,7 +208,7 @@ def test_a_model_whose_compiled_form_differs_is_refused_once_and_run_by_torch(
         "its compiled form is refused: its compiled form gives other vectors: a text's two have"
     )
     assert [file.name for file in place(embedder).iterdir()] == ["encoder.json"]
-    monkeypatch.setattr(backends, "compile_model", never)
+    monkeypatch.setattr(compiling, "compile_model", never)
     assert ModelEmbedder(str(folder)).precision == "torch float32"
     with pytest.raises(NotesQAError, match=r"ask for the compiled form .* Set backend to auto"):
         ModelEmbedder(str(folder), "compiled").read_queries(["Otters?"])
@@ -308,7 +307,7 @@ def test_what_is_not_there_whole_is_compiled_again(
         asked.append(folder)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backends, "compile_model", compile_again)
+    monkeypatch.setattr(compiling, "compile_model", compile_again)
     embedder = ModelEmbedder(compiled.name)
     assert embedder.read_queries(["Otters?"])[0].vector.shape == (32,)
     assert asked == [folder]

@@ -13,8 +13,9 @@ from conftest import WordLengths
 
 from rag import Library, Parts, Settings, terms
 from rag.index import Engine, open_engine
+from rag.languages import LANGUAGES
 from rag.store import Store
-from rag.words import LANGUAGES, language_of, sample
+from rag.words import language_of, sample
 
 NOTES = Path(__file__).parent / "notes-de"
 

@@ -7,14 +7,13 @@ status 0: done, an abstention included. 1: an error the user can mend, in one li
 from __future__ import annotations
 
 import io
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rag import FIT, LibraryError, NotesQAError, load_settings, turn_of
+from rag import FIT, LibraryError, NotesQAError, load_settings
 from ui import evaluation
 from ui.common import Json, library_of, print_json
 
@@ -49,6 +48,8 @@ def settings(
     verbose: Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")] = False,
 ) -> None:
     """Reads the settings that hold for every command."""
+    import logging
+
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
@@ -77,6 +78,7 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question with quotes, or say there is no answer."""
+    from rag import turn_of
     from ui.console import print_answer, waiting
 
     with waiting("Searching the notes"):

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 from rag import Answer, Check, Manifest, Passage
@@ -55,6 +54,14 @@ def waiting(what: str) -> Iterator[None]:
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yields a function to report progress to; a bar appears once a second has passed."""
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
