@@ -72,13 +72,13 @@ def write_set(file: Path, **changes: Any) -> None:
 
 def count_asks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
-    draft = Library.draft
+    draft = Library._draft
 
-    def counted(self: Library, question: str, after: Turn | None = None) -> Any:
+    def counted(self: Library, question: str, after: Turn | None, engine: Any) -> Any:
         asked.append(question)
-        return draft(self, question, after)
+        return draft(self, question, after, engine)
 
-    monkeypatch.setattr(Library, "draft", counted)
+    monkeypatch.setattr(Library, "_draft", counted)
     return asked
 
 

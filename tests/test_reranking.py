@@ -407,7 +407,9 @@ def test_a_reranker_is_said_and_checked_only_where_one_is_set(
     settings: Settings, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert library(settings).status()["reranker"] is None
-    assert [check.name for check in library(settings).doctor()] == ["store", "indexes", "model"]
+    assert [check.name for check in library(settings).doctor()] == [
+        *("store", "indexes", "model", "encoder")
+    ]
     monkeypatch.undo()
     found = library(settings, reranker=str(tiny))
     assert found.status()["reranker"] == str(tiny)
@@ -517,5 +519,5 @@ def test_a_reranker_that_is_not_there_is_refused_in_one_line(
     done = run("doctor")
     assert done.status == 1
     assert "BAD reranker: Model /no/where" in done.out
-    assert "1 of 4 checks failed: name another reranker" in done.err
+    assert "1 of 5 checks failed: name another reranker" in done.err
     assert run("index").status == 0  # which needs none
