@@ -24,8 +24,8 @@ from rag.compiled import (
     NETWORK,
     READY,
     RECORD,
+    SHORT,
     TOKENIZER,
-    WEIGHTS,
     Agreement,
     CompiledEmbedder,
     Encoder,
@@ -33,6 +33,7 @@ from rag.compiled import (
     measured,
     place_of,
     runtime,
+    short_network,
 )
 from rag.models import load_embedder
 from rag.tokens import at_unit_length
@@ -93,6 +94,10 @@ def _compiled(model: EmbeddingModel, folder: Path) -> Encoder:
         warnings.simplefilter("ignore")
         network = openvino.convert_model(_exported(model, tokens))
         openvino.save_model(network, folder / NETWORK)  # weights as float16
+        for length in SHORT:
+            one = openvino.Core().read_model(folder / NETWORK)
+            one.reshape({name: [1, length] for name in range(len(one.inputs))})
+            openvino.save_model(one, folder / short_network(length))
     tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
     if tokenizer is None:
         raise RefusedError("its tokenizer has no fast form")
@@ -111,7 +116,7 @@ def _compiled(model: EmbeddingModel, folder: Path) -> Encoder:
         passage_prompt=next(for_passages, usual) or "",
         tokens=tokens,
         agreement=Agreement(0.0, None, 0.0, 0),
-        files={file: measured(folder / file) for file in (NETWORK, WEIGHTS, TOKENIZER)},
+        files={file.name: measured(file) for file in sorted(folder.iterdir())},
     )
 
 
@@ -163,7 +168,7 @@ def _compared(model: EmbeddingModel, embedder: CompiledEmbedder) -> Agreement:
     passages, questions = sample["passages"], sample["questions"]
     wanted = _unit_vectors(model.encode_document(passages, show_progress_bar=False))
     asked = _unit_vectors(model.encode_query(questions, show_progress_bar=False))
-    readings = embedder.read_queries(questions)
+    readings = [reading for text in questions for reading in embedder.read_queries([text])]
     got = embedder.embed_passages(passages)
     queried = np.stack([reading.vector for reading in readings])
     cosines = np.concatenate([(wanted * got).sum(axis=1), (asked * queried).sum(axis=1)])

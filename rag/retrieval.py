@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 POOL = 100
 """How many chunks the words propose."""
 
-DENSE_POOL = 200
+DENSE_POOL = 100
 """How many chunks the vectors propose."""
 
 TOKEN_DEPTH = 30

@@ -417,7 +417,7 @@ def test_a_reranker_is_said_and_checked_only_where_one_is_set(
     assert (check.name, check.ok) == ("reranker", True)
     assert check.detail == f"{tiny}, for 600000 ms a question"
     missing = library(settings, reranker="/no/where").doctor()
-    assert [check.ok for check in missing] == [True, True, True, False]
+    assert [check.ok for check in missing] == [True, True, True, True, False]
     with pytest.raises(ModelError, match="/no/where is neither a folder"):
         Library.open(library(settings, reranker="/no/where").settings, WordLengths())
 
