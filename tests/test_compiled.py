@@ -329,7 +329,7 @@ def test_other_bytes_are_found_by_looking_closely(
 def test_a_network_that_is_none_is_said_plainly(
     compiled: ModelEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    network = copied(compiled, tmp_path, monkeypatch) / "model.xml"
+    network = copied(compiled, tmp_path, monkeypatch) / "query-16.xml"
     network.write_text("<none/>".ljust(network.stat().st_size), encoding="utf-8")
     with pytest.raises(NotesQAError, match=r"does not load \(.*\): make it anew with notesqa"):
         ModelEmbedder(compiled.name).read_queries(["Otters?"])
