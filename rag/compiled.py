@@ -264,7 +264,7 @@ class CompiledEmbedder:
         found: dict[int, Vectors] = {}
 
         def keep(places: Sequence[int], _: Sequence[Encoding], outputs: Sequence[Vectors]) -> None:
-            found.update(zip(places, outputs[0], strict=True))
+            found.update(zip(places, outputs[0].copy(), strict=True))
 
         self._read(texts, keep)
         return np.stack([found[place] for place in range(len(texts))])
@@ -275,11 +275,12 @@ class CompiledEmbedder:
         def keep(
             places: Sequence[int], encoded: Sequence[Encoding], outputs: Sequence[Vectors]
         ) -> None:
+            vectors = outputs[0].copy()
             for row, (place, text) in enumerate(zip(places, encoded, strict=True)):
                 tokens = b""
                 if self.encoder.tokens:
                     tokens = pack(text.ids, outputs[1][row, : len(text.ids)])
-                found[place] = Packed(outputs[0][row], tokens)
+                found[place] = Packed(vectors[row], tokens)
 
         self._read(texts, keep)
         return [found[place] for place in range(len(texts))]
@@ -313,6 +314,8 @@ class CompiledEmbedder:
     ) -> None:
         """Has the network read passages, and gives `keep` what it put out for each batch.
 
+        What it puts out is its own, and good until `keep` returns.
+
         Raises:
             Exception: what `keep` raised first.
         """
@@ -320,8 +323,7 @@ class CompiledEmbedder:
 
         def done(request: Any, batch: tuple[list[int], list[Encoding]]) -> None:
             try:
-                outputs = [tensor.data.copy() for tensor in request.output_tensors]
-                keep(*batch, outputs)
+                keep(*batch, [tensor.data for tensor in request.output_tensors])
             except BaseException as error:  # raised again below: this thread has no caller
                 failed.append(error)
 

@@ -82,11 +82,13 @@ class Measured:
     Attributes:
         values: by measure, one a turn.
         index: what its last indexing printed.
+        encoder: the share of indexing in which the model read passages, where it is known.
         found: the passages of the last warm round, by question id.
     """
 
     values: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in MEASURES})
     index: dict[str, float] = field(default_factory=dict)
+    encoder: list[float] = field(default_factory=list)
     found: dict[str, list[dict[str, object]]] = field(default_factory=dict)
 
     def ratios_to(self, other: Measured) -> dict[str, Spread]:
@@ -155,6 +157,7 @@ class Bench:
         values["indexing, whole process, s"].append(done.seconds)
         values["indexing, peak memory, MB"].append(done.peak_mb)
         values["store on disk, MB"].append(size_mb(store))
+        measured.encoder.append(index["encoder_s"] / index["index_s"])
 
     def _ask(self, question: str) -> Step:
         def step(system: str, measured: Measured) -> None:
@@ -266,6 +269,7 @@ def section(bench: Bench, about: str, quality: Mapping[str, Quality] | str) -> s
             ]
             + [["chunks, longest, tokens", *(_longest(m) for m in bench.measured.values())]],
         ),
+        f"Of the time of indexing, notesqa spends in the encoder: {Spread.of(ours.encoder)}.",
         "How many times better notesqa is, turn by turn; below 1 the other is better:",
         results.table(
             ["", *peers],

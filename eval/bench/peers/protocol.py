@@ -1,6 +1,7 @@
 """What every system is asked to do, by one small command line.
 
-    index CORPUS STORE          prints chunks, their tokens, and seconds
+    index CORPUS STORE          prints chunks, their tokens, and seconds; of these those of the
+                                encoder, where the system says them
     ask STORE QUESTION          prints the passages for one question
     batch STORE QUESTIONS OUT   asks the questions of a JSON Lines file, `{"id", "question"}`, one
                                 after the other, and writes `{"id", "ms", "passages"}` for each
@@ -91,6 +92,7 @@ def _index(system: System, corpus: Path, store: Path) -> dict[str, float]:
         "longest": max(tokens),
         "start_s": ready - begun,
         "index_s": done - ready,
+        "encoder_s": getattr(system, "encoder_s", 0.0),
     }
 
 
