@@ -219,7 +219,7 @@ def test_a_section_has_every_measure_and_names_who_was_left_out(tmp_path: Path) 
     bench.failed["third"] = "it ended"
     text = side_by_side.section(bench, "About.", "No quality.")
     assert all(text.count(f"| {name} |") == 2 for name in side_by_side.MEASURES)
-    assert "Of the time of indexing, notesqa spends in the encoder: 0.6 (0.5–0.7)." in text
+    assert "Of the time of indexing, notesqa spends in the encoder: 0.600 (0.500–0.700)." in text
     assert "Left out: third (it ended)." in text
 
 
