@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from conftest import QUESTIONS, WordLengths, constant_fit, make_older
 
 from eval import Question, load_questions
-from rag import Answer, Embedder, Library, NotesQAError, Reading, Settings
+from rag import Answer, Embedder, Library, NotesQAError, Settings
 from rag import index as derived
 from rag.errors import CorpusError, DocumentError, LibraryError, ModelError, QuestionError
 from rag.store import Store
@@ -870,35 +870,10 @@ def test_every_error_is_the_users_to_mend() -> None:
 # The shipped notes, with the real model
 
 
-class ReadAhead:
-    """The real model, having read all questions in one batch, which takes a tenth of the time."""
-
-    def __init__(self, model: Embedder, questions: list[str]) -> None:
-        self._model = model
-        queries = [" ".join(question.split()) for question in questions]
-        self._readings = dict(zip(queries, model.read_passages(queries), strict=True))
-        for query in queries[::100]:
-            ahead, alone = self._readings[query], model.read_queries([query])[0]
-            assert np.abs(ahead.vector - alone.vector).max() < 1e-5
-            assert np.abs(ahead.states - alone.states).max() < 1e-4
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
-
-    def read_queries(self, texts: Sequence[str]) -> list[Reading]:
-        for text in texts:
-            if text not in self._readings:  # a question whose spelling was repaired
-                self._readings[text] = self._model.read_queries([text])[0]
-        return [self._readings[text] for text in texts]
-
-
 @pytest.fixture(scope="module")
 def answers(shipped: Library) -> list[tuple[Question, Answer]]:
     """Returns every question of the shipped set, answered from the shipped notes."""
-    questions = load_questions(QUESTIONS)
-    embedder = ReadAhead(shipped.embedder, [question.question for question in questions])
-    library = Library(shipped.settings, embedder)
-    return [(question, library.ask(question.question)) for question in questions]
+    return [(each, shipped.ask(each.question)) for each in load_questions(QUESTIONS)]
 
 
 @pytest.mark.model
