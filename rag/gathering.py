@@ -1,24 +1,24 @@
 """Calls that arrive while another is being answered are answered together, in one batch.
 
 A call that comes alone is answered at once: nobody waits for company. While one thread reads, the
-others' texts gather; the first of them to have its turn then takes all that wait.
+others' texts gather; when it ends, one of those not answered yet takes what waits.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Result = TypeVar("Result")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call(Generic[Result]):
     texts: list[str]
     results: list[Result] | None = None
-    error: Exception | None = field(default=None)
+    error: Exception | None = None
 
     @property
     def answered(self) -> bool:
@@ -33,17 +33,29 @@ class Gathering(Generic[Result]):
         self._read = read
         self._most = most
         self._waiting: list[_Call[Result]] = []
-        self._gate = threading.Lock()
-        self._turn = threading.Lock()
+        self._reading = False
+        self._turn = threading.Condition()
 
     def __call__(self, texts: Sequence[str]) -> list[Result]:
         """Returns the result of each text; raises what reading the batch raised."""
         call: _Call[Result] = _Call(list(texts))
-        with self._gate:
-            self._waiting.append(call)
         with self._turn:
-            while not call.answered:
-                self._answer(self._taken())
+            self._waiting.append(call)
+        while not call.answered:
+            with self._turn:
+                self._turn.wait_for(lambda: call.answered or not self._reading)
+                if call.answered:
+                    break
+                self._reading = True
+                taken = self._taken()
+            try:
+                self._answer(taken)
+            finally:
+                with self._turn:
+                    # Who was interrupted leaves the others' calls to the next.
+                    self._waiting[:0] = [one for one in taken if not one.answered]
+                    self._reading = False
+                    self._turn.notify_all()
         if call.results is None:
             assert call.error is not None
             raise call.error
@@ -51,20 +63,23 @@ class Gathering(Generic[Result]):
 
     def _taken(self) -> list[_Call[Result]]:
         """Returns the calls that waited longest, `most` texts of them, one call at least."""
-        with self._gate:
-            taken = [self._waiting.pop(0)]
-            texts = len(taken[0].texts)
-            while self._waiting and texts + len(self._waiting[0].texts) <= self._most:
-                taken.append(self._waiting.pop(0))
-                texts += len(taken[-1].texts)
+        taken = [self._waiting.pop(0)]
+        texts = len(taken[0].texts)
+        while self._waiting and texts + len(self._waiting[0].texts) <= self._most:
+            taken.append(self._waiting.pop(0))
+            texts += len(taken[-1].texts)
         return taken
 
     def _answer(self, calls: Sequence[_Call[Result]]) -> None:
+        texts = [text for call in calls for text in call.texts]
         try:
-            results = iter(self._read([text for call in calls for text in call.texts]))
+            results = self._read(texts)
+            if len(results) != len(texts):
+                raise ValueError(f"{len(texts)} texts were read with {len(results)} results")
         except Exception as error:  # it belongs to those who asked
             for call in calls:
                 call.error = error
             return
+        left = iter(results)
         for call in calls:
-            call.results = [next(results) for _ in call.texts]
+            call.results = [next(left) for _ in call.texts]

@@ -116,6 +116,11 @@ class Engine:
         return any(map(self.document_frequency, terms(word, self.language)))
 
     @property
+    def number(self) -> int:
+        """Returns the store's generation."""
+        return int(self.identity["generation"])
+
+    @property
     def size(self) -> int:
         """Returns the number of chunks."""
         return len(self.texts)
@@ -176,11 +181,14 @@ def open_engine(store: Store, present: Engine | None = None) -> Engine:
 
     Call it inside `store.snapshot()`. Where another process holds the library's lock it is about to
     build that state's indexes: until then the engine at hand serves, or the last that was built.
-    Where there is none, or the library cannot be written, the indexes are made in a temporary
-    folder that goes with the engine.
+    Where the library cannot be written, the indexes are made in a temporary folder that goes with
+    the engine.
 
     Args:
         present: the engine at hand.
+
+    Raises:
+        LockedError: they are being built for the first time.
     """
     found = identity(store)
     folder = _folder(store)
@@ -192,10 +200,16 @@ def open_engine(store: Store, present: Engine | None = None) -> Engine:
         with store.lock(timeout=0):
             build(store)
             return Engine(folder, found)
-    except LockedError:
-        before = present or _last(store)
-        if before:
-            return before
+    except LockedError as error:
+        before = _last(store)
+        if present and (before is None or before.number <= present.number):
+            before = present
+        if before is None:
+            raise LockedError(
+                f"{store.folder} is being indexed for the first time, or anew after an update: "
+                "ask again when that has ended."
+            ) from error
+        return before
     except LibraryError as error:
         log.info("%s", error)
     scratch = tempfile.TemporaryDirectory(prefix="notesqa-")
@@ -227,9 +241,10 @@ def build(store: Store) -> None:
     try:
         _write(store, part)
         part.rename(folder)
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:  # also faiss' and tantivy's
+        said = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
         raise LibraryError(
-            f"The indexes cannot be written into {store.folder} ({error.strerror}): make room "
+            f"The indexes cannot be written into {store.folder} ({said}): make room "
             "there, then run notesqa index again; nothing was lost."
         ) from error
 
@@ -262,7 +277,10 @@ def check(store: Store) -> list[str]:
     _, chunks, units = store.counts()
     if (engine.size, len(engine._units)) != (chunks, units):
         return [f"the indexes hold {engine.size} chunks, the store {chunks}"]
-    return [f"{other.name} is left from before" for other in _others(store)]
+    return [
+        f"{other.name} is left from before, and goes with the next notesqa index"
+        for other in _others(store)
+    ]
 
 
 def language(store: Store) -> str:

@@ -200,9 +200,12 @@ class Library:
                 manifest = run.index(sources, name)
                 derived.ensure(store)
                 store.tidy()
-                return manifest
         finally:
             store.close()
+        if self._engine:  # who has indexed asks the new state, whoever else is opening one
+            with self._opening:
+                self._engine = self._opened(self._engine)
+        return manifest
 
     # Asking
 
@@ -218,23 +221,28 @@ class Library:
             ModelError: the library was made with another model.
         """
         engine = self._ready()
-        fit = self._fit_for(lambda: engine)
+        fit = self._fit_for(lambda: engine)  # the same to the end, even if the file changes
         watch = asking.Watch()
         known = self._answers.find((engine, fit), (question, after))
         if known:
             watch.lap("answer")
             return replace(known, timings_ms={"embed": 0.0, "retrieve": 0.0, **watch.laps})
-        answer = self._decide(question, self._draft(question, after, engine), engine)
-        self._answers.keep((engine, fit), (question, after), answer)
+        draft = self._draft(question, after, engine, fit)
+        answer = self._decide(question, draft, engine, fit)
+        if not self.reranker:  # how far it gets depends on the moment
+            self._answers.keep((engine, fit), (question, after), answer)
         return answer
 
     def decide(self, question: str, draft: Draft) -> Answer:
-        """Returns the draft as an answer where its confidence allows, else an abstention."""
-        return self._decide(question, draft, self._engine_now())
+        """Returns the draft as an answer where its confidence allows, else an abstention.
 
-    def _decide(self, question: str, draft: Draft, engine: derived.Engine) -> Answer:
-        # The same for all that follows, even if the file changes meanwhile.
-        fit = self._fit_for(lambda: engine)
+        What it says of the notes and of the fit is of the newest state, also where the draft was
+        made of another.
+        """
+        engine = self._engine_now()
+        return self._decide(question, draft, engine, self._fit_for(lambda: engine))
+
+    def _decide(self, question: str, draft: Draft, engine: derived.Engine, fit: Fit) -> Answer:
         confidence = fit.probability(draft.signals)
         threshold = fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
@@ -264,15 +272,16 @@ class Library:
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
         """
-        return self._draft(question, after, self._ready())
+        engine = self._ready()
+        return self._draft(question, after, engine, self._fit_for(lambda: engine))
 
-    def _draft(self, question: str, after: Turn | None, engine: derived.Engine) -> Draft:
+    def _draft(self, question: str, after: Turn | None, engine: derived.Engine, fit: Fit) -> Draft:
         watch = asking.Watch()
         limit, k = self.settings.max_question_chars, self.settings.passages
         asked = asking.on_one_line(question, limit)
         # What is carried is cut rather than complained of: nobody typed it.
         query = query_for(asked, after)[:limit]
-        found = self._find(query, engine, k, watch)
+        found = self._find(query, engine, fit, k, watch)
         return asking.draft(found, engine, k, watch, carried=query != asked)
 
     def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
@@ -283,7 +292,9 @@ class Library:
         """
         k = k or self.settings.passages
         query = asking.on_one_line(question, self.settings.max_question_chars)
-        return self._find(query, self._ready(), k, asking.Watch()).passages(k)
+        engine = self._ready()
+        fit = self._fit_for(lambda: engine)
+        return self._find(query, engine, fit, k, asking.Watch()).passages(k)
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)
@@ -310,12 +321,13 @@ class Library:
         ]
 
     def _find(
-        self, query: str, engine: derived.Engine, k: int, watch: asking.Watch
+        self, query: str, engine: derived.Engine, fit: Fit, k: int, watch: asking.Watch
     ) -> asking.Found:
         query, reading = self._read(query, engine)
-        weight = self._fit_for(lambda: engine).lexical_weight
         watch.lap("embed")
-        return asking.find(query, reading, engine, weight, k, self.settings, self.reranker, watch)
+        return asking.find(
+            *(query, reading, engine, fit.lexical_weight, k, self.settings, self.reranker, watch)
+        )
 
     def _read(self, query: str, engine: derived.Engine) -> tuple[str, Reading]:
         """Returns the query as it was meant, where the settings want it repaired, and as read."""

@@ -131,6 +131,7 @@ MIGRATIONS = (
     ALTER TABLE skipped ADD COLUMN size INTEGER;
     ALTER TABLE skipped ADD COLUMN mtime_ns INTEGER;
     INSERT INTO meta VALUES ('state', lower(hex(randomblob(16))));
+    INSERT INTO loose SELECT id FROM vectors;
     """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""

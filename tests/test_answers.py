@@ -100,6 +100,49 @@ def test_other_words_another_turn_or_other_notes_are_another_question(library: L
     assert not any("crabs" in passage.text for passage in found.passages)
 
 
+def test_who_has_indexed_asks_the_new_state_though_another_opens_the_old(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library.ask("What do otters eat?")
+    opened, opening, go = Library._opened, threading.Event(), threading.Event()
+    first = library._engine
+
+    def slow(self: Library, present: Any) -> Any:
+        if threading.current_thread() is other:
+            opening.set()
+            assert go.wait(10)
+            return first  # it began before the new state was there
+        return opened(self, present)
+
+    monkeypatch.setattr(Library, "_opened", slow)
+    monkeypatch.setattr(Library, "_is_newest", lambda self, engine: engine is not first)
+    other = threading.Thread(target=library._engine_now)
+    other.start()
+    assert opening.wait(10)
+    threading.Timer(0.2, go.set).start()
+    library.index_sources([Record("otters.md", "Otters", "Otters eat clams."), NOTES[1]], "x")
+    other.join(10)
+    passages = library.ask("What do otters eat?").passages
+    assert any("clams" in passage.text for passage in passages)
+
+
+def test_what_a_reranker_had_time_for_is_not_kept(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow:
+        def load(self) -> None: ...
+
+        def score(self, query: str, texts: Any) -> Any:
+            raise AssertionError("no time is left")
+
+    monkeypatch.setattr(library, "reranker", Slow())
+    monkeypatch.setattr("rag.asking.rerank", lambda query, hits, *_: hits)
+    before = asked(library)
+    library.ask("What do otters eat?")
+    library.ask("What do otters eat?")
+    assert asked(library) == before + 2
+
+
 def test_threads_that_ask_the_same_get_the_same(library: Library) -> None:
     found: list[dict[str, Any]] = []
     threads = [

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -40,8 +41,9 @@ def ask_all(gathering: Gathering[str], reader: Reader, calls: list[list[str]]) -
         if number == 0:
             assert reader.begun.wait(10)
         else:
-            while len(gathering._waiting) < number:
-                pass
+            ends = time.monotonic() + 10
+            while len(gathering._waiting) < number and time.monotonic() < ends:
+                time.sleep(0.001)
     reader.go.set()
     for thread in threads:
         thread.join(10)
@@ -86,17 +88,56 @@ def test_no_text_is_no_result() -> None:
 @pytest.mark.parametrize("threads", [32])
 def test_under_load_each_gets_its_own(threads: int) -> None:
     gathering: Gathering[str] = Gathering(lambda texts: [text * 2 for text in texts], 8)
-    wrong: list[str] = []
+    right: list[str] = []
 
     def ask(name: str) -> None:
         for number in range(50):
             text = f"{name}-{number}"
-            if gathering([text]) != [text * 2]:
-                wrong.append(text)
+            if gathering([text]) == [text * 2]:
+                right.append(text)
 
     started = [threading.Thread(target=ask, args=(str(n),)) for n in range(threads)]
     for thread in started:
         thread.start()
     for thread in started:
         thread.join(30)
-    assert not wrong
+    assert len(right) == 50 * threads
+
+
+def test_who_is_interrupted_leaves_the_others_to_the_next() -> None:
+    reader = Reader()
+    gathering = Gathering(reader, 8)
+    read, got = reader.__call__, {}
+
+    def interrupted(texts: Sequence[str]) -> list[str]:
+        found = read(texts)
+        if "b" in texts and len(reader.batches) == 2:
+            raise KeyboardInterrupt
+        return found
+
+    gathering._read = interrupted
+
+    def ask(text: str) -> None:
+        try:
+            got[text] = gathering([text])
+        except KeyboardInterrupt:
+            got[text] = ["interrupted"]
+
+    threads = [threading.Thread(target=ask, args=(text,)) for text in "abc"]
+    for number, thread in enumerate(threads):
+        thread.start()
+        if number == 0:
+            assert reader.begun.wait(10)
+    ends = time.monotonic() + 10
+    while len(gathering._waiting) < 2 and time.monotonic() < ends:
+        time.sleep(0.001)
+    reader.go.set()
+    for thread in threads:
+        thread.join(10)
+    assert got["a"] == ["aa"]
+    assert sorted([got["b"], got["c"]]) in ([["bb"], ["interrupted"]], [["cc"], ["interrupted"]])
+
+
+def test_too_few_results_are_an_error_of_all() -> None:
+    with pytest.raises(ValueError, match="2 texts were read with 1 results"):
+        Gathering(lambda texts: ["a"], 8)(["a", "b"])

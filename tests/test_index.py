@@ -18,6 +18,7 @@ from conftest import WordLengths
 from numpy.typing import NDArray
 
 from rag import Library, LibraryError, Reading, Settings, stamps
+from rag.errors import LockedError
 from rag.index import Engine, StaleIndexError, build, check, identity, open_engine
 from rag.stamps import read_stamp
 from rag.store import FILE, Store
@@ -444,7 +445,9 @@ def test_indexes_that_are_left_from_before_are_reported_and_go(
     library: Library, store: Store
 ) -> None:
     shutil.copytree(folder_of(store), library.folder / "index-000000")
-    assert check(store) == ["index-000000 is left from before"]
+    assert check(store) == [
+        "index-000000 is left from before, and goes with the next notesqa index"
+    ]
     library.index()
     assert check(store) == []
     assert folder_of(store).name == "index-000001"
@@ -523,15 +526,55 @@ def test_indexes_that_do_not_match_the_store_are_reported(library: Library, stor
 # Without the right to write
 
 
-def test_a_library_another_process_is_writing_is_asked_from_a_temporary_index(
+def test_a_library_that_another_process_makes_is_asked_when_that_has_ended(
     library: Library, store: Store
 ) -> None:
     expected = results(open_engine(store))
     shutil.rmtree(folder_of(store))
+    with (
+        closing(Store(library.folder, write=True)) as writer,
+        writer.lock(timeout=0),
+        pytest.raises(LockedError, match="is being indexed .* ask again when that has ended"),
+    ):
+        open_engine(store)
+    assert not list(library.folder.glob("*index*"))
+    assert results(open_engine(store)) == expected
+
+
+def test_while_the_next_state_is_built_the_latest_that_is_there_is_asked(
+    library: Library, store: Store
+) -> None:
+    first = open_engine(store)
+    for number in (2, 3):
+        (library.folder.parent / "notes" / "new.md").write_text(f"Something new, {number}.")
+        if number == 2:
+            library.index()
+            folder = folder_of(store)
+            kept = library.folder.parent / "kept"
+            shutil.copytree(folder, kept)
+        else:
+            library.index()
+            shutil.rmtree(folder_of(store))
+            shutil.copytree(kept, folder)
     with closing(Store(library.folder, write=True)) as writer, writer.lock(timeout=0):
-        with store.snapshot():
-            assert results(open_engine(store)) == expected
-        assert not list(library.folder.glob("*index*"))
+        assert open_engine(store, first).number == 2
+        second = open_engine(store)
+        assert second.number == 2
+        shutil.rmtree(folder)
+        assert open_engine(store, first) is first
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), RuntimeError("Error in write\nx")])
+def test_whatever_fails_in_writing_indexes_is_said_plainly(
+    library: Library, store: Store, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("rag.index._write", fail)
+    said = r"cannot be written into .* \((No space|Error in write)"
+    with pytest.raises(LibraryError, match=said):
+        build(store)
 
 
 def test_a_folder_that_cannot_be_written_is_asked_from_a_temporary_index(

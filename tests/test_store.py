@@ -525,7 +525,7 @@ def test_a_migration_that_fails_changes_nothing(
     reader.close()
 
 
-SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "fbf0261756f672b7"]
+SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "d7355f8366b4c9ea"]
 
 
 @pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))

@@ -89,6 +89,16 @@ def test_many_vectors_are_searched_in_lists_and_the_recall_is_what_is_said(
     assert found / (NEAREST * len(queries)) >= RECALL - 0.03  # other queries than those measured
 
 
+def test_copies_do_not_spoil_the_recall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "EXACT", 2000)
+    values = np.repeat(clustered(300, 30), 20, axis=0)
+    how = Search.build(tmp_path, rows_of(tmp_path, values), DIM)
+    said = float(how.removeprefix("approximate, recall@10 ").removesuffix(" of exact"))
+    assert said >= RECALL
+    search = Search(tmp_path)
+    assert search._index.nprobe < search._index.nlist
+
+
 def test_the_same_vectors_give_the_same_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

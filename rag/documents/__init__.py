@@ -58,7 +58,10 @@ class File:
     max_bytes: int
 
     def signature(self) -> Signature:
-        """Returns size and time of a file that can be read; else nothing that one may trust."""
+        """Returns size and time of a file that can be read; else nothing that one may trust.
+
+        Files of one size and one time that change places look as they did: touch one of them.
+        """
         try:
             found = self.file.stat()
         except OSError:
