@@ -8,6 +8,7 @@ it), and a library's passages are all of one precision.
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from functools import cached_property
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from rag.tokens import Packed, Reading
 
     Vectors = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
 
 TOGETHER = 16
 """Queries of several threads that are read at a time: one alone takes 2.8 ms, eight 7."""
@@ -110,9 +113,11 @@ class ModelEmbedder:
     def _serving(self) -> tuple[Embedder, Embedder]:
         """Returns what reads queries and what reads passages, compiled first if never tried."""
         if self._form() is None:
+            log.info("Compiling the model %s, which is done once and takes a while.", self.name)
             try:
                 self.compile()
             except ModelError as error:
+                log.info("%s", error)
                 self._failure = str(error)
         queries, passages = self._ready()
         if self._wanted == COMPILED and not isinstance(queries, CompiledEmbedder):

@@ -69,8 +69,8 @@ def compile_model(folder: Path, fingerprint: str, name: str) -> None:
         ModelError: the model does not load.
         OSError: the cache cannot be written.
     """
-    model = load_embedder(folder, "Name another with model in notesqa.toml.", device="cpu")
     with filling(place_of(fingerprint)) as part:
+        model = load_embedder(folder, "Name another with model in notesqa.toml.", device="cpu")
         try:
             encoder = _compiled(model, part)
             agreement = _compared(model, CompiledEmbedder(part, encoder, name, fingerprint))

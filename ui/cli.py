@@ -50,7 +50,9 @@ def settings(
     """Reads the settings that hold for every command."""
     import logging
 
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, stream=sys.stderr)
+    level = logging.INFO if verbose else logging.ERROR
+    logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
+    logging.getLogger("rag.backends").setLevel(logging.INFO)  # what one waits for is said
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
 
