@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import logging
 import shutil
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from rag.compiled import CompiledEmbedder, Encoder, RefusedError, place_of, read_encoder
+from rag.cache import can_be_written
+from rag.compiled import (
+    CompiledEmbedder,
+    Encoder,
+    RefusedError,
+    last_line,
+    place_of,
+    read_encoder,
+)
 from rag.config import COMPILED, TORCH
 from rag.embedding import Embedder, SentenceTransformerEmbedder
 from rag.errors import ModelError
@@ -49,6 +58,9 @@ class ModelEmbedder:
         self._folder = find(name, f"use the packaged one: {PACKAGED}")
         self._wanted = wanted
         self._failure = ""
+        self._gathered = Gathering(self._read_queries, TOGETHER)
+        self._chosen: tuple[Embedder, Embedder] | None = None
+        self._lock = threading.Lock()
 
     @cached_property
     def fingerprint(self) -> str:
@@ -63,6 +75,7 @@ class ModelEmbedder:
 
     @property
     def why(self) -> str:
+        self._check_demand()
         queries, passages = self._ready()
         return queries.why if passages is queries else f"{queries.why}; {passages.why}"
 
@@ -89,43 +102,55 @@ class ModelEmbedder:
     def read_queries(self, texts: Sequence[str]) -> list[Reading]:
         return self._gathered(texts)
 
-    @cached_property
-    def _gathered(self) -> Gathering[Reading]:
-        return Gathering(self._serving[0].read_queries, TOGETHER)
+    def _read_queries(self, texts: Sequence[str]) -> list[Reading]:
+        return self._serving[0].read_queries(texts)
 
-    def compile(self) -> None:
-        """Compiles the model, anew where it was; `backend` and `why` say what came of it.
+    def compile(self, *, anew: bool = True) -> None:
+        """Compiles the model; `backend` and `why` say what came of it.
+
+        Args:
+            anew: also where it was compiled before.
 
         Raises:
-            ModelError: the model does not load, or the cache cannot be written.
+            ModelError: the model does not load, or its compiled form cannot be kept.
         """
         from rag.compiling import compile_model
 
         try:
-            compile_model(self._folder, self.fingerprint, self.name)
-        except OSError as error:
+            compile_model(self._folder, self.fingerprint, self.name, anew=anew)
+        except (OSError, RuntimeError) as error:
             raise ModelError(
-                f"The compiled model cannot be kept in {place_of(self.fingerprint).parent} "
-                f"({error.strerror}): make room there, or make it writable."
+                f"The compiled form of {self.name} cannot be kept in the user's cache "
+                f"({last_line(error)}): make room there, or make it writable."
             ) from error
 
-    @cached_property
+    @property
     def _serving(self) -> tuple[Embedder, Embedder]:
         """Returns what reads queries and what reads passages, compiled first if never tried."""
-        if self._form() is None:
-            log.info("Compiling the model %s, which is done once and takes a while.", self.name)
-            try:
-                self.compile()
-            except ModelError as error:
-                log.info("%s", error)
-                self._failure = str(error)
-        queries, passages = self._ready()
-        if self._wanted == COMPILED and not isinstance(queries, CompiledEmbedder):
+        with self._lock:
+            if self._chosen is None:
+                if self._form() is None:
+                    self._try_to_compile()
+                self._check_demand()
+                self._chosen = self._ready()
+            return self._chosen
+
+    def _try_to_compile(self) -> None:
+        log.info("Compiling the model %s, which is done once and takes a while.", self.name)
+        try:
+            self.compile(anew=False)
+        except ModelError as error:
+            log.info("%s", error)
+            self._failure = str(error)
+
+    def _check_demand(self) -> None:
+        """Raises ModelError where the settings want a compiled form that there cannot be."""
+        form = self._form()
+        if self._wanted == COMPILED and isinstance(form, str):
             raise ModelError(
                 f"The settings ask for the compiled form of {self.name}, and there is none: "
-                f"{queries.why}. Set backend to {AUTO}."
+                f"{form}. Set backend to {AUTO}."
             )
-        return queries, passages
 
     def _ready(self) -> tuple[Embedder, Embedder]:
         """Returns what can read queries and passages as things are; compiles nothing."""
@@ -133,20 +158,27 @@ class ModelEmbedder:
         if not isinstance(form, Encoder):
             uncompiled = self._torch(form or _NOT_YET)
             return uncompiled, uncompiled
-        place = place_of(self.fingerprint)
-        compiled = CompiledEmbedder(place, form, self.name, self.fingerprint)
+        compiled = CompiledEmbedder(place_of(self.fingerprint), form, self.name, self.fingerprint)
         if self._wanted == AUTO and shutil.which("nvidia-smi") and torch_sees_gpus():
             return compiled, self._torch("there is a GPU for them")
         return compiled, compiled
 
     def _form(self) -> Encoder | str | None:
-        """Returns the compiled form's record, or why it may not be used; None if never tried."""
+        """Returns the compiled form's record, or why there is none; None if never tried."""
         if self._wanted == TORCH:
             return "the settings ask for it"
+        if self._failure:
+            return self._failure
         try:
-            return self._failure or read_encoder(place_of(self.fingerprint))
+            place = place_of(self.fingerprint)
+            found = read_encoder(place)
         except RefusedError as error:
             return f"its compiled form is refused: {error}"
+        except OSError as error:
+            return str(error)
+        if found is None and not can_be_written(place.parent):
+            return f"its compiled form cannot be kept: {place.parent} cannot be written"
+        return found
 
     def _torch(self, why: str) -> SentenceTransformerEmbedder:
         return SentenceTransformerEmbedder(self._folder, self.name, self.fingerprint, why)

@@ -1,7 +1,7 @@
 """What can be made again and is kept for the next process: in the user's cache, by content.
 
-The only user of platformdirs. Whatever is there is whole: a folder appears under its name when it
-is complete.
+The only user of platformdirs. A folder there is whole: it appears under its name when it is
+complete. A file may be anything after a power failure, and is to be looked at.
 """
 
 from __future__ import annotations
@@ -15,17 +15,42 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """Returns where the operating system wants caches to lie; not made yet."""
+    """Returns where the operating system wants caches to lie; not made yet.
+
+    Raises:
+        OSError: the user has no home.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("notesqa", appauthor=False)
+    try:
+        return user_cache_path("notesqa", appauthor=False)
+    except RuntimeError as error:
+        raise OSError(f"there is no place for caches: {error}") from error
+
+
+def can_be_written(place: Path) -> bool:
+    """Returns whether a folder is writable, or can be made."""
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    return there.is_dir() and os.access(there, os.W_OK)
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """Holds a place against other processes, which wait.
+
+    Raises:
+        OSError: the cache cannot be written.
+    """
+    from filelock import FileLock
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(place.with_suffix(".lock")):
+        yield
 
 
 @contextmanager
 def filling(place: Path) -> Iterator[Path]:
-    """Gives an empty folder that becomes `place` at the end; nothing is left of a failure.
-
-    Where another process was first, its folder stays. `place` may be there already: it is replaced.
+    """Gives an empty folder that replaces `place` at the end; nothing is left of a failure.
 
     Raises:
         OSError: the cache cannot be written.
@@ -43,13 +68,17 @@ def filling(place: Path) -> Iterator[Path]:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Writes a file that others see whole or not at all.
+    """Writes a file that no other process sees half written.
 
     Raises:
         OSError: the cache cannot be written.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, part = tempfile.mkstemp(dir=file.parent)
-    with open(handle, "w", encoding="utf-8") as opened:
-        opened.write(text)
-    os.replace(part, file)
+    try:
+        with open(handle, "w", encoding="utf-8") as opened:
+            opened.write(text)
+        os.replace(part, file)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise

@@ -111,7 +111,11 @@ class Encoder:
 
 
 def place_of(fingerprint: str) -> Path:
-    """Returns where the compiled form of a model is kept, whether it is there or not."""
+    """Returns where the compiled form of a model is kept, whether it is there or not.
+
+    Raises:
+        OSError: there is no place for caches.
+    """
     from importlib.metadata import version
 
     content = f"{FORMAT}\0{fingerprint}\0{version('openvino')}"
@@ -150,6 +154,12 @@ def measured(file: Path) -> tuple[int, str]:
     """Returns the size and the checksum of a file, as the record keeps them."""
     with file.open("rb") as handle:
         return file.stat().st_size, hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def last_line(error: Exception) -> str:
+    """Returns what an error of OpenVINO or torch says last, which is what it is about."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else "no reason is given"
 
 
 def runtime() -> Any:
@@ -244,9 +254,8 @@ class CompiledEmbedder:
         try:
             return runtime().Core().compile_model(self._folder / file, "CPU", settings)
         except RuntimeError as error:
-            said = (str(error).splitlines() or [""])[0]
             raise ModelError(
-                f"The compiled model does not load ({said[:200]}): make it anew with "
+                f"The compiled model does not load ({last_line(error)}): make it anew with "
                 f"notesqa model compile {self.name}."
             ) from error
 

@@ -19,7 +19,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.cache import filling
+from rag.cache import alone, filling
 from rag.compiled import (
     NETWORK,
     READY,
@@ -30,11 +30,14 @@ from rag.compiled import (
     CompiledEmbedder,
     Encoder,
     RefusedError,
+    last_line,
     measured,
     place_of,
+    read_encoder,
     runtime,
     short_network,
 )
+from rag.errors import ModelError
 from rag.models import load_embedder
 from rag.tokens import at_unit_length
 
@@ -62,25 +65,41 @@ The packaged model in bfloat16 exchanges passages up to .0016 apart (400 of the 
 """
 
 
-def compile_model(folder: Path, fingerprint: str, name: str) -> None:
+def compile_model(folder: Path, fingerprint: str, name: str, *, anew: bool) -> None:
     """Compiles the model in `folder`; its form, or the reason against it, then lies at `place_of`.
+
+    What is not the model's fault, such as a full disk, leaves nothing behind.
+
+    Args:
+        anew: also where another process has just done it.
 
     Raises:
         ModelError: the model does not load.
-        OSError: the cache cannot be written.
+        OSError, RuntimeError: the cache cannot be written.
     """
-    with filling(place_of(fingerprint)) as part:
+    place = place_of(fingerprint)
+    with alone(place):
+        if anew or not _is_kept(place):
+            _make(folder, fingerprint, name, place)
+
+
+def _is_kept(place: Path) -> bool:
+    try:
+        return read_encoder(place) is not None
+    except RefusedError:
+        return True
+
+
+def _make(folder: Path, fingerprint: str, name: str, place: Path) -> None:
+    with filling(place) as part:
         model = load_embedder(folder, "Name another with model in notesqa.toml.", device="cpu")
         try:
             encoder = _compiled(model, part)
             agreement = _compared(model, CompiledEmbedder(part, encoder, name, fingerprint))
             record = replace(encoder, agreement=agreement).to_json()
             (part / READY).mkdir()
-        except Exception as error:  # what exporting, converting and reading raise is not listed
-            said = (str(error).splitlines() or [""])[0][:300]
-            known = isinstance(error, RefusedError)
-            reason = said if known else f"it cannot be compiled ({type(error).__name__}: {said})"
-            record = json.dumps({"refused": reason}) + "\n"
+        except (RefusedError, ModelError) as error:
+            record = json.dumps({"refused": str(error)}) + "\n"
             for file in part.iterdir():
                 file.unlink()
         (part / RECORD).write_text(record, encoding="utf-8")
@@ -92,12 +111,19 @@ def _compiled(model: EmbeddingModel, folder: Path) -> Encoder:
     tokens = _gives_tokens(model)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        network = openvino.convert_model(_exported(model, tokens))
-        openvino.save_model(network, folder / NETWORK)  # weights as float16
-        for length in SHORT:
-            one = openvino.Core().read_model(folder / NETWORK)
-            one.reshape({name: [1, length] for name in range(len(one.inputs))})
-            openvino.save_model(one, folder / short_network(length))
+        try:
+            network = openvino.convert_model(_exported(model, tokens))
+        except MemoryError:
+            raise
+        except Exception as error:  # what exporting and converting raise is not listed anywhere
+            raise RefusedError(
+                f"it cannot be exported ({type(error).__name__}: {last_line(error)})"
+            ) from error
+    openvino.save_model(network, folder / NETWORK)  # weights as float16
+    for length in SHORT:
+        one = openvino.Core().read_model(folder / NETWORK)
+        one.reshape({name: [1, length] for name in range(len(one.inputs))})
+        openvino.save_model(one, folder / short_network(length))
     tokenizer = getattr(model.tokenizer, "backend_tokenizer", None)
     if tokenizer is None:
         raise RefusedError("its tokenizer has no fast form")

@@ -9,6 +9,7 @@ looks as it did when it was read is not opened, and one whose bytes are the same
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,8 @@ TEXTS_AT_ONCE = 4096
 RACY_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again at the same time of change: two
 seconds are the steps in which the coarsest file system in use, FAT, counts."""
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much is done and how much there is."""
@@ -85,6 +88,9 @@ class Indexing:
         made_with = self._made_with()
         before, meta, skipped = store.digests(), store.meta(), store.skipped()
         as_now = made_with.items() <= meta.items()
+        if before and not as_now:
+            changed = [name for name, value in made_with.items() if meta.get(name) != value]
+            log.info("All notes are read anew: another %s.", " and ".join(changed))
         known = store.signatures() if as_now else {}
         to_read = list(self._looking_changed(sources, known, skipped))
         self._total = sum(signature.size for _, signature in to_read)

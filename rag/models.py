@@ -84,12 +84,13 @@ def known_fingerprint(folder: Path) -> str:
     files = sorted(file for file in folder.rglob("*") if file.suffix in _MODEL_FILES)
     stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     key = hashlib.sha256(repr((str(folder.resolve()), stats)).encode()).hexdigest()[:32]
-    kept = cache_folder() / "fingerprints" / key
-    with suppress(OSError):
-        return kept.read_text(encoding="ascii")
+    with suppress(OSError, ValueError):
+        kept = cache_folder() / "fingerprints" / key
+        if re.fullmatch(r"[0-9a-f]{64}", text := kept.read_text(encoding="ascii")):
+            return text
     found = fingerprint(folder)
     with suppress(OSError):  # where nothing can be kept, it is computed again
-        write_whole(kept, found)
+        write_whole(cache_folder() / "fingerprints" / key, found)
     return found
 
 
@@ -103,7 +104,7 @@ def torch_sees_gpus() -> bool:
 
 
 def load_embedder(folder: Path, remedy: str, device: str | None = None) -> EmbeddingModel:
-    """Returns the model that turns texts into vectors.
+    """Returns the model that turns texts into vectors, whose numbers are float32 however saved.
 
     Args:
         device: where it computes; by default a GPU where torch finds one, else the CPU.
@@ -115,7 +116,8 @@ def load_embedder(folder: Path, remedy: str, device: str | None = None) -> Embed
     with _loading(folder, "sentence-transformers model", remedy):
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(str(folder), device=device, local_files_only=True)
+        model = SentenceTransformer(str(folder), device=device, local_files_only=True)
+        return model.float()
 
 
 def load_reranker(folder: Path, remedy: str) -> ScoringModel:

@@ -482,15 +482,17 @@ class Library:
                 "; ".join(stale) or f"agree with the store; language: {language}",
             ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
-            self._check_encoder(),
+            self._check_encoder(meta),
             *self._check_fit(),
             *self._check_reranker(),
         ]
 
-    def _check_encoder(self) -> Check:
+    def _check_encoder(self, meta: Mapping[str, str]) -> Check:
         """Returns the check of what runs the model."""
+        made_by = f"passages were read by {meta.get('precision', 'nothing yet')}"
         try:
-            return Check("encoder", True, f"{self.embedder.backend}: {self.embedder.why}")
+            why = self.embedder.why
+            return Check("encoder", True, f"{self.embedder.backend}: {why}; {made_by}")
         except ModelError as error:
             return Check("encoder", False, str(error))
 

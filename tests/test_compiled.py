@@ -7,6 +7,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from rag.cache import filling, write_whole
 from rag.compiled import CompiledEmbedder, RefusedError, place_of, read_encoder
 from rag.embedding import SentenceTransformerEmbedder
 from rag.models import fingerprint, known_fingerprint, torch_sees_gpus
+from ui.cli import main
 
 TEXTS = [
     "Transfer learning",
@@ -94,7 +97,7 @@ def uncompiled(embedder: ModelEmbedder) -> SentenceTransformerEmbedder:
     )
 
 
-def never(*_: object) -> None:
+def never(*_: object, **__: object) -> None:
     raise AssertionError("compiled once more")
 
 
@@ -194,6 +197,46 @@ def test_looking_compiles_nothing(
     assert embedder.why.startswith("it is not compiled yet: notesqa model compile")
 
 
+def test_threads_that_ask_first_compile_once(
+    compiled: ModelEmbedder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = place(compiled)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made: list[Path] = []
+
+    def make(folder: Path, fingerprint: str, name: str, place: Path) -> None:
+        made.append(place)
+        time.sleep(0.1)
+        shutil.copytree(kept, place)
+
+    monkeypatch.setattr(compiling, "_make", make)
+    # As two processes: each knows nothing of the other but what lies in the cache.
+    embedders = [ModelEmbedder(compiled.name) for _ in range(2)] * 3
+    threads = [threading.Thread(target=each.read_queries, args=(["a"],)) for each in embedders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [place(compiled)]
+    assert {each.backend for each in embedders} == {compiled.backend}
+
+
+def test_numbers_are_of_single_precision_however_a_model_was_saved(
+    home: Path, tmp_path: Path
+) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    SentenceTransformer(str(tiny_model(tmp_path)), device="cpu").half().save_pretrained(
+        str(tmp_path / "half")
+    )
+    embedder = ModelEmbedder(str(tmp_path / "half"))
+    for each in (embedder, uncompiled(embedder)):
+        assert each.embed_passages(TEXTS[:2]).dtype == np.float32
+        assert each.read_passages(TEXTS[:1])[0].vector.dtype == np.float32
+        assert each.read_queries(TEXTS[:1])[0].states.dtype == np.float32
+    assert embedder.backend.startswith("compiled ")
+
+
 def test_a_model_whose_compiled_form_differs_is_refused_once_and_run_by_torch(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,8 +253,11 @@ def test_a_model_whose_compiled_form_differs_is_refused_once_and_run_by_torch(
     assert [file.name for file in place(embedder).iterdir()] == ["encoder.json"]
     monkeypatch.setattr(compiling, "compile_model", never)
     assert ModelEmbedder(str(folder)).precision == "torch float32"
+    demanded = ModelEmbedder(str(folder), "compiled")
     with pytest.raises(NotesQAError, match=r"ask for the compiled form .* Set backend to auto"):
-        ModelEmbedder(str(folder), "compiled").read_queries(["Otters?"])
+        demanded.read_queries(["Otters?"])
+    with pytest.raises(NotesQAError, match="ask for the compiled form"):  # which doctor shows
+        _ = demanded.why
 
 
 @pytest.mark.parametrize(
@@ -236,13 +282,29 @@ def test_a_model_that_cannot_be_exported_is_refused(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
-        raise RuntimeError("data-dependent\nand more")
+        raise RuntimeError("data-dependent\n and more\n\n")
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiling, "_exported", fail)
     embedder = ModelEmbedder(str(tiny))
     embedder.compile()
-    assert embedder.why.endswith("it cannot be compiled (RuntimeError: data-dependent)")
+    assert embedder.why.endswith("refused: it cannot be exported (RuntimeError: and more)")
+
+
+def test_what_is_not_the_models_fault_is_not_remembered(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("Check failed\nbasic_ios::clear: iostream error")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    embedder = ModelEmbedder(str(tiny))
+    with monkeypatch.context() as disk:
+        disk.setattr(compiling, "_compiled", full)
+        with pytest.raises(NotesQAError, match=r"cannot be kept .*\(basic_ios::clear: iostream"):
+            embedder.compile()
+    assert [file.suffix for file in place(embedder).parent.iterdir()] == [".lock"]
+    assert embedder.why.startswith("it is not compiled yet")
 
 
 def test_the_settings_may_want_torch(compiled: ModelEmbedder) -> None:
@@ -276,6 +338,24 @@ def test_a_gpu_needs_a_torch_that_was_built_for_it(
     assert torch_sees_gpus() is sees
 
 
+def test_the_command_line_compiles_and_says_what_came_of_it(
+    tiny: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["notesqa", "model", "compile", str(tiny), "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code in (None, 0)
+    said = json.loads(capsys.readouterr().out)
+    assert said["model"] == str(tiny)
+    assert said["backend"].startswith("compiled (OpenVINO ")
+    assert said["why"].startswith("it agrees with the uncompiled model on 124 texts")
+
+
 # What is kept, and what becomes of it
 
 
@@ -303,7 +383,8 @@ def test_what_is_not_there_whole_is_compiled_again(
         record.write_text(record.read_text(encoding="utf-8")[:100], encoding="utf-8")
     asked: list[object] = []
 
-    def compile_again(*_: object) -> None:
+    def compile_again(*_: object, anew: bool) -> None:
+        assert not anew
         asked.append(folder)
         raise OSError(28, "No space left on device")
 
@@ -313,6 +394,11 @@ def test_what_is_not_there_whole_is_compiled_again(
     assert asked == [folder]
     assert embedder.backend == "sentence-transformers (torch)"
     assert "No space left on device): make room there" in embedder.why
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(compiling, "_make", lambda *_: asked.append("made"))
+    ModelEmbedder(compiled.name).compile(anew=False)
+    assert asked == [folder, "made"]
 
 
 def test_other_bytes_are_found_by_looking_closely(
@@ -354,10 +440,47 @@ def test_a_fingerprint_is_computed_once_for_a_state_of_the_files(
     (tmp_path / "config.json").write_text("{}", encoding="utf-8")
     first = known_fingerprint(tmp_path)
     assert first == fingerprint(tmp_path)
-    monkeypatch.setattr(models, "fingerprint", lambda _: "computed")
+    computed = "c" * 64
+    monkeypatch.setattr(models, "fingerprint", lambda _: computed)
     assert known_fingerprint(tmp_path) == first
     (tmp_path / "config.json").write_text("{ }", encoding="utf-8")
-    assert known_fingerprint(tmp_path) == "computed"
+    assert known_fingerprint(tmp_path) == computed
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"0" * 63, b"g" * 64])
+def test_a_fingerprint_that_is_none_is_computed_again(
+    damage: bytes, home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    known_fingerprint(tmp_path)
+    newest = max((home / "notesqa/fingerprints").iterdir(), key=lambda file: file.stat().st_mtime)
+    newest.write_bytes(damage)
+    assert known_fingerprint(tmp_path) == fingerprint(tmp_path)
+    assert newest.read_text(encoding="ascii") == fingerprint(tmp_path)
+
+
+def test_without_a_home_torch_serves_and_says_so(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless(*_: object, **__: object) -> None:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    embedder = ModelEmbedder(str(tiny))
+    assert embedder.read_queries(["Otters?"])[0].vector.shape == (32,)
+    assert embedder.backend == "sentence-transformers (torch)"
+    assert embedder.why.startswith("there is no place for caches: could not determine the home")
+
+
+def test_a_cache_that_cannot_be_written_is_said(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(compiling, "compile_model", never)
+    embedder = ModelEmbedder(str(tiny))
+    assert embedder.precision == "torch float32"
+    assert embedder.why.endswith("file/notesqa/encoders cannot be written")
 
 
 def test_without_a_place_to_keep_it_a_fingerprint_is_computed_each_time(

@@ -430,6 +430,21 @@ def test_nothing_readable_leaves_no_trace(notes: Notes) -> None:
     assert contents(notes.library) == before
 
 
+def test_why_all_notes_are_read_anew_is_said(
+    notes: Notes, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Other(WordLengths):
+        precision = "less exact"
+
+    notes.write("a.md", "Otters eat crabs.\n")
+    with caplog.at_level("INFO", logger="rag.indexing"):
+        notes.index()
+        assert notes.index().embedded == 0
+        assert caplog.messages == []
+        assert notes.index(Other()).embedded > 2
+    assert caplog.messages == ["All notes are read anew: another precision."]
+
+
 # Progress
 
 

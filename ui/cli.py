@@ -52,7 +52,8 @@ def settings(
 
     level = logging.INFO if verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
-    logging.getLogger("rag.backends").setLevel(logging.INFO)  # what one waits for is said
+    for what in ("rag.backends", "rag.indexing"):  # what one waits for is said
+        logging.getLogger(what).setLevel(logging.INFO)
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
 
@@ -168,7 +169,9 @@ def compile_model(
     if as_json:
         print_json({"model": embedder.name, "backend": embedder.backend, "why": embedder.why})
     else:
-        typer.echo(f"{embedder.name} is run by {embedder.backend}: {embedder.why}.")
+        typer.echo(f"{embedder.name}: {embedder.backend}; {embedder.why}.")
+        if context.obj.backend == "torch":
+            typer.echo("The settings ask for torch all the same (backend).")
 
 
 @app.command()

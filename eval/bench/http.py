@@ -37,6 +37,7 @@ from rag import NotesQAError, Settings, Span, read_notes
 HOST = "127.0.0.1"
 QUESTIONS = ROOT / "eval/questions/transfer-learning.jsonl"
 EDITS = 2
+WARMING_SECONDS = 5
 SEED = 11
 READY_SECONDS = 120
 ANSWER_SECONDS = 60
@@ -117,6 +118,7 @@ def _measure(given: argparse.Namespace) -> None:
     asked = Asked(questions, given.repeats)
     states = [texts_of(notes)]
     with _serving(command) as port:
+        asyncio.run(load(port, 1, WARMING_SECONDS, asked))  # the model and the indexes load
         one = asyncio.run(load(port, 1, given.alone, asked))
         results.say(f"1 client: {one.rate:.1f} questions/s")
         many = asyncio.run(
