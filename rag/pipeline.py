@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from rag.indexing import Progress
 
 LOCK_SECONDS = 10.0
+
 TURNS = 2
 """Questions that are searched for at a time, once they are read.
 

@@ -119,7 +119,9 @@ def _slip(typed: str, meant: str) -> bool:
 
 def count_words(texts: Iterable[str]) -> dict[str, int]:
     """Returns how often each word occurs, in lower case, in the order of the alphabet."""
-    counts = Counter(word for text in texts for word in _WORD.findall(text.lower()))
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(_WORD.findall(text.lower()))
     return dict(sorted(counts.items()))
 
 

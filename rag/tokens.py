@@ -9,6 +9,7 @@ vectors do (eval/bench/retrieval.md).
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -112,7 +113,7 @@ class TokenIndex:
         import numpy as np
 
         end = 0
-        counts: dict[int, int] = {}
+        counts: Counter[int] = Counter()
         with (
             (folder / "token_signs").open("wb") as signs,
             ArrayWriter(folder / "token_starts", "i8") as starts,
@@ -120,13 +121,12 @@ class TokenIndex:
             starts.add([end])
             for text in packed:
                 tokens = len(text) // (4 + _width(dim))
-                for piece in np.unique(np.frombuffer(text[: 4 * tokens], dtype=np.int32)).tolist():
-                    counts[piece] = counts.get(piece, 0) + 1
+                counts.update(set(np.frombuffer(text[: 4 * tokens], dtype=np.int32).tolist()))
                 signs.write(text[4 * tokens :])
                 end += tokens
                 starts.add([end])
         with ArrayWriter(folder / "piece_frequency", "i8") as frequency:
-            frequency.add([counts.get(piece, 0) for piece in range(max(counts, default=-1) + 1)])
+            frequency.add([counts[piece] for piece in range(max(counts, default=-1) + 1)])
 
     def similarities(self, query: Reading, rows: Rows) -> Vectors:
         """Returns for each row the mean, by idf, of the query's tokens' best cosines in it.

@@ -223,6 +223,21 @@ def test_a_section_has_every_measure_and_names_who_was_left_out(tmp_path: Path) 
     assert "Left out: third (it ended)." in text
 
 
+def test_growth_is_a_line_for_each_series_and_a_mark_for_each_size() -> None:
+    series = {"p50": [5.0, 10.0, 20.0], "<embed>": [1.0, 1.0, 2.0]}
+    svg = ET.fromstring(plot.growth("Title", [1000, 10_000, 100_000], series))
+    space = "{http://www.w3.org/2000/svg}"
+    lines = [node.get("points", "").split() for node in svg.iter(f"{space}polyline")]
+    assert [len(points) for points in lines] == [3, 3]
+    xs = [float(point.split(",")[0]) for point in lines[0]]
+    ys = [float(point.split(",")[1]) for point in lines[0]]
+    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)  # a logarithmic line
+    assert ys[0] - ys[1] == pytest.approx((ys[1] - ys[2]) / 2, abs=0.2)  # a straight one
+    tips = [node.text for node in svg.iter(f"{space}title")]
+    assert "<embed>, 100,000 chunks: 2.00 ms" in tips
+    assert len(tips) == 1 + 2 + 6  # the picture, the legend, the marks
+
+
 def test_the_picture_is_one_mark_for_each_ratio_and_escaped() -> None:
     table = {
         "speed <s>": {"A & B": Spread(4, 3, 5, 3), "C": Spread(0.5, 0.4, 0.9, 3)},

@@ -14,10 +14,11 @@ import random
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from eval.bench import results
+from eval.bench import plot, results
 from eval.bench.generated import SECTIONS, Material, StandIn
 from eval.bench.measuring import ROOT, figure, percentile, run, size_mb
 from eval.dataset import load_questions
@@ -34,6 +35,9 @@ WARMING = 20
 """Questions asked before the clock runs."""
 
 MADE = "made.json"
+
+STAGES = ("embed", "retrieve", "answer")
+TITLE = "A warm question as the library grows"
 
 SEED = 7
 
@@ -63,7 +67,9 @@ def main() -> None:
 def _measure(given: argparse.Namespace) -> None:
     results.around(given.out, "growth")
     command = [sys.executable, "-m", "eval.bench.growth"]
-    rows = []
+    rows: list[list[str]] = []
+    found: list[dict[str, Any]] = []
+    libraries: list[dict[str, Any]] = []
     for size in given.sizes:
         folder = given.work.resolve() / str(size)
         if given.anew or not (folder / MADE).is_file():
@@ -76,7 +82,9 @@ def _measure(given: argparse.Namespace) -> None:
         asking = [*command, "--ask", str(folder), "--questions", str(given.questions)]
         asked = run(asking)
         results.say(f"{size}: asked in {asked.seconds:.0f} s, {asked.peak_mb:.0f} MB")
-        rows.append(_row(json.loads(asked.last_line), said, asked.peak_mb))
+        found.append(json.loads(asked.last_line))
+        libraries.append(said)
+        rows.append(_row(found[-1], said, asked.peak_mb))
     header = [
         *("chunks", "notes", "p50, ms", "p99, ms", "of it embed", "retrieve", "answer"),
         *("open, ms", "library, MB", "memory asked, MB", "made in, s", "memory made, MB"),
@@ -89,7 +97,29 @@ def _measure(given: argparse.Namespace) -> None:
         "little noise, not the model's: the times of making are without it. "
         f"{results.machine()} {results.versions()}."
     )
-    results.put(given.out, "growth", f"{about}\n\n{results.table(header, rows)}")
+    picture = given.out.with_name("growth.svg")
+    sizes = [made["chunks"] for made in libraries]
+    picture.write_text(plot.growth(TITLE, sizes, _series(found)), encoding="utf-8")
+    text = "\n\n".join(
+        [about, results.table(header, rows), _dominant(sizes, found), f"![{TITLE}]({picture.name})"]
+    )
+    results.put(given.out, "growth", text)
+
+
+def _series(found: Sequence[dict[str, Any]]) -> dict[str, list[float]]:
+    """Returns the milliseconds of each stage at the median, and of the whole."""
+    whole = {name: [one[name] for one in found] for name in ("p50", "p99")}
+    stages = {stage: [one["stages"][stage] for one in found] for stage in STAGES}
+    return whole | stages
+
+
+def _dominant(sizes: Sequence[int], found: Sequence[dict[str, Any]]) -> str:
+    """Returns which stage takes most of a question's time, by size."""
+    said = [
+        f"{max(STAGES, key=lambda stage: one['shares'].get(stage, 0.0))} at {size:,}"
+        for size, one in zip(sizes, found, strict=True)
+    ]
+    return f"The stage that takes most: {', '.join(said)} chunks."
 
 
 def _row(found: dict[str, Any], made: dict[str, Any], asked_mb: float) -> list[str]:
@@ -99,7 +129,7 @@ def _row(found: dict[str, Any], made: dict[str, Any], asked_mb: float) -> list[s
         f"{made['notes']:,}",
         figure(found["p50"]),
         figure(found["p99"]),
-        *(f"{100 * shares.get(stage, 0):.0f} %" for stage in ("embed", "retrieve", "answer")),
+        *(f"{100 * shares.get(stage, 0):.0f} %" for stage in STAGES),
         figure(found["open_ms"]),
         figure(made["size_mb"]),
         figure(asked_mb),
@@ -137,18 +167,20 @@ def ask(folder: Path, n: int) -> dict[str, Any]:
     for question in asked[:WARMING]:
         library.ask(question)  # the model and the indexes load
     asked = asked[WARMING:]  # an answer given before would be given again
-    times, stages = [], dict[str, float]()
+    times: list[float] = []
+    stages: dict[str, list[float]] = {}
     for question in asked:
         begun = time.perf_counter()
         answer = library.ask(question)
         times.append(1000 * (time.perf_counter() - begun))
         for stage, ms in answer.timings_ms.items():
-            stages[stage] = stages.get(stage, 0.0) + ms
+            stages.setdefault(stage, []).append(ms)
     openings = [_first(folder, library, asked[0]) for _ in range(OPENINGS)]
     return {
         "p50": percentile(times, 0.5),
         "p99": percentile(times, 0.99),
-        "shares": {stage: ms / sum(times) for stage, ms in stages.items()},
+        "shares": {stage: sum(ms) / sum(times) for stage, ms in stages.items()},
+        "stages": {stage: percentile(ms, 0.5) for stage, ms in stages.items()},
         "open_ms": max(0.0, percentile(openings, 0.5) - percentile(times, 0.5)),
     }
 

@@ -1,13 +1,13 @@
-"""Ratios become a picture that stands alone: SVG with colours of its own, on a logarithmic line."""
+"""Ratios and growth become pictures that stand alone: SVG with colours of its own."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
-from eval.bench.measuring import Spread
-from eval.plots import scale
+from eval.bench.measuring import Spread, figure
+from eval.plots import nice, scale
 
 WIDTH = 720
 LEFT, RIGHT = 250, 690
@@ -57,7 +57,39 @@ def ratios(title: str, table: Ratios) -> str:
             said = f"{system}, {measure}: {spread}×"
             parts.append(_line(ends[0], at, ends[1], at, "range", COLOURS[number % len(COLOURS)]))
             parts.append(_mark(number, line(math.log(spread.median)), at, said))
-    height = foot + 50
+    return _picture(title, foot + 50, parts)
+
+
+def growth(title: str, sizes: Sequence[int], series: Mapping[str, Sequence[float]]) -> str:
+    """Returns a line for each series of milliseconds over sizes, which lie on a logarithmic line.
+
+    Args:
+        series: by name, one number for each size; all above 0.
+    """
+    left, top, foot = 70, 62, 330
+    across = scale(math.log(min(sizes)), math.log(max(sizes)), left + 20, RIGHT)
+    high = max(value for values in series.values() for value in values)
+    up = scale(0, high, foot, top)
+    parts = [_text(16, 24, title, "title")]
+    for at in [step * nice(high / 4) for step in range(6) if step * nice(high / 4) <= high]:
+        parts.append(_line(left, up(at), RIGHT, up(at), ""))
+        parts.append(_text(left - 8, up(at) + 4, f"{at:g}", "small", "end"))
+    parts.append(_text(left - 8, top - 12, "ms", "small", "end"))
+    parts += [_text(across(math.log(n)), foot + 20, f"{n:,}", "small", "middle") for n in sizes]
+    parts.append(_text((left + RIGHT) / 2, foot + 40, "chunks", "small", "middle"))
+    for number, (name, values) in enumerate(series.items()):
+        places = [(across(math.log(n)), up(v)) for n, v in zip(sizes, values, strict=True)]
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+        colour = COLOURS[number % len(COLOURS)]
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for (x, y), size, value in zip(places, sizes, values, strict=True):
+            parts.append(_mark(number, x, y, f"{name}, {size:,} chunks: {figure(value)} ms"))
+        x = left + 20 + number * 120
+        parts += [_mark(number, x, 44, name), _text(x + 10, 48, name, "small")]
+    return _picture(title, foot + 52, parts)
+
+
+def _picture(title: str, height: int, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'width="{WIDTH}" height="{height}"><title>{escape(title)}</title><style>{STYLE}</style>'
