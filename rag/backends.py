@@ -114,15 +114,25 @@ class ModelEmbedder:
         Raises:
             ModelError: the model does not load, or its compiled form cannot be kept.
         """
+        if failure := self._kept(anew):
+            raise ModelError(failure)
+
+    def _kept(self, anew: bool) -> str:
+        """Compiles the model, and returns why the outcome is not kept, or nothing.
+
+        Raises:
+            ModelError: the model does not load.
+        """
         from rag.compiling import compile_model
 
         try:
             compile_model(self._folder, self.fingerprint, self.name, anew=anew)
         except (OSError, RuntimeError) as error:
-            raise ModelError(
+            return (
                 f"The compiled form of {self.name} cannot be kept in the user's cache "
                 f"({last_line(error)}): make room there, or make it writable."
-            ) from error
+            )
+        return ""
 
     @property
     def _serving(self) -> tuple[Embedder, Embedder]:
@@ -130,18 +140,12 @@ class ModelEmbedder:
         with self._lock:
             if self._chosen is None:
                 if self._form() is None:
-                    self._try_to_compile()
+                    self._failure = self._kept(anew=False)
+                    if self._failure:
+                        log.info("%s", self._failure)
                 self._check_demand()
                 self._chosen = self._ready()
             return self._chosen
-
-    def _try_to_compile(self) -> None:
-        log.info("Compiling the model %s, which is done once and takes a while.", self.name)
-        try:
-            self.compile(anew=False)
-        except ModelError as error:
-            log.info("%s", error)
-            self._failure = str(error)
 
     def _check_demand(self) -> None:
         """Raises ModelError where the settings want a compiled form that there cannot be."""

@@ -11,6 +11,7 @@ The only user of torch itself.
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
@@ -55,6 +56,8 @@ WORST_COSINE = 0.999
 WORST_TOKEN = 0.99
 """Of a token's two vectors: tokens are compared by the signs of theirs, so they may differ more."""
 
+log = logging.getLogger(__name__)
+
 FIRST = 10
 
 TIE = 0.005
@@ -92,7 +95,8 @@ def _is_kept(place: Path) -> bool:
 
 def _make(folder: Path, fingerprint: str, name: str, place: Path) -> None:
     with filling(place) as part:
-        model = load_embedder(folder, "Name another with model in notesqa.toml.", device="cpu")
+        model = load_embedder(folder, device="cpu")
+        log.info("Compiling the model %s, which is done once and takes a while.", name)
         try:
             encoder = _compiled(model, part)
             agreement = _compared(model, CompiledEmbedder(part, encoder, name, fingerprint))

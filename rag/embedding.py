@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rag.models import PACKAGED, load_embedder
+from rag.models import load_embedder
 from rag.tokens import Packed, Reading, at_unit_length, whole_words_of
 
 if TYPE_CHECKING:
@@ -108,10 +108,7 @@ class SentenceTransformerEmbedder:
 
     @cached_property
     def _model(self) -> EmbeddingModel:
-        return load_embedder(
-            self._folder,
-            f"Name another with model in notesqa.toml; the packaged one is {PACKAGED}.",
-        )
+        return load_embedder(self._folder)
 
     @cached_property
     def max_tokens(self) -> int:

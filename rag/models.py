@@ -103,16 +103,16 @@ def torch_sees_gpus() -> bool:
     return re.search(r"^cuda\b.*=\s*['\"]", said, re.MULTILINE) is not None
 
 
-def load_embedder(folder: Path, remedy: str, device: str | None = None) -> EmbeddingModel:
+def load_embedder(folder: Path, device: str | None = None) -> EmbeddingModel:
     """Returns the model that turns texts into vectors, whose numbers are float32 however saved.
 
     Args:
         device: where it computes; by default a GPU where torch finds one, else the CPU.
-        remedy: what to do where it does not load, as a sentence.
 
     Raises:
         ModelError: it does not load.
     """
+    remedy = f"Name another with model in notesqa.toml; the packaged one is {PACKAGED}."
     with _loading(folder, "sentence-transformers model", remedy):
         from sentence_transformers import SentenceTransformer
 
@@ -124,7 +124,7 @@ def load_reranker(folder: Path, remedy: str) -> ScoringModel:
     """Returns the cross-encoder, tried once: it scores pairs, one number each.
 
     Args:
-        remedy: as for `load_embedder`.
+        remedy: what to do where it does not load, as a sentence.
 
     Raises:
         ModelError: it does not load, or the folder holds a model of another kind.

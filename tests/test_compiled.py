@@ -275,7 +275,7 @@ def test_each_measure_of_agreement_can_refuse(
     assert encoder is not None
     form = CompiledEmbedder(place(compiled), encoder, "tiny", compiled.fingerprint)
     with pytest.raises(RefusedError, match=said):
-        compiling._compared(models.load_embedder(Path(compiled.name), "", "cpu"), form)
+        compiling._compared(models.load_embedder(Path(compiled.name), "cpu"), form)
 
 
 def test_a_model_that_cannot_be_exported_is_refused(
@@ -571,7 +571,7 @@ def test_the_packaged_model_agrees_on_the_shipped_notes(shipped: Library) -> Non
     questions = [json.loads(line)["question"] for line in lines]
     passages = [shipped.source(path) for path in shipped.titles()]
     paragraphs = [part for text in passages for part in text.split("\n\n") if len(part) > 80][::4]
-    model = models.load_embedder(models.find(models.PACKAGED, ""), "", "cpu")
+    model = models.load_embedder(models.find(models.PACKAGED, ""), "cpu")
     wanted = model.encode_document(paragraphs, normalize_embeddings=True, show_progress_bar=False)
     asked = model.encode_query(questions, normalize_embeddings=True, show_progress_bar=False)
     found = shipped.embedder.embed_passages(paragraphs)

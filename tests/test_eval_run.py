@@ -24,7 +24,6 @@ from rag import (
     QuestionSetError,
     RunError,
     Settings,
-    Turn,
     turn_of,
 )
 from rag.errors import ModelError
@@ -74,9 +73,9 @@ def count_asks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
     draft = Library._draft
 
-    def counted(self: Library, question: str, after: Turn | None, engine: Any) -> Any:
+    def counted(self: Library, question: str, *others: Any) -> Any:
         asked.append(question)
-        return draft(self, question, after, engine)
+        return draft(self, question, *others)
 
     monkeypatch.setattr(Library, "_draft", counted)
     return asked

@@ -52,7 +52,7 @@ def settings(
 
     level = logging.INFO if verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
-    for what in ("rag.backends", "rag.indexing"):  # what one waits for is said
+    for what in ("rag.backends", "rag.compiling", "rag.indexing"):  # what one waits for is said
         logging.getLogger(what).setLevel(logging.INFO)
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
