@@ -43,8 +43,8 @@ SHORT = (16, 32)
 READY = "ready"
 """The folder in which OpenVINO keeps those networks as they were after loading.
 
-Good for its path alone. From there a process loads it in .38 s of processor time, import included,
-instead of .55.
+Good for its path alone. From there a process loads one in .44 s of processor time, import included,
+instead of .79 (the least of ten).
 """
 
 FORMAT = "2"

@@ -26,12 +26,7 @@ from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
 from rag.store import PATIENCE, Store
 from rag.tokens import Reading
-from rag.types import (
-    Answer,
-    Manifest,
-    Passage,
-    Span,
-)
+from rag.types import Answer, Manifest, Passage, Span
 
 if TYPE_CHECKING:
     from rag.indexing import Progress
@@ -289,8 +284,10 @@ class Library:
         asked = asking.on_one_line(question, limit)
         # What is carried is cut rather than complained of: nobody typed it.
         query = query_for(asked, after)[:limit]
-        found = self._find(query, engine, fit, k, watch)
+        meant, reading = self._read(query, engine)
+        watch.lap("embed")
         with self._turns:
+            found = self._find(meant, reading, engine, fit, k, watch)
             return asking.draft(found, engine, k, watch, carried=query != asked)
 
     def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
@@ -303,7 +300,9 @@ class Library:
         query = asking.on_one_line(question, self.settings.max_question_chars)
         engine = self._ready()
         fit = self._fit_for(lambda: engine)
-        return self._find(query, engine, fit, k, asking.Watch()).passages(k)
+        query, reading = self._read(query, engine)
+        with self._turns:
+            return self._find(query, reading, engine, fit, k, asking.Watch()).passages(k)
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)
@@ -330,23 +329,16 @@ class Library:
         ]
 
     def _find(
-        self, query: str, engine: derived.Engine, fit: Fit, k: int, watch: asking.Watch
+        self,
+        query: str,
+        reading: Reading,
+        engine: derived.Engine,
+        fit: Fit,
+        k: int,
+        watch: asking.Watch,
     ) -> asking.Found:
-        query, reading = self._read(query, engine)
-        watch.lap("embed")
-        with self._turns:
-            return asking.find(
-                *(
-                    query,
-                    reading,
-                    engine,
-                    fit.lexical_weight,
-                    k,
-                    self.settings,
-                    self.reranker,
-                    watch,
-                )
-            )
+        weight, settings = fit.lexical_weight, self.settings
+        return asking.find(query, reading, engine, weight, k, settings, self.reranker, watch)
 
     def _read(self, query: str, engine: derived.Engine) -> tuple[str, Reading]:
         """Returns the query as it was meant, where the settings want it repaired, and as read."""

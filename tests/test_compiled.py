@@ -397,7 +397,7 @@ def test_what_is_not_there_whole_is_compiled_again(
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(compiling, "_make", lambda *_: asked.append("made"))
-    ModelEmbedder(compiled.name).compile(anew=False)
+    ModelEmbedder(compiled.name)._try_to_compile(anew=False)
     assert asked == [folder, "made"]
 
 

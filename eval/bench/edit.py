@@ -17,7 +17,7 @@ from pathlib import Path
 from eval.bench import results
 from eval.bench.generated import Material, StandIn
 from eval.bench.measuring import ROOT, BenchmarkError, Spread, run, size_mb
-from rag import Library, NotesQAError, Settings
+from rag import Library, Settings
 
 COMMAND = [sys.executable, "-c", "from ui.cli import main; main()"]
 """`notesqa` of this checkout."""
@@ -25,16 +25,10 @@ COMMAND = [sys.executable, "-c", "from ui.cli import main; main()"]
 
 def main() -> None:
     """Measures both and writes the part of the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = results.options(__doc__, "edit")
     parser.add_argument("--notes", type=int, default=1_000)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--work", type=Path, default=ROOT / ".bench/edit")
-    parser.add_argument("--out", type=Path, default=results.RESULTS)
-    given = parser.parse_args()
-    try:
-        _measure(given)
-    except NotesQAError as error:
-        sys.exit(f"bench: {error}")
+    results.attempt(_measure, parser)
 
 
 def _measure(given: argparse.Namespace) -> None:

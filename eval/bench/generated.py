@@ -36,6 +36,9 @@ SECTIONS = 5
 NOISE = 0.1
 """Length of the noise beside a mean vector of length 1: a cosine of about .995."""
 
+AT_ONCE = 64
+"""Sentences that the model reads in one call."""
+
 PIECES = re.compile(r"\n+| > |(?<=[.!?])[,:]?\s+")
 """Where a text falls into headings and sentences, however the one is put before the other."""
 
@@ -137,9 +140,10 @@ class StandIn:
         """Returns each text with the readings of its sentences, read now if they are new."""
         split = [[piece for piece in PIECES.split(text) if piece] or [text] for text in texts]
         new = list(dict.fromkeys(p for pieces in split for p in pieces if p not in self._readings))
-        if new:
-            # One call, as passages are read: a stand-in needs what they are before they are packed.
-            self._readings |= zip(new, self._real.read_queries(new), strict=True)
+        # Read as queries are, since of passages only the signs of their tokens are given.
+        for start in range(0, len(new), AT_ONCE):
+            some = new[start : start + AT_ONCE]
+            self._readings |= zip(some, self._real.read_queries(some), strict=True)
         return [
             (text, [self._readings[piece] for piece in pieces])
             for text, pieces in zip(texts, split, strict=True)

@@ -22,7 +22,7 @@ from eval.bench import plot, results
 from eval.bench.generated import SECTIONS, Material, StandIn
 from eval.bench.measuring import ROOT, figure, percentile, run, size_mb
 from eval.dataset import load_questions
-from rag import Library, NotesQAError, Settings
+from rag import Library, Settings
 
 SIZES = (1_000, 10_000, 50_000, 200_000)
 
@@ -44,24 +44,23 @@ SEED = 7
 
 def main() -> None:
     """Measures libraries of several sizes and writes the part of the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = results.options(__doc__, "growth")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="in chunks")
     parser.add_argument("--questions", type=int, default=300)
     parser.add_argument("--anew", action="store_true", help="make libraries again")
-    parser.add_argument("--work", type=Path, default=ROOT / ".bench/growth")
-    parser.add_argument("--out", type=Path, default=results.RESULTS)
     parser.add_argument("--make", type=Path, metavar="DIR", help=argparse.SUPPRESS)
     parser.add_argument("--ask", type=Path, metavar="DIR", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    try:
-        if given.make:
-            sys.stdout.write(json.dumps(make(given.make, given.sizes[0])) + "\n")
-        elif given.ask:
-            sys.stdout.write(json.dumps(ask(given.ask, given.questions)) + "\n")
-        else:
-            _measure(given)
-    except NotesQAError as error:
-        sys.exit(f"bench: {error}")
+    results.attempt(_one_step, parser)
+
+
+def _one_step(given: argparse.Namespace) -> None:
+    """Makes a library or asks one, in a process of its own; without a step, measures all."""
+    if given.make:
+        sys.stdout.write(json.dumps(make(given.make, given.sizes[0])) + "\n")
+    elif given.ask:
+        sys.stdout.write(json.dumps(ask(given.ask, given.questions)) + "\n")
+    else:
+        _measure(given)
 
 
 def _measure(given: argparse.Namespace) -> None:

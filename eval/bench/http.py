@@ -18,7 +18,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -32,7 +31,7 @@ from eval.bench import results
 from eval.bench.edit import COMMAND
 from eval.bench.measuring import ROOT, BenchmarkError, figure, percentile, run
 from eval.dataset import load_questions
-from rag import NotesQAError, Settings, Span, read_notes
+from rag import Settings, Span, read_notes
 
 HOST = "127.0.0.1"
 QUESTIONS = ROOT / "eval/questions/transfer-learning.jsonl"
@@ -90,19 +89,13 @@ class Asked:
 
 def main() -> None:
     """Measures one client and many, and writes the part of the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = results.options(__doc__, "http")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=60, help="of many clients")
     parser.add_argument("--alone", type=float, default=15, help="seconds of one client")
     parser.add_argument("--repeats", type=float, default=0.0, help="share of repeated questions")
     parser.add_argument("--corpus", type=Path, default=ROOT / "corpus")
-    parser.add_argument("--work", type=Path, default=ROOT / ".bench/http")
-    parser.add_argument("--out", type=Path, default=results.RESULTS)
-    given = parser.parse_args()
-    try:
-        _measure(given)
-    except NotesQAError as error:
-        sys.exit(f"bench: {error}")
+    results.attempt(_measure, parser)
 
 
 def _measure(given: argparse.Namespace) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
 from eval.bench.measuring import ROOT, BenchmarkError
 from eval.files import replacing
+from rag import NotesQAError
 
 RESULTS = ROOT / "eval/bench/RESULTS.md"
 
@@ -20,6 +22,27 @@ OURS = (
     *("fastapi", "uvicorn", "numpy"),
 )
 """Packages of the project's own environment whose version may change a time."""
+
+
+def options(about: str | None, work: str) -> argparse.ArgumentParser:
+    """Returns the options that every benchmark has.
+
+    Args:
+        about: the module's docstring.
+        work: the name of the folder in `.bench` for what it makes.
+    """
+    parser = argparse.ArgumentParser(description=(about or "").partition("\n")[0])
+    parser.add_argument("--work", type=Path, default=ROOT / ".bench" / work)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    return parser
+
+
+def attempt(measure: Callable[[argparse.Namespace], None], parser: argparse.ArgumentParser) -> None:
+    """Measures as the command line says; what goes wrong ends the process with one line."""
+    try:
+        measure(parser.parse_args())
+    except NotesQAError as error:
+        sys.exit(f"bench: {error}")
 
 
 def put(file: Path, name: str, text: str) -> None:

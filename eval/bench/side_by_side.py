@@ -31,7 +31,7 @@ from eval.notes import Notes as JudgedNotes
 from eval.ranking import ranks
 from eval.runfile import Outcome, Run
 from eval.statistics import Paired, paired
-from rag import NotesQAError, QuestionSetError, Settings, Span, read_notes
+from rag import QuestionSetError, Settings, Span, read_notes
 
 OURS = "notesqa"
 
@@ -320,7 +320,7 @@ def _quality(quality: Mapping[str, Quality]) -> str:
 
 def main() -> None:
     """Measures all systems and writes the part of the results."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser = results.options(__doc__, "side-by-side")
     parser.add_argument("--corpus", type=Path, default=ROOT / "corpus")
     parser.add_argument(
         "--questions", type=Path, default=ROOT / "eval/questions/transfer-learning.jsonl"
@@ -329,13 +329,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--asks", type=int, default=3, help="first answers a round")
     parser.add_argument("--python", type=Path, default=ROOT / ".bench/venv/bin/python")
-    parser.add_argument("--work", type=Path, default=ROOT / ".bench/side-by-side")
-    parser.add_argument("--out", type=Path, default=results.RESULTS)
-    given = parser.parse_args()
-    try:
-        _measure(given)
-    except NotesQAError as error:
-        sys.exit(f"bench: {error}")
+    results.attempt(_measure, parser)
 
 
 def _measure(given: argparse.Namespace) -> None:
