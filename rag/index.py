@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORMAT = "4"
+_FORMAT = "5"
 
 MADE_WITH = ("model", "fingerprint", "precision", "chunking")
 """What of the store's meta an index keeps."""

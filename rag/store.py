@@ -23,7 +23,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.errors import LibraryError, LockedError
-from rag.types import Chunk, Document, Signature, Skipped, Span, Unit, UnitKind
+from rag.types import (
+    Chunk,
+    Document,
+    Places,
+    Remark,
+    Signature,
+    Skipped,
+    Span,
+    Unit,
+    UnitKind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,6 +143,17 @@ MIGRATIONS = (
     INSERT INTO meta VALUES ('state', lower(hex(randomblob(16))));
     INSERT INTO loose SELECT id FROM vectors;
     """,
+    # Formats in which places are no lines, and what is said of a document that is indexed. Without
+    # the line on chunking, hidden text in notes that were indexed before would not be found.
+    """
+    ALTER TABLE documents ADD COLUMN places TEXT NOT NULL DEFAULT '["line", []]';
+    CREATE TABLE remarks (
+        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        ordinal INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, pages TEXT NOT NULL,
+        PRIMARY KEY (document, ordinal)
+    ) WITHOUT ROWID;
+    DELETE FROM meta WHERE key = 'chunking';
+    """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
 
@@ -171,6 +192,7 @@ class StoredDocument:
     title: str
     text: str
     chunks: list[tuple[Span, str, list[tuple[UnitKind, Span, str]]]]
+    places: Places = Places()
 
 
 class Store:
@@ -336,6 +358,18 @@ class Store:
             rows = self._db.execute("SELECT document, reason, message FROM skipped ORDER BY 1")
             return [Skipped(*row) for row in rows]
 
+    def remarks(self) -> list[tuple[str, Remark]]:
+        """Returns what is said of documents that are indexed, with their paths, by path."""
+        with self._plainly():
+            rows = self._db.execute(
+                "SELECT k.path, r.reason, r.message, r.pages FROM current k"
+                " CROSS JOIN remarks r ON r.document = k.document ORDER BY k.path, r.ordinal"
+            )
+            return [
+                (path, Remark(reason, message, tuple(json.loads(pages))))
+                for path, reason, message, pages in rows
+            ]
+
     def counts(self) -> tuple[int, int, int]:
         """Returns the numbers of documents, chunks and units."""
         with self._plainly():
@@ -397,10 +431,10 @@ class Store:
         """Yields every document, its chunks and units in the order of the other rows."""
         with self._plainly():
             documents = self._db.execute(
-                "SELECT d.id, k.path, k.title, d.text FROM current k"
+                "SELECT d.id, k.path, k.title, d.text, d.places FROM current k"
                 " CROSS JOIN documents d ON d.id = k.document ORDER BY k.path"
             )
-            for document, path, title, text in documents:
+            for document, path, title, text, places in documents:
                 chunks = self._db.execute(
                     'SELECT id, start, "end", headings FROM chunks'
                     " WHERE document = ? ORDER BY ordinal",
@@ -410,7 +444,7 @@ class Store:
                     (Span(start, end), headings, self._placed_units(chunk))
                     for chunk, start, end, headings in chunks
                 ]
-                yield StoredDocument(path, title, text, placed)
+                yield StoredDocument(path, title, text, placed, Places.from_json(places))
 
     def _placed_units(self, chunk: int) -> list[tuple[UnitKind, Span, str]]:
         rows = self._db.execute(
@@ -506,9 +540,17 @@ class Store:
                 "INSERT INTO stale SELECT document FROM staged WHERE path = ?", (path,)
             )
             cursor = self._db.execute(
-                "INSERT INTO documents (text) VALUES (?)", (part.document.text,)
+                "INSERT INTO documents (text, places) VALUES (?, ?)",
+                (part.document.text, part.document.places.to_json()),
             )
             document = cursor.lastrowid
+            self._db.executemany(
+                "INSERT INTO remarks VALUES (?, ?, ?, ?, ?)",
+                (
+                    (document, ordinal, said.reason, said.message, json.dumps(said.pages))
+                    for ordinal, said in enumerate(part.document.remarks)
+                ),
+            )
             self._db.execute(
                 "INSERT OR REPLACE INTO staged VALUES (?, ?, ?, ?, ?, ?)",
                 (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.mapped import ArrayWriter, Strings, StringsWriter, mapped
-from rag.types import Span, Unit, UnitKind
+from rag.types import Places, Span, Unit, UnitKind
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +33,7 @@ class StoredChunk:
 
     Attributes:
         line: the number, from 1, of the line in which it begins.
+        places: those that it touches, where they are no lines.
     """
 
     row: int
@@ -42,6 +43,7 @@ class StoredChunk:
     headings: tuple[str, ...]
     text: str
     line: int
+    places: Places = Places()
 
     def said(self, span: Span) -> str:
         """Returns what stands in a span of the document that lies inside the chunk."""
@@ -49,6 +51,8 @@ class StoredChunk:
 
     def place(self, span: Span) -> str:
         """Returns the place, as a person would name it, of a span inside the chunk."""
+        if self.places.listed:
+            return self.places.name(span)
         first, last = (
             self.line + self.text.count("\n", 0, offset - self.span.start)
             for offset in (span.start, span.end - 1)
@@ -67,7 +71,8 @@ class Texts:
         """
         self._paths, self._titles = Strings(folder, "paths"), Strings(folder, "titles")
         self._texts, self._headings = Strings(folder, "texts"), Strings(folder, "headings")
-        self._chunks = mapped(folder / "chunks", "i8", 5)
+        self._places = Strings(folder, "places")
+        self._chunks = mapped(folder / "chunks", "i8", 6)
         self._units = mapped(folder / "units", "i4", 4)
         self.unit_starts: Rows = mapped(folder / "unit_starts", "i8")
         """`(chunks + 1,)`: where each chunk's units begin among all, and where the last end."""
@@ -87,7 +92,7 @@ class Texts:
 
     def chunk(self, row: int) -> StoredChunk:
         """Returns a chunk."""
-        document, start, end, line, headings = self._chunks[row].tolist()
+        document, start, end, line, headings, places = self._chunks[row].tolist()
         return StoredChunk(
             row,
             self._paths[document],
@@ -96,6 +101,7 @@ class Texts:
             self._names(headings),
             self._texts[row],
             line,
+            Places.from_json(self._places[places]),
         )
 
     def units(self, row: int) -> list[Unit]:
@@ -125,7 +131,8 @@ class Texts:
 
             paths, titles, texts = strings("paths"), strings("titles"), strings("texts")
             chunks, units = numbers("chunks", "i8"), numbers("units", "i4")
-            starts, headings = numbers("unit_starts", "i8"), _Headings(strings("headings"))
+            starts, headings = numbers("unit_starts", "i8"), _Runs(strings("headings"))
+            places = _Runs(strings("places"))
             end = 0
             starts.add([end])
             for document in documents:
@@ -135,7 +142,8 @@ class Texts:
                     line += document.text.count("\n", before, span.start)
                     before = span.start
                     texts.add(span.of(document.text))
-                    chunks.add([number, span.start, span.end, line, headings.add(names)])
+                    here = places.add(document.places.within(span).to_json())
+                    chunks.add([number, span.start, span.end, line, headings.add(names), here])
                     for kind, part, under in members:
                         place = [_KINDS.index(kind), part.start, part.end, headings.add(under)]
                         units.add(place)
@@ -143,15 +151,15 @@ class Texts:
                     starts.add([end])
 
 
-class _Headings:
-    """Writes headings, once where the same follow each other."""
+class _Runs:
+    """Writes strings, once where the same follow each other."""
 
     def __init__(self, strings: StringsWriter) -> None:
         self._strings = strings
         self._last: tuple[str, int] = ("", -1)
 
-    def add(self, names: str) -> int:
-        """Returns the number of headings, given as the JSON of their list."""
-        if self._last[0] != names:
-            self._last = names, self._strings.add(names)
+    def add(self, said: str) -> int:
+        """Returns the number of a string."""
+        if self._last[0] != said:
+            self._last = said, self._strings.add(said)
         return self._last[1]

@@ -7,6 +7,8 @@ object that the command line, the HTTP API and run files share.
 
 from __future__ import annotations
 
+import json
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -76,6 +78,89 @@ class Signature:
     mtime_ns: int | None = None
 
 
+class PlaceKind(StrEnum):
+    """What a person counts to say where something stands in a document."""
+
+    LINE = "line"
+    PARAGRAPH = "paragraph"
+    PAGE = "page"
+    SLIDE = "slide"
+    CELL = "cell"
+    ROW = "row"
+    CHAPTER = "chapter"
+    TIME = "time"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page, a slide, a cell … begins.
+
+    Attributes:
+        start: in characters of the document's text; it ends where the next one begins.
+        name: what a person calls it, without the word for its kind: `3`; of a transcript's cue
+            its times, `00:01:02–00:01:09`.
+    """
+
+    start: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """How places in a document are named; lines are counted when asked for, and not listed.
+
+    Attributes:
+        listed: in order; empty for lines.
+    """
+
+    kind: PlaceKind = PlaceKind.LINE
+    listed: tuple[Place, ...] = ()
+
+    def within(self, span: Span) -> Places:
+        """Returns the places that the span touches."""
+        first = max(bisect_right(self.listed, span.start, key=_start) - 1, 0)
+        last = bisect_left(self.listed, max(span.end, span.start + 1), key=_start)
+        return Places(self.kind, self.listed[first:last])
+
+    def name(self, span: Span) -> str:
+        """Returns the name of the listed places that the span touches (`pages 3–4`)."""
+        touched = self.within(span).listed
+        first, last = touched[0].name, touched[-1].name
+        if self.kind is PlaceKind.TIME:
+            return f"{first.partition('–')[0]}–{last.rpartition('–')[2]}"
+        return f"{self.kind} {first}" if first == last else f"{self.kind}s {first}–{last}"
+
+    def to_json(self) -> str:
+        """Returns what `from_json` reads."""
+        listed = [[place.start, place.name] for place in self.listed]
+        return json.dumps([self.kind.value, listed], ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, said: str) -> Places:
+        """Returns the places that `to_json` wrote."""
+        kind, listed = json.loads(said)
+        return cls(PlaceKind(kind), tuple(Place(start, name) for start, name in listed))
+
+
+def _start(place: Place) -> int:
+    return place.start
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What a person should know of a document that is indexed.
+
+    Attributes:
+        reason: a short, stable name (`pages without text`, `hidden text`).
+        message: what was found, and what to do.
+        pages: from 1, where it is about some of them.
+    """
+
+    reason: str
+    message: str
+    pages: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """One file of notes, decoded once.
@@ -90,6 +175,8 @@ class Document:
     title: str
     text: str
     blocks: tuple[Block, ...]
+    places: Places = Places()
+    remarks: tuple[Remark, ...] = ()
 
 
 class UnitKind(StrEnum):

@@ -525,7 +525,7 @@ def test_a_migration_that_fails_changes_nothing(
     reader.close()
 
 
-SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "d7355f8366b4c9ea"]
+SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "d7355f8366b4c9ea", "bf9a186bb1eb9987"]
 
 
 @pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))
@@ -588,8 +588,9 @@ def test_a_library_that_staged_nothing_is_brought_up_to_date_by_writing_alone(
 
 
 def without_state(found: Any) -> object:
+    # Nor the line on chunking: no note of that time was looked through for hidden text.
     generation, meta, *others = found
-    return generation, {k: v for k, v in meta.items() if k != "state"}, others
+    return generation, {k: v for k, v in meta.items() if k not in ("state", "chunking")}, others
 
 
 def test_a_damaged_library_is_still_found_damaged_after_the_migration(store: Store) -> None:

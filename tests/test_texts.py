@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rag.mapped import Strings, StringsWriter, mapped
 from rag.store import StoredDocument
 from rag.texts import Texts
-from rag.types import Span, Unit, UnitKind
+from rag.types import Place, PlaceKind, Places, Span, Unit, UnitKind
 
 OTTERS = "# Otters\n\nThey eat crabs 🦀.\nAt night.\n\n- one\n- two\n"
 DOCUMENTS = [
@@ -104,3 +104,24 @@ def test_strings_are_mapped_and_any_text_is_one(tmp_path: Path) -> None:
 def test_an_empty_file_is_an_empty_array(tmp_path: Path) -> None:
     (tmp_path / "none").touch()
     assert mapped(tmp_path / "none", "i8", 3).shape == (0, 3)
+
+
+def test_places_that_are_listed_are_named_as_they_are_counted(tmp_path: Path) -> None:
+    text = "One.\n\nTwo.\n\nThree."
+    pages = Places(PlaceKind.PAGE, (Place(0, "1"), Place(6, "2"), Place(12, "4")))
+    spans = [Span(0, 10), Span(12, 18)]
+    document = StoredDocument("n.pdf", "N", text, [(span, "[]", []) for span in spans], pages)
+    first, second = (built(tmp_path, [document]).chunk(row) for row in range(2))
+    assert first.place(first.span) == "pages 1–2"
+    assert first.place(Span(0, 4)) == "page 1"
+    assert first.place(Span(6, 10)) == "page 2"
+    assert second.place(second.span) == "page 4"
+    assert second.places == Places(PlaceKind.PAGE, (Place(12, "4"),))
+
+
+def test_places_in_a_transcript_go_from_the_first_cue_to_the_end_of_the_last() -> None:
+    cues = (Place(0, "00:00:01–00:00:04"), Place(5, "00:00:04–00:00:09"))
+    times = Places(PlaceKind.TIME, cues)
+    assert times.name(Span(0, 5)) == "00:00:01–00:00:04"
+    assert times.name(Span(2, 7)) == "00:00:01–00:00:09"
+    assert Places.from_json(times.to_json()) == times

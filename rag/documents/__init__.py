@@ -15,7 +15,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
-from rag.documents.decoding import decode
 from rag.errors import CorpusError, DocumentError
 from rag.types import Document, Signature
 
@@ -25,7 +24,7 @@ LOADERS = {
     ".txt": "rag.documents.plaintext",
     ".text": "rag.documents.plaintext",
 }
-"""Suffix to the module whose `parse(path, text)` returns a `Document`."""
+"""Suffix to the module whose `parse(path, data)` returns a `Document`, or raises DocumentError."""
 
 
 class Source(Protocol):
@@ -167,10 +166,9 @@ def load(path: str, data: bytes) -> Document:
         path: relative to the corpus; its suffix chooses the loader.
 
     Raises:
-        DocumentError: the bytes are not text, or nothing but white space.
+        DocumentError: the bytes are not what the suffix says, or hold no text.
     """
-    text = decode(data)
-    if not text.strip():
+    document: Document = import_module(LOADERS[Path(path).suffix.lower()]).parse(path, data)
+    if not document.text.strip():
         raise DocumentError("empty", "holds no text")
-    document: Document = import_module(LOADERS[Path(path).suffix.lower()]).parse(path, text)
     return document

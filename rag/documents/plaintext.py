@@ -6,11 +6,13 @@ kinds, tables), so the same walk reads them; only indentation means nothing here
 
 from __future__ import annotations
 
+from rag.documents.decoding import decode
 from rag.documents.markup import parse_blocks, title_of
 from rag.types import Document
 
 
-def parse(path: str, text: str) -> Document:
+def parse(path: str, data: bytes) -> Document:
     """Returns the document."""
+    text = decode(data)
     blocks = parse_blocks(text, indented_code=False)
     return Document(path, title_of(path, text, blocks), text, blocks)
