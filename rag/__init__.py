@@ -38,7 +38,11 @@ if TYPE_CHECKING:
     from rag.types import Answer as Answer
     from rag.types import Citation as Citation
     from rag.types import Manifest as Manifest
+    from rag.types import Note as Note
     from rag.types import Passage as Passage
+    from rag.types import Place as Place
+    from rag.types import PlaceKind as PlaceKind
+    from rag.types import Places as Places
     from rag.types import Span as Span
     from rag.words import terms as terms
 
@@ -56,10 +60,14 @@ _HOME = {
     "LibraryError": "rag.errors",
     "Manifest": "rag.types",
     "ModelEmbedder": "rag.backends",
+    "Note": "rag.types",
     "NotesQAError": "rag.errors",
     "Packed": "rag.tokens",
     "Parts": "rag.retrieval",
     "Passage": "rag.types",
+    "Place": "rag.types",
+    "PlaceKind": "rag.types",
+    "Places": "rag.types",
     "QuestionSetError": "rag.errors",
     "Reading": "rag.tokens",
     "Record": "rag.documents.records",
@@ -91,10 +99,14 @@ __all__ = [
     "LibraryError",
     "Manifest",
     "ModelEmbedder",
+    "Note",
     "NotesQAError",
     "Packed",
     "Parts",
     "Passage",
+    "Place",
+    "PlaceKind",
+    "Places",
     "QuestionSetError",
     "Reading",
     "Record",

@@ -26,7 +26,7 @@ from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
 from rag.store import PATIENCE, Store
 from rag.tokens import Reading
-from rag.types import Answer, Manifest, Passage, Span
+from rag.types import Answer, Manifest, Note, Passage, Span
 
 if TYPE_CHECKING:
     from rag.indexing import Progress
@@ -437,8 +437,16 @@ class Library:
         Raises:
             LibraryError: no such document.
         """
+        return self.note(document).text
+
+    def note(self, document: str) -> Note:
+        """Returns a document as it was indexed: title, text, and how its places are named.
+
+        Raises:
+            LibraryError: no such document.
+        """
         with self._lock:
-            return self._store.text(document)
+            return self._store.note(document)
 
     def chunk_spans(self, document: str) -> list[Span]:
         """Returns where a document's chunks lie, in order; empty where it is not indexed."""

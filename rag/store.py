@@ -26,6 +26,7 @@ from rag.errors import LibraryError, LockedError
 from rag.types import (
     Chunk,
     Document,
+    Note,
     Places,
     Remark,
     Signature,
@@ -379,20 +380,22 @@ class Store:
                 self._value(f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"),
             )
 
-    def text(self, path: str) -> str:
-        """Returns a document's text.
+    def note(self, path: str) -> Note:
+        """Returns a document as it is shown.
 
         Raises:
             LibraryError: no such document.
         """
         with self._plainly():
             row = self._db.execute(
-                "SELECT text FROM current k JOIN documents d ON d.id = k.document WHERE path = ?",
+                "SELECT title, text, places FROM current k"
+                " JOIN documents d ON d.id = k.document WHERE path = ?",
                 (path,),
             ).fetchone()
         if row is None:
             raise LibraryError(f"{path} is not in the library: see notesqa status.")
-        return str(row[0])
+        title, text, places = row
+        return Note(path, title, text, Places.from_json(places))
 
     def titles(self) -> dict[str, str]:
         """Returns each document's path and title, by path."""

@@ -179,6 +179,16 @@ class Document:
     remarks: tuple[Remark, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A document as it is shown to a person."""
+
+    document: str
+    title: str
+    text: str
+    places: Places
+
+
 class UnitKind(StrEnum):
     """The whole things an answer may quote."""
 

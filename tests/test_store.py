@@ -130,7 +130,7 @@ def test_what_is_written_is_read_back_exactly(one: str, other: str) -> None:
         tokens = [WordLengths().read_queries([c.embedded])[0].packed() for c in written]
         assert list(store.token_rows()) == tokens
         for document, _, _ in given:
-            assert store.text(document.path) == document.text
+            assert store.note(document.path).text == document.text
         assert store.digests() == {document.path: sha for document, sha, _ in given}
         assert store.titles() == {document.path: document.title for document, _, _ in given}
         assert store.counts() == (len(given), len(written), len(units))
@@ -180,7 +180,7 @@ def test_a_changed_document_leaves_the_others_as_they_were(store: Store) -> None
     put(store, changed("b.md", "Three! Is new."))
     after = list(store.chunk_rows())
     assert after[0] == before[0]
-    assert store.text("a.md") == "One stays." and store.text("b.md") == "Three! Is new."
+    assert store.note("a.md").text == "One stays." and store.note("b.md").text == "Three! Is new."
     assert store.counts() == (2, 2, 3)
     assert store.problems() == []
 
@@ -191,7 +191,7 @@ def test_removed_documents_go_with_all_that_is_theirs(store: Store) -> None:
     put(store, removed=["b.md"])
     assert store.counts() == (1, 1, 1)
     with pytest.raises(LibraryError, match="b.md is not in the library"):
-        store.text("b.md")
+        store.note("b.md")
     assert store.missing(digests_of(one)) == []
     gone = digests_of(two)
     assert store.missing(gone) == gone
@@ -223,13 +223,13 @@ def test_what_was_staged_survives_and_is_not_seen(tmp_path: Path) -> None:
     assert first.titles() == first.digests() == first.signatures() == {}
     assert first.chunk_spans("a.md") == []
     with pytest.raises(LibraryError):
-        first.text("a.md")
+        first.note("a.md")
     del first  # not even closed
     second = Store(tmp_path, write=True)
     assert second.missing(digests) == []
     second.commit(removed=(), skipped=(), signatures={}, meta=META)
     assert second.problems() == []
-    assert (second.text("a.md"), second.signatures()) == ("One. Two.", {"a.md": SEEN})
+    assert (second.note("a.md").text, second.signatures()) == ("One. Two.", {"a.md": SEEN})
     second.close()
 
 
@@ -255,7 +255,7 @@ def state_of_chunks(store: Store) -> object:
 
 def test_a_path_that_comes_twice_is_what_it_was_last(store: Store) -> None:
     put(store, changed("a.md", "One."), changed("a.md", "Two."))
-    assert store.text("a.md") == "Two." and store.counts() == (1, 1, 1)
+    assert store.note("a.md").text == "Two." and store.counts() == (1, 1, 1)
     assert rows_in(store.folder)["documents"] == 1
 
 
@@ -293,7 +293,7 @@ def test_readers_see_the_old_state_until_the_commit(store: Store) -> None:
     store.stage(watched(), vectors_of(new), digest)
     assert state(reader) == before
     store.commit(removed=["b.md"], skipped=(), signatures={}, meta=META)
-    assert reader.text("a.md") == "New." and reader.generation == 2
+    assert reader.note("a.md").text == "New." and reader.generation == 2
     assert set(reader.titles()) == {"a.md"}
     after = state(reader)
     assert rows_in(store.folder)["stale"] == 2
@@ -386,9 +386,9 @@ def test_a_snapshot_holds_while_another_process_commits(store: Store) -> None:
         assert reader.generation == 1
         writer.start()
         writer.join(0.3)
-        assert (reader.text("a.md"), reader.generation) == ("Old.", 1)
+        assert (reader.note("a.md").text, reader.generation) == ("Old.", 1)
     writer.join(20)
-    assert (reader.text("a.md"), reader.generation) == ("New.", 2)
+    assert (reader.note("a.md").text, reader.generation) == ("New.", 2)
     reader.close()
 
 

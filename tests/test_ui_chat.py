@@ -35,7 +35,10 @@ def test_an_answer_opens_the_source_at_the_deciding_words() -> None:
     assert [exchange.question for exchange in conversation] == ["before", "When?"]
     assert "<mark>They hunt at night.</mark>" in conversation[-1].said
     start = 40 + QUOTE.index("They")
-    assert source == f"/source/owls.md?start={start}&end={40 + len(QUOTE)}#marked"
+    assert (
+        source
+        == f"/source/owls.md?start={start}&end={40 + len(QUOTE)}&words=They+hunt+at+night.#marked"
+    )
 
 
 def test_a_refusal_opens_nothing() -> None:

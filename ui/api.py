@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rag import Library, NotesQAError, Span, Turn
+from rag import Library, LibraryError, NotesQAError, Span, Turn
 from ui.pages import source
 
 HOSTS = ["127.0.0.1", "localhost"]
@@ -51,14 +51,15 @@ def build_api(library: Library) -> FastAPI:
         document: str,
         start: Annotated[int, Query(ge=0)] = 0,
         end: Annotated[int, Query(ge=0)] = 0,
+        words: str = "",
     ) -> Response:
-        titles = library.titles()
-        if document not in titles:
+        try:
+            note = library.note(document)
+        except LibraryError:
             page = source.missing_page(f"{document} is not in the library.")
             return HTMLResponse(page, status_code=404, headers=source.HEADERS)
         span = Span(start, end) if end > start else None
-        page = source.source_page(document, titles[document], library.source(document), span)
-        return HTMLResponse(page, headers=source.HEADERS)
+        return HTMLResponse(source.source_page(note, span, words), headers=source.HEADERS)
 
     return api
 

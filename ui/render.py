@@ -16,6 +16,9 @@ from rag import Answer, Citation, Passage, Span
 NEAREST = "Nearest passages, which need not answer:"
 SUGGESTED = "You could ask instead:"
 
+_KNOWN_BY = 60
+"""Characters that tell a quote from others of its note."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _RULE = re.compile(r"^[ \t|:=-]+$|^#+ ", re.MULTILINE)
@@ -55,9 +58,12 @@ def place(item: Citation | Passage) -> str:
     return visible(" › ".join([item.document, *item.headings]) + f", {item.location}")
 
 
-def source_url(document: str, span: Span) -> str:
-    """Returns the address of the source page that marks a span."""
-    query = urlencode({"start": span.start, "end": span.end})
+def source_url(document: str, span: Span, said: str) -> str:
+    """Returns the address of the source page that marks a span, and `said`, what stands there.
+
+    The first words go with it, since the note may change before the page is opened.
+    """
+    query = urlencode({"start": span.start, "end": span.end, "words": said[:_KNOWN_BY]})
     return f"/source/{quote(document)}?{query}#marked"
 
 
@@ -123,7 +129,8 @@ def _refused(answer: Answer) -> Iterator[str]:
 
 def _link(item: Citation | Passage, text: str, label: str | None) -> str:
     """Returns a link that opens the source beside the chat, marked."""
-    url = html.escape(source_url(item.document, item.span))
+    said = item.quote if isinstance(item, Citation) else item.text
+    url = html.escape(source_url(item.document, item.span, said))
     described = f' aria-label="{html.escape(label)}"' if label else ""
     return f'<a href="{url}" target="nq-source"{described}>{escape(text)}</a>'
 

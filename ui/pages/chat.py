@@ -90,7 +90,7 @@ def first_source(answer: Answer) -> str:
     best = answer.citations[0]
     decisive = next(s.text for s in answer.sentences if s.decides)
     start = best.span.start + best.quote.index(decisive)
-    return source_url(best.document, Span(start, start + len(decisive)))
+    return source_url(best.document, Span(start, start + len(decisive)), decisive)
 
 
 def source_frame(address: str) -> str:

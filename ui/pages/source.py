@@ -1,4 +1,4 @@
-"""The source page: one note as plain text, numbered by line, with the cited words marked.
+"""The source page: one note as plain text, its lines, pages or slides named, cited words marked.
 
 It is whole HTML without a script, so that it opens in the frame beside the chat, in a tab of its
 own, and without the chat.
@@ -7,9 +7,10 @@ own, and without the chat.
 from __future__ import annotations
 
 import html
+from collections import deque
 from importlib.resources import files
 
-from rag import Span
+from rag import Note, PlaceKind, Places, Span
 from ui.render import visible
 
 HEADERS = {
@@ -20,24 +21,38 @@ HEADERS = {
 }
 """Sent with every page of this module: no script runs, whatever a note contains."""
 
+GONE = "This note has changed since the answer: the cited words are no longer in it."
 
-def source_page(document: str, title: str, text: str, span: Span | None) -> str:
-    """Returns the page; `span` is what to mark and scroll to."""
+_TITLED = (PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.CELL, PlaceKind.CHAPTER)
+"""Places that stand above their text, as `Page 3`; the others stand beside it."""
+
+
+def source_page(note: Note, span: Span | None, words: str = "") -> str:
+    """Returns the page; `span` is what to mark and scroll to.
+
+    Args:
+        words: how the cited words begin. Where the note has changed since, they are looked for,
+            and where they are gone, that is said and nothing is marked.
+    """
+    found = span and _found(note.text, span, words)
+    gone = "" if found or not span else f'<p class="gone">{GONE}</p>'
+    names = _Names(note.places)
     lines = []
     offset = 0
     anchor = ' id="marked"'
-    for line in text.split("\n"):
+    for line in note.text.split("\n"):
         here = Span(offset, offset + len(line))
-        if span is not None and span.overlap(here):
-            lines.append(_marked(line, offset, span, anchor))
+        name = names.upto(here.end)
+        if found is not None and found.overlap(here):
+            lines.append(f"<li>{name}{_marked(line, offset, found, anchor)}</li>")
             anchor = ""
         else:
-            lines.append(f"<li>{_shown(line)}</li>")
+            lines.append(f"<li>{name}{_shown(line)}</li>")
         offset += len(line) + 1
     return _page(
-        title,
-        f"<h1>{html.escape(visible(title))}</h1><p>{html.escape(visible(document))}</p>"
-        f"<ol>{''.join(lines)}</ol>",
+        note.title,
+        f"<h1>{html.escape(visible(note.title))}</h1><p>{html.escape(visible(note.document))}</p>"
+        f'{gone}<ol class="{note.places.kind.value}s">{"".join(lines)}</ol>',
     )
 
 
@@ -51,11 +66,40 @@ def missing_page(message: str) -> str:
     return _page("Not found", f'<p class="empty">{html.escape(visible(message))}</p>')
 
 
+def _found(text: str, span: Span, words: str) -> Span | None:
+    """Returns where the words are now: in their place, else nearest to it."""
+    if text.startswith(words, span.start) and span.end <= len(text):
+        return span
+    after, before = text.find(words, span.start), text.rfind(words, 0, span.start + len(words))
+    places = [start for start in (after, before) if start >= 0]
+    if not words or not places:
+        return None
+    start = min(places, key=lambda start: abs(start - span.start))
+    return Span(start, min(start + len(span), len(text)))
+
+
+class _Names:
+    """The names of listed places, each once, at the line in which the place begins."""
+
+    def __init__(self, places: Places) -> None:
+        self._kind = places.kind
+        self._left = deque(places.listed)
+
+    def upto(self, end: int) -> str:
+        """Returns HTML that names the places that begin up to here and were not named yet."""
+        said = []
+        while self._left and self._left[0].start <= end:
+            said.append(self._left.popleft().name)
+        word = f"{self._kind.capitalize()} " if self._kind in _TITLED else ""
+        return "".join(
+            f'<span class="place">{word}{html.escape(visible(name))}</span>' for name in said
+        )
+
+
 def _marked(line: str, offset: int, span: Span, anchor: str) -> str:
     start, end = max(span.start - offset, 0), min(span.end - offset, len(line))
     return (
-        f"<li>{_shown(line[:start])}<mark{anchor}>{_shown(line[start:end])}</mark>"
-        f"{_shown(line[end:])}</li>"
+        f"{_shown(line[:start])}<mark{anchor}>{_shown(line[start:end])}</mark>{_shown(line[end:])}"
     )
 
 
