@@ -48,7 +48,9 @@ class Settings:
     passages: int = 10
     reranker: str = ""
     rerank_ms: int = 500
-    max_file_mb: float = 10.0
+    max_file_mb: float = 50.0
+    max_file_seconds: float = 60.0
+    max_file_memory_mb: int = 1024
     max_question_chars: int = 2000
 
     def __post_init__(self) -> None:
@@ -58,6 +60,8 @@ class Settings:
             ("passages", 1, 100),
             ("rerank_ms", 1, 600_000),
             ("max_file_mb", 0.001, 1000),
+            ("max_file_seconds", 0.1, 3600),
+            ("max_file_memory_mb", 256, 65_536),
             ("max_question_chars", 10, 100_000),
         ):
             value = getattr(self, name)
@@ -91,6 +95,8 @@ DESCRIPTIONS = {
     "reranker": "cross-encoder that reorders the best passages, by name or folder; none if empty",
     "rerank_ms": "milliseconds for that; passages it does not get to keep their places",
     "max_file_mb": "largest file that is indexed, in MB",
+    "max_file_seconds": "longest that reading one file may take, in seconds",
+    "max_file_memory_mb": "most memory that reading one file may take, in MB (on Linux)",
     "max_question_chars": "longest question, in characters",
 }
 

@@ -25,12 +25,17 @@ class DocumentError(NotesQAError):
 
     Attributes:
         reason: a short, stable name of the cause (`unreadable`, `not text`, `too large`,
-            `no loader`, `empty`).
+            `no loader`, `empty`, `outside`, `encrypted`, `damaged`, `no text`, `too slow`,
+            `too much memory`, `crashed`).
     """
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class WorkerError(NotesQAError):
+    """The process that reads files cannot be started."""
 
 
 class LibraryError(NotesQAError):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 
 from rag import chunking
 from rag.config import Settings
-from rag.documents import Source
+from rag.documents import Source, version
 from rag.embedding import Embedder
 from rag.errors import CorpusError, DocumentError
 from rag.languages import AUTO
@@ -74,11 +74,14 @@ class Indexing:
         self._skipped: list[Skipped] = []
         self._signatures: dict[str, Signature] = {}
 
-    def index(self, sources: Sequence[Source], name: str) -> Manifest:
+    def index(
+        self, sources: Sequence[Source], name: str, left_out: Mapping[str, str] | None = None
+    ) -> Manifest:
         """Brings the store into agreement with the sources, and returns what was done.
 
         Args:
             name: what the sources are called in an error.
+            left_out: what is noted of the files that are no sources.
 
         Raises:
             CorpusError: nothing can be read; the library stays as it was.
@@ -92,6 +95,9 @@ class Indexing:
             changed = [name for name, value in made_with.items() if meta.get(name) != value]
             log.info("All notes are read anew: another %s.", " and ".join(changed))
         known = store.signatures() if as_now else {}
+        noted = {**(left_out or {}), "reading": self._reading()}
+        if meta.get("reading") != noted["reading"]:  # what was skipped may be read now
+            known = {path: seen for path, seen in known.items() if path in before}
         to_read = list(self._looking_changed(sources, known, skipped))
         self._total = sum(signature.size for _, signature in to_read)
         for window in self._windows(self._read(to_read, before if as_now else {})):
@@ -107,10 +113,12 @@ class Indexing:
                 removed=removed,
                 skipped=self._skipped,
                 signatures=self._signatures,
-                meta={**made_with, "language": self._settings.language},
+                meta={**made_with, **noted, "language": self._settings.language},
             )
-        elif new := {p: s for p, s in self._signatures.items() if known.get(p) != s}:
-            store.sign(new)
+        else:
+            new = {p: s for p, s in self._signatures.items() if known.get(p) != s}
+            if new or not noted.items() <= meta.items():
+                store.sign(new, noted)
         return Manifest(
             indexed=tuple(self._indexed),
             unchanged=tuple(s.path for s in sources if s.path in self._unchanged),
@@ -120,6 +128,11 @@ class Indexing:
             embedded=self._embedded,
             generation=generation,
         )
+
+    def _reading(self) -> str:
+        """Returns what decides which files can be read."""
+        limits = self._settings.max_file_seconds, self._settings.max_file_memory_mb
+        return f"{version()}:{limits[0]:g}:{limits[1]}"
 
     def _made_with(self) -> dict[str, str]:
         return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from rag.asking import Draft
 from rag.backends import ModelEmbedder
 from rag.confidence import Fit, read_fit
 from rag.config import FIT, Settings
-from rag.documents import File, Source, find_files
+from rag.documents import File, Limits, Loaders, Source, find_files
 from rag.embedding import Embedder
 from rag.errors import CorpusError, LibraryError, LockedError, ModelError
 from rag.followup import Turn, query_for
@@ -39,6 +39,10 @@ TURNS = 2
 More get in each other's way: 64 clients on two cores got 42 answers a second without a limit, 68
 one by one, 72 by twos.
 """
+
+
+HIDDEN = "hidden text"
+"""The reason of a remark that a person has to judge; the others say what could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +176,21 @@ class Library:
         Raises:
             CorpusError: the folder is missing or holds nothing readable; the library stays as
                 it was.
+            WorkerError: the process that reads files cannot be started.
             LibraryError: the library cannot be written, or another process is writing it.
         """
         corpus = corpus or Path(self.settings.corpus)
         max_bytes = int(self.settings.max_file_mb * 1e6)
-        files = [File(path, file, max_bytes) for path, file in find_files(corpus)]
-        if not files:
+        found = find_files(corpus)
+        if not found.files:
             raise CorpusError(
                 f"{corpus} holds no files: put notes there (.md, .txt), then run notesqa index."
             )
-        return self.index_sources(files, str(corpus), progress)
+        left_out = {"ignored": str(found.ignored), "hidden_files": str(found.hidden)}
+        limits = Limits(self.settings.max_file_seconds, self.settings.max_file_memory_mb)
+        with Loaders(limits) as loaders:
+            files = [File(path, file, corpus, max_bytes, loaders) for path, file in found.files]
+            return self._index(files, str(corpus), progress, left_out)
 
     def index_sources(
         self, sources: Sequence[Source], name: str, progress: Progress | None = None
@@ -194,13 +203,22 @@ class Library:
         Raises:
             CorpusError, LibraryError: as for `index`.
         """
+        return self._index(sources, name, progress, {})
+
+    def _index(
+        self,
+        sources: Sequence[Source],
+        name: str,
+        progress: Progress | None,
+        left_out: Mapping[str, str],
+    ) -> Manifest:
         from rag.indexing import Indexing  # a question needs none of it
 
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):
                 run = Indexing(store, self.embedder, self.settings, progress)
-                manifest = run.index(sources, name)
+                manifest = run.index(sources, name, left_out)
                 derived.ensure(store)
                 store.tidy()
         finally:
@@ -468,17 +486,38 @@ class Library:
         with self._lock, self._store.snapshot():
             documents, chunks, _ = self._store.counts()
             skipped = self._store.skipped()
+            meta = self._store.meta()
+            remarks = self._store.remarks()
             return {
                 "files": documents + len(skipped),
                 "indexed": documents,
                 "chunks": chunks,
                 "generation": self._store.generation,
-                "model": self._store.meta().get("model"),
+                "model": meta.get("model"),
                 "backend": self.embedder.backend,
                 "reranker": self.settings.reranker or None,
                 "search": derived.search(self._store),
                 "skipped": [item.to_dict() for item in skipped],
-                "partial": [],
+                "partial": [
+                    {
+                        "document": path,
+                        "reason": said.reason,
+                        "pages": list(said.pages),
+                        "message": said.message,
+                    }
+                    for path, said in remarks
+                    if said.reason != HIDDEN
+                ],
+                "hidden": [
+                    {"document": path, "message": said.message}
+                    for path, said in remarks
+                    if said.reason == HIDDEN
+                ],
+                "duplicates": _alike(self._store.digests()),
+                "changed": meta.get("changed"),
+                "bytes": {"notes": self._store.size(), "library": _size_of(self.folder)},
+                "ignored": int(meta.get("ignored", 0)),
+                "hidden_files": int(meta.get("hidden_files", 0)),
             }
 
     def doctor(self) -> list[Check]:
@@ -533,3 +572,20 @@ class Library:
         except ModelError as error:
             return [Check("reranker", False, str(error))]
         return [Check("reranker", True, f"{name}, for {budget} ms a question")]
+
+
+def _size_of(folder: Path) -> int:
+    """Returns the bytes that the files of a folder take."""
+    size = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # another process may be tidying it
+            size += file.stat().st_size if file.is_file() else 0
+    return size
+
+
+def _alike(digests: Mapping[str, str]) -> list[list[str]]:
+    """Returns the paths of documents whose bytes are the same, in groups, sorted."""
+    groups: dict[str, list[str]] = {}
+    for path in sorted(digests):
+        groups.setdefault(digests[path], []).append(path)
+    return [group for group in groups.values() if len(group) > 1]

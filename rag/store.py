@@ -18,6 +18,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -397,6 +398,11 @@ class Store:
         title, text, places = row
         return Note(path, title, text, Places.from_json(places))
 
+    def size(self) -> int:
+        """Returns the bytes of the files that the documents were read from."""
+        with self._plainly():
+            return self._value("SELECT coalesce(sum(size), 0) FROM current")
+
     def titles(self) -> dict[str, str]:
         """Returns each document's path and title, by path."""
         with self._plainly():
@@ -600,10 +606,15 @@ class Store:
     ) -> int:
         """Makes what was staged the current state, in one transaction; returns its generation.
 
+        The time is noted (`changed`) where a document was added, removed or is another one now.
+
         Args:
             signatures: as for `sign`.
         """
+        removed = list(removed)
         with self._transaction():
+            if removed or self._value(_STAGED_ANEW):
+                meta = {**meta, "changed": datetime.now(UTC).isoformat(timespec="seconds")}
             for path in removed:
                 self._db.execute(
                     "INSERT INTO stale SELECT document FROM current WHERE path = ?", (path,)
@@ -628,10 +639,15 @@ class Store:
             )
         return generation
 
-    def sign(self, signatures: Mapping[str, Signature]) -> None:
-        """Notes what files looked like whose content is known: no change that a reader sees."""
+    def sign(self, signatures: Mapping[str, Signature], meta: Mapping[str, str]) -> None:
+        """Notes what files looked like whose content is known: no change to what is found.
+
+        Args:
+            meta: what was left out, and with which loaders.
+        """
         with self._transaction():
             self._sign(signatures)
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
 
     def _sign(self, signatures: Mapping[str, Signature]) -> None:
         rows = [(seen.size, seen.mtime_ns, path) for path, seen in signatures.items()]
@@ -727,6 +743,11 @@ def _json(headings: tuple[str, ...]) -> str:
 
 _CHUNKS = "current k CROSS JOIN chunks c ON c.document = k.document"
 """The chunks that readers see. A cross join keeps its order: documents by path, then chunks."""
+
+_STAGED_ANEW = (
+    "SELECT EXISTS (SELECT 1 FROM staged s LEFT JOIN current k USING (path)"
+    " WHERE k.digest IS NOT s.digest)"
+)
 
 _INVARIANTS = {
     "paths without a document": (

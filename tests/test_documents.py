@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from rag import Library, Settings
 from rag.documents import LOADERS, find_files, load, read
+from rag.documents.formats import REMEDIES
 from rag.errors import CorpusError, DocumentError
 
 GERMAN = (
@@ -136,7 +137,7 @@ def test_find_files_lists_all_but_hidden_ones_sorted(tmp_path: Path) -> None:
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("x")
-    found = list(find_files(tmp_path))
+    found = find_files(tmp_path).files
     assert [path for path, _ in found] == ["B.md", "a/c/d.md", "a/z.txt", "b.md"]
     assert all(file == tmp_path / path for path, file in found)
 
@@ -144,9 +145,9 @@ def test_find_files_lists_all_but_hidden_ones_sorted(tmp_path: Path) -> None:
 def test_a_corpus_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file.md").write_text("x")
     with pytest.raises(CorpusError, match="does not exist"):
-        list(find_files(tmp_path / "missing"))
+        find_files(tmp_path / "missing")
     with pytest.raises(CorpusError, match="is not a folder"):
-        list(find_files(tmp_path / "file.md"))
+        find_files(tmp_path / "file.md")
 
 
 @pytest.mark.parametrize("name", ["a.MD", "a.Markdown", "a.txt", "a.text"])
@@ -155,12 +156,36 @@ def test_suffix_chooses_the_loader_in_any_case(tmp_path: Path, name: str) -> Non
     assert load(name, read(tmp_path / name, 100)).text == "Words."
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "a.png", "README", "a.md.bak"])
+@pytest.mark.parametrize("name", ["README", "a.md.bak", "a.unheard-of"])
 def test_a_format_without_loader_is_named_with_those_there_are(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Words.")
     with pytest.raises(DocumentError, match=", ".join(LOADERS)) as caught:
         read(tmp_path / name, 100)
     assert caught.value.reason == "no loader"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("a.DOC", "no loader for .DOC: save it as .docx"),
+        ("a.zip", "no loader for .zip: unpack it"),
+        ("a.png", "no loader for .png: pictures hold no text"),
+        ("a.mp4", "no loader for .mp4: recordings hold no text"),
+        ("a.py", "no loader for .py: if it is no note, leave it out"),
+    ],
+)
+def test_what_to_do_with_a_format_without_loader_is_said(
+    tmp_path: Path, name: str, said: str
+) -> None:
+    (tmp_path / name).write_text("Words.")
+    with pytest.raises(DocumentError, match=said):
+        read(tmp_path / name, 100)
+
+
+def test_no_format_has_both_a_loader_and_a_remedy() -> None:
+    remedies = [suffix for kinds in REMEDIES.values() for suffix in kinds.split()]
+    assert len(remedies) == len(set(remedies))
+    assert set(remedies).isdisjoint(LOADERS)
 
 
 def test_size_limit_includes_its_last_byte(tmp_path: Path) -> None:
@@ -180,12 +205,12 @@ def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
 def test_a_link_that_leads_nowhere_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.md").symlink_to(tmp_path / "gone.md")
     (tmp_path / "b.md").symlink_to(tmp_path / "b.md")
-    assert [reason(read, file, 100) for _, file in find_files(tmp_path)] == ["unreadable"] * 2
+    assert [reason(read, file, 100) for _, file in find_files(tmp_path).files] == ["unreadable"] * 2
 
 
 def test_a_folder_named_like_a_note_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.md").mkdir()
-    assert list(find_files(tmp_path)) == []
+    assert find_files(tmp_path).files == ()
     assert reason(read, tmp_path / "a.md", 100) == "unreadable"
 
 

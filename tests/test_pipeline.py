@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -758,20 +759,33 @@ def test_a_lost_index_is_rebuilt_without_embedding(make: Make) -> None:
     assert embedder.embedded == []
 
 
-def test_status_counts_what_is_there(make: Make) -> None:
+def test_status_counts_what_is_there(make: Make, corpus: Path) -> None:
     library = make()
     manifest = library.index()
-    assert library.status() == {
+    found = library.status()
+    changed = datetime.fromisoformat(found.pop("changed"))
+    assert timedelta() <= datetime.now(UTC) - changed < timedelta(minutes=5)
+    assert found == {
         "files": 3,
         "indexed": 3,
         "chunks": manifest.chunks,
         "generation": 1,
+        "bytes": {
+            "notes": sum(file.stat().st_size for file in corpus.iterdir()),
+            "library": sum(
+                file.stat().st_size for file in library.folder.rglob("*") if file.is_file()
+            ),
+        },
+        "ignored": 0,
+        "hidden_files": 0,
         "model": "word-lengths",
         "backend": "counting",
         "reranker": None,
         "search": "exact",
         "skipped": [],
         "partial": [],
+        "hidden": [],
+        "duplicates": [],
     }
 
 

@@ -165,7 +165,7 @@ def test_generation_grows_by_one_with_every_commit_and_with_nothing_else(store: 
     assert put(store, changed("a.md", "One.")) == store.generation == 1
     state = store.meta()["state"]
     stage(store, changed("b.md", "Two."))
-    store.sign({"a.md": SEEN})
+    store.sign({"a.md": SEEN}, {})
     store.discard()
     store.tidy()
     assert (store.generation, store.meta()["state"]) == (1, state)
@@ -369,12 +369,12 @@ def test_signatures_are_those_given_and_those_noted_since(store: Store) -> None:
     assert store.signatures() == {"a.md": SEEN, "b.md": SEEN}
     newer = Signature(8, 2_000)
     before = state(store)
-    store.sign({"b.md": newer, "bad.md": newer, "nowhere.md": newer})
+    store.sign({"b.md": newer, "bad.md": newer, "nowhere.md": newer}, {})
     assert state(store) == before
     assert store.signatures() == {"a.md": SEEN, "b.md": newer, "bad.md": newer}
     store.commit(removed=["b.md"], skipped=skipped, signatures={"x.pdf": newer}, meta=META)
     assert store.signatures() == {"a.md": SEEN, "x.pdf": newer}
-    store.sign({"a.md": Signature(8)})
+    store.sign({"a.md": Signature(8)}, {})
     assert store.signatures() == {"x.pdf": newer}
 
 

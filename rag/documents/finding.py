@@ -1,0 +1,139 @@
+"""A folder becomes the files in it that are notes, and a count of what was left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rag.documents.ignoring import IGNORE_FILE, Rules
+from rag.documents.reading import leads_out
+from rag.errors import CorpusError
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is in a corpus; a folder left out counts as one, whatever it holds.
+
+    Attributes:
+        files: each with its path relative to the corpus, sorted. A folder that cannot be listed,
+            or is a link out of the corpus, stands there like a file that cannot be read.
+        ignored: how many files and folders a rule of the notes' own leaves out.
+        hidden: how many are left out since their names begin with a dot.
+    """
+
+    files: tuple[tuple[str, Path], ...]
+    ignored: int
+    hidden: int
+
+
+def find_files(corpus: Path) -> Found:
+    """Returns the files of a corpus but those that are hidden, ignored, or of a library.
+
+    Links inside to what is there anyway are left out, so nothing is indexed twice.
+
+    Raises:
+        CorpusError: the folder is missing, is no folder, or cannot be listed; or a file of rules
+            cannot be read.
+    """
+    if not corpus.is_dir():
+        problem = "is not a folder" if corpus.exists() else "does not exist"
+        raise CorpusError(
+            f"{corpus} {problem}: name the folder of your notes, notesqa --corpus DIR index."
+        )
+    walk = _Walk(corpus)
+    for folder, subfolders, names in os.walk(corpus, onerror=walk.fail):
+        walk.visit(Path(folder), subfolders, names)
+    return Found(tuple(sorted(walk.files())), walk.ignored, walk.hidden)
+
+
+class _Walk:
+    """What was found so far."""
+
+    def __init__(self, corpus: Path) -> None:
+        self.corpus = corpus
+        self.ignored = 0
+        self.hidden = 0
+        self._rules = {corpus: Rules()}
+        self._files: list[Path] = []
+        self._links: list[Path] = []
+
+    def fail(self, error: OSError) -> None:
+        folder = Path(error.filename)
+        if folder == self.corpus:
+            raise CorpusError(f"{folder} cannot be listed: {error.strerror}.") from error
+        self._files.append(folder)
+
+    def visit(self, folder: Path, subfolders: list[str], names: Sequence[str]) -> None:
+        """Takes the files of one folder, and leaves of `subfolders` those to walk into."""
+        from rag.store import FILE  # not at the start: loaders know nothing of it
+
+        rules = self._rules.pop(folder)
+        if FILE in names and folder != self.corpus:
+            subfolders.clear()
+            return
+        if IGNORE_FILE in names:
+            rules = rules.inside(_parts(folder, self.corpus), _lines(folder / IGNORE_FILE))
+        walked = []
+        for name in self._kept(folder, subfolders, rules, folders=True):
+            if (folder / name).is_symlink():
+                self._link(folder / name)
+            else:
+                walked.append(name)
+                self._rules[folder / name] = rules
+        subfolders[:] = walked
+        for name in self._kept(folder, names, rules, folders=False):
+            if (folder / name).is_symlink():
+                self._link(folder / name)
+            else:
+                self._files.append(folder / name)
+
+    def _kept(
+        self, folder: Path, names: Sequence[str], rules: Rules, *, folders: bool
+    ) -> list[str]:
+        parts = _parts(folder, self.corpus)
+        kept = []
+        for name in names:
+            if name.startswith("."):
+                self.hidden += name != IGNORE_FILE
+            elif rules.ignore((*parts, name), folder=folders):
+                self.ignored += 1
+            else:
+                kept.append(name)
+        return kept
+
+    def _link(self, link: Path) -> None:
+        # A folder inside is walked where it stands.
+        if not link.is_dir() or leads_out(link, self.corpus):
+            self._links.append(link)
+
+    def files(self) -> list[tuple[str, Path]]:
+        """Returns what was found; of several links to one hidden or ignored file, the first."""
+        there = {os.path.realpath(file) for file in self._files} if self._links else set()
+        kept = list(self._files)
+        for link in sorted(self._links):
+            target = os.path.realpath(link)
+            if target not in there or not os.path.exists(target):
+                kept.append(link)
+                there.add(target)
+        return [(_named(file, self.corpus), file) for file in kept]
+
+
+def _parts(folder: Path, corpus: Path) -> tuple[str, ...]:
+    return folder.relative_to(corpus).parts
+
+
+def _named(file: Path, corpus: Path) -> str:
+    path = file.relative_to(corpus).as_posix()
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _lines(file: Path) -> str:
+    """Returns the text of a file of rules."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise CorpusError(
+            f"{file} cannot be read ({error}): write one rule a line, as in a .gitignore."
+        ) from error

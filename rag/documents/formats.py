@@ -1,0 +1,80 @@
+"""A suffix says which loader reads a file's bytes, and what to do where there is none."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib import import_module
+from pathlib import Path, PurePath
+
+from rag.errors import DocumentError
+from rag.types import Document
+
+LOADERS = {
+    ".md": "rag.documents.markdown",
+    ".markdown": "rag.documents.markdown",
+    ".txt": "rag.documents.plaintext",
+    ".text": "rag.documents.plaintext",
+}
+"""Suffix to the module whose `parse(path, data)` returns a `Document`, or raises DocumentError."""
+
+REMEDIES = {
+    "save it as .docx": ".doc .dot .docm .rtf .pages .wps .wpd",
+    "save it as .pptx": ".ppt .pps .pptm .ppsx .key .odp",
+    "save its sheets as .csv": ".xls .xlsx .xlsm .ods .numbers",
+    "save it as .pdf": ".ps .djvu .xps .dvi .pub .one",
+    "save it as .epub": ".mobi .azw .azw3 .fb2",
+    "save its text as .md or .txt": ".json .jsonl .xml .yaml .yml .log .org .wiki .asciidoc .adoc",
+    "save its messages as .eml": ".msg .pst",
+    "unpack it": ".zip .tar .gz .tgz .bz2 .xz .7z .rar .zst",
+    "pictures hold no text: put what they show into a note": (
+        ".png .jpg .jpeg .gif .webp .svg .bmp .tif .tiff .heic .ico"
+    ),
+    "recordings hold no text: put a transcript (.vtt, .srt) beside it": (
+        ".mp4 .mov .mkv .avi .webm .mp3 .wav .m4a .ogg .flac"
+    ),
+    "if it is no note, leave it out with a line in .notesqaignore": (
+        ".py .js .ts .css .c .h .cpp .java .rs .go .r .m .sh .bat .toml .ini .cfg .lock "
+        ".bib .sty .cls .bst .aux .pyc .so .dll .exe .bin .dat .db .sqlite .sqlite3 .npy .npz "
+        ".pt .pkl .h5 .parquet .woff .woff2 .ttf .otf"
+    ),
+}
+"""What to do with files that nothing reads, and their suffixes."""
+
+
+def load(path: str, data: bytes, loader: str | None = None) -> Document:
+    """Returns the document that a file's bytes hold.
+
+    Args:
+        path: relative to the corpus; its suffix chooses the loader.
+        loader: the module to read it with, where that has been chosen.
+
+    Raises:
+        DocumentError: the bytes are not what the suffix says, or hold no text.
+    """
+    module = import_module(loader or LOADERS[suffix_of(path)])
+    document: Document = module.parse(path, data)
+    if not document.text.strip():
+        raise DocumentError("empty", "holds no text")
+    return document
+
+
+def version() -> str:
+    """Returns a digest of all loaders: another one may read what this one refused."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def suffix_of(path: str | PurePath) -> str:
+    """Returns the suffix that chooses a loader."""
+    return PurePath(path).suffix.lower()
+
+
+def no_loader(path: PurePath) -> DocumentError:
+    """Returns the error of a file that nothing reads: what to do with one of its kind."""
+    suffix = suffix_of(path)
+    remedy = next((said for said, kinds in REMEDIES.items() if suffix in kinds.split()), "")
+    kinds = ", ".join(LOADERS)
+    found = f"no loader for {path.suffix or 'files without a suffix'}"
+    return DocumentError("no loader", f"{found}: {remedy}" if remedy else f"{found}; read: {kinds}")

@@ -1,0 +1,229 @@
+"""Bytes become documents in a process of their own, so that a bad file costs itself and no more.
+
+`Loaders` starts the process (`rag.documents.worker`) at its first file, hands it one file after
+another, and replaces it where it hangs, crashes or has grown. A file is tried once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from rag.documents.formats import LOADERS, suffix_of
+from rag.documents.frames import document_from, pack, read_frame, write_frame
+from rag.documents.worker import OUT_OF_MEMORY
+from rag.errors import DocumentError, WorkerError
+from rag.types import Document
+
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from rag.documents.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+)
+
+_START_SECONDS = 60.0
+"""A process that has not begun by then will not: it takes a tenth of a second."""
+
+_SOURCE = Path(__file__).parents[2]
+
+_MAX_HEAD = 200_000_000
+"""Bytes of a document's blocks, places and remarks: 4 million blocks."""
+
+_NOT_STARTED = (
+    "The process that reads files cannot be started: check that Python and notesqa are installed "
+    "whole and that memory is left, notesqa doctor"
+)
+
+_MAX_SAID = 1_000
+"""Characters of a reason that is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one file may take.
+
+    Attributes:
+        seconds: from the first byte handed over to the last one back.
+        memory_mb: of the process that reads it, code included.
+        chars: of text; a large textbook has 3 million.
+    """
+
+    seconds: float = 60.0
+    memory_mb: int = 1024
+    chars: int = 20_000_000
+
+
+class Loaders:
+    """Loads documents within limits; a context manager that ends its process."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Loaders:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def load(self, path: str, data: bytes) -> Document:
+        """Returns the document that a file's bytes hold, as `rag.documents.load` does.
+
+        Raises:
+            DocumentError: as there, or `too slow`, `too much memory`, `too large`, `crashed`.
+            WorkerError: the process cannot be started at all.
+        """
+        child = self._child = self._child or _start(self.limits.memory_mb)
+        deadline = _Deadline(child, self.limits.seconds)
+        try:
+            with deadline:
+                head, text = self._ask(child, path, data)
+        except (OSError, EOFError) as error:
+            self.close()
+            raise self._died(deadline.passed, child.returncode) from error
+        except OverflowError as error:
+            self.close()
+            raise DocumentError(
+                "too large", f"holds too much to index ({error}): split it"
+            ) from None
+        except BaseException:
+            self.close()  # interrupted in the middle of a reply
+            raise
+        try:
+            said = json.loads(head)
+            if said["spent"] or deadline.passed:
+                self.close()
+            return self._document(path, said, text)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            self.close()
+            raise _crashed("it sent what is no document") from error
+
+    def close(self) -> None:
+        """Ends the process, if there is one."""
+        child, self._child = self._child, None
+        if child:
+            _end(child)
+
+    def _ask(self, child: subprocess.Popen[bytes], path: str, data: bytes) -> tuple[bytes, bytes]:
+        to, back = _pipes_of(child)
+        asked = {
+            "path": path,
+            "loader": LOADERS[suffix_of(path)],
+            "seconds": self.limits.seconds,
+            "chars": self.limits.chars,
+        }
+        write_frame(to, pack(asked))
+        write_frame(to, data)
+        to.flush()
+        return read_frame(back, _MAX_HEAD), read_frame(back, 4 * self.limits.chars)
+
+    @staticmethod
+    def _document(path: str, said: dict[str, Any], text: bytes) -> Document:
+        if "refused" in said:
+            reason, message = (str(part)[:_MAX_SAID] for part in said["refused"])
+            raise DocumentError(reason, message)
+        if "failed" in said:
+            raise _crashed(str(said["failed"])[:_MAX_SAID])
+        document = document_from(path, said, text.decode())
+        if not document.text.strip():
+            raise ValueError("no text")
+        return document
+
+    def _died(self, late: bool, status: int) -> DocumentError:
+        """Returns why a process is no more."""
+        if late or status == -getattr(signal, "SIGXCPU", 0):
+            return DocumentError(
+                "too slow",
+                f"not read in {self.limits.seconds:g} s: split it, "
+                "or raise max_file_seconds in notesqa.toml",
+            )
+        # The kernel kills whom it has no memory left for.
+        if status in (OUT_OF_MEMORY, -getattr(signal, "SIGKILL", 0)):
+            return DocumentError(
+                "too much memory",
+                f"not read in {self.limits.memory_mb} MB of memory: split it, "
+                "or raise max_file_memory_mb in notesqa.toml",
+            )
+        return _crashed(signal.Signals(-status).name if status < 0 else f"exit status {status}")
+
+
+class _Deadline:
+    """Kills a process that is not done in time: the one way out of a loop that works everywhere."""
+
+    def __init__(self, child: subprocess.Popen[bytes], seconds: float) -> None:
+        self.passed = False
+        self._child = child
+        self._timer = threading.Timer(seconds, self._pass)
+        self._timer.daemon = True
+
+    def _pass(self) -> None:
+        self.passed = True
+        self._child.kill()
+
+    def __enter__(self) -> None:
+        self._timer.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._timer.join()  # `passed` is now what it stays
+
+
+def _start(memory_mb: int) -> subprocess.Popen[bytes]:
+    """Returns a process that waits for files.
+
+    It imports what this one would, but nothing from the working directory, and gets none of the
+    environment: nothing that a loader could tell is there.
+    """
+    here = os.getcwd()
+    path = [entry for entry in map(os.path.abspath, filter(None, sys.path)) if entry != here]
+    arguments = [json.dumps([*path, str(_SOURCE)]), str(os.getpid()), str(memory_mb)]
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-B", "-c", _START, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
+            | {"MALLOC_ARENA_MAX": "2"},  # glibc keeps 64 MB of addresses for each
+        )
+    except OSError as error:
+        raise WorkerError(f"{_NOT_STARTED} ({error}).") from error
+    with contextlib.suppress(OSError, EOFError, OverflowError), _Deadline(child, _START_SECONDS):
+        if read_frame(_pipes_of(child)[1], 5) == b"ready":
+            return child
+    _end(child)
+    raise WorkerError(f"{_NOT_STARTED} (exit status {child.returncode}).")
+
+
+def _pipes_of(child: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
+    assert child.stdin and child.stdout
+    return child.stdin, child.stdout  # type: ignore[return-value]
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Kills a process, which holds nothing worth keeping, and waits until it is gone."""
+    child.kill()
+    child.wait()
+    for stream in _pipes_of(child):
+        with contextlib.suppress(OSError):  # what it did not read is lost
+            stream.close()
+
+
+def _crashed(how: str) -> DocumentError:
+    return DocumentError(
+        "crashed",
+        f"reading it failed ({how}): open it in the program that made it and save it anew",
+    )
