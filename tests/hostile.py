@@ -1,0 +1,148 @@
+"""Loaders that do what hostile files could make one do, each named by what is in the file."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import io
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rag.documents.frames import write_frame
+from rag.types import Block, BlockKind, Document, Place, PlaceKind, Places, Span
+
+
+def said(path: str, text: str) -> Document:
+    return Document(path, "Title", text, (Block(BlockKind.PARAGRAPH, Span(0, len(text))),))
+
+
+def sleep() -> str:
+    time.sleep(600)
+    return ""
+
+
+def spin() -> str:
+    while True:
+        pass
+
+
+def allocate() -> str:
+    held = []
+    while True:
+        held.append(bytearray(10_000_000))
+
+
+def leave() -> str:
+    os._exit(0)
+
+
+def fault() -> str:
+    ctypes.string_at(0)
+    return ""
+
+
+def abort() -> str:
+    os.abort()
+
+
+def recurse() -> str:
+    return recurse()
+
+
+def shout() -> str:
+    print("noise")
+    sys.stdout.flush()
+    os.write(1, b"\0" * 1000)
+    os.write(2, b"noise")
+    return f"read {os.read(0, 10)!r}"
+
+
+def talk() -> str:
+    return "words " * 1_000
+
+
+def halve() -> str:
+    return "half of a pair: \ud800"
+
+
+def connect() -> str:
+    socket.create_connection(("127.0.0.1", 9))
+    return ""
+
+
+def resolve() -> str:
+    return socket.gethostbyname("localhost")
+
+
+def run() -> str:
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    return ""
+
+
+def fork() -> str:
+    os.fork()
+    return ""
+
+
+def write() -> str:
+    Path(os.environ.get("TMPDIR", "/tmp"), "notesqa-hostile").write_text("written")
+    return ""
+
+
+def write_low() -> str:
+    os.open("/tmp/notesqa-hostile", os.O_WRONLY | os.O_CREAT)
+    return ""
+
+
+def delete() -> str:
+    Path("/tmp/notesqa-hostile").unlink()
+    return ""
+
+
+def write_in_c() -> str:
+    libc = ctypes.CDLL(None)
+    file = libc.open(b"/tmp/notesqa-hostile-c", os.O_WRONLY | os.O_CREAT, 0o600)
+    return f"{libc.write(file, b'words', 5)} bytes written"
+
+
+def environment() -> str:
+    return " ".join(["names:", *sorted(os.environ)])
+
+
+def where() -> str:
+    return f"{'' in sys.path or os.getcwd() in sys.path}"
+
+
+def forge() -> str:
+    """Answers in the worker's place, through the pipe that it writes to."""
+    frames = io.BytesIO()
+    write_frame(frames, b'{"spent": false, "title": 1}')
+    write_frame(frames, b"forged")
+    for descriptor in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, frames.getvalue())
+    return ""
+
+
+LOADERS: dict[bytes, Callable[[], str]] = {
+    name.encode(): function for name, function in list(globals().items()) if callable(function)
+}
+
+
+def parse(path: str, data: bytes) -> Document:
+    if data == b"outside":
+        return Document(path, "T", "text", (Block(BlockKind.PARAGRAPH, Span(0, 9)),))
+    if data == b"overlapping":
+        block = Block(BlockKind.PARAGRAPH, Span(0, 4))
+        return Document(path, "T", "text", (block, block))
+    if data == b"part outside":
+        block = Block(BlockKind.LIST, Span(1, 3), parts=(Span(0, 3),))
+        return Document(path, "T", "text", (block,))
+    if data == b"placeless":
+        return Document(path, "T", "text", (), Places(PlaceKind.PAGE, (Place(2, "1"),)))
+    return said(path, LOADERS[data]() if data in LOADERS else data.decode())
