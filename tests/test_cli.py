@@ -182,7 +182,7 @@ def test_status_says_what_is_indexed(run: Run) -> None:
     ]
     assert (found["files"], found["indexed"], found["model"]) == (2, 2, "all-MiniLM-L6-v2")
     text = run("status").out
-    assert "2 of 2 files indexed; 0 skipped." in text
+    assert "2 of 2 files indexed (2 passages); 0 skipped." in text
     assert "Search: exact." in text
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rag import Library, LibraryError, NotesQAError, Span, Turn
 from ui.pages import source
+from ui.pages.library import library_page
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Host headers that are answered; any other name could be another site's (DNS rebinding)."""
@@ -60,6 +61,12 @@ def build_api(library: Library) -> FastAPI:
             return HTMLResponse(page, status_code=404, headers=source.HEADERS)
         span = Span(start, end) if end > start else None
         return HTMLResponse(source.source_page(note, span, words), headers=source.HEADERS)
+
+    @api.get("/library", response_class=HTMLResponse, include_in_schema=False)
+    def manifest() -> Response:
+        return HTMLResponse(
+            library_page(library.status(), library.titles()), headers=source.HEADERS
+        )
 
     return api
 

@@ -115,7 +115,11 @@ def search(
 
 
 @app.command()
-def status(context: typer.Context, as_json: Json = False) -> None:
+def status(
+    context: typer.Context,
+    everything: Annotated[bool, typer.Option("--all", help="Name every file.")] = False,
+    as_json: Json = False,
+) -> None:
     """Say what is indexed, what was skipped and why."""
     from ui.console import print_status
 
@@ -123,7 +127,7 @@ def status(context: typer.Context, as_json: Json = False) -> None:
     if as_json:
         print_json(found)
     else:
-        print_status(found)
+        print_status(found, everything=everything)
 
 
 _REMEDIES = {

@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from rag import Answer, Check, Manifest, Passage
+from ui import manifest
 from ui.render import (
     NEAREST,
     SUGGESTED,
@@ -90,23 +91,31 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         bar.stop()
 
 
-def print_manifest(manifest: Manifest, corpus: str) -> None:
-    """Prints what indexing did."""
-    indexed, unchanged = len(manifest.indexed), len(manifest.unchanged)
-    removed, skipped = len(manifest.removed), len(manifest.skipped)
+def print_manifest(done: Manifest, corpus: str) -> None:
+    """Prints what indexing did; a few names a reason."""
+    indexed, unchanged = len(done.indexed), len(done.unchanged)
+    removed, skipped = len(done.removed), len(done.skipped)
     files = indexed + unchanged + skipped
     say(
         f"{indexed + unchanged} of {files} files in {visible(corpus)} are indexed, "
-        f"as {manifest.chunks} passages.",
-        f"  indexed   {indexed}   ({manifest.embedded} texts embedded)",
+        f"as {done.chunks} passages.",
+        f"  indexed   {indexed}   ({done.embedded} texts embedded)",
         f"  unchanged {unchanged}",
         f"  removed   {removed}",
         f"  skipped   {skipped}",
     )
-    for path in manifest.removed:
+    for path in done.removed[: manifest.FEW]:
         say(f"removed: {visible(path)}", indent=4)
-    for item in manifest.skipped:
-        say(f"skipped: {visible(item.document)}: {visible(item.message)}", indent=4)
+    if removed > manifest.FEW:
+        say(f"removed: {removed - manifest.FEW} more", indent=4)
+    by_reason = sorted(done.skipped, key=lambda item: item.reason)
+    for reason, run in groupby(by_reason, key=lambda item: item.reason):
+        items = list(run)
+        for item in items[: manifest.FEW]:
+            say(f"skipped: {visible(item.document)}: {visible(item.message)}", indent=4)
+        if len(items) > manifest.FEW:
+            more = f"{len(items) - manifest.FEW} more, {visible(reason)}"
+            say(f"skipped: {more}: notesqa status --all", indent=4)
 
 
 def print_answer(answer: Answer) -> None:
@@ -147,17 +156,46 @@ def print_passages(passages: Sequence[Passage]) -> None:
         say("")
 
 
-def print_status(found: dict[str, Any]) -> None:
-    """Prints what `Library.status` returns."""
+def print_status(found: dict[str, Any], *, everything: bool = False) -> None:
+    """Prints what `Library.status` returns; a few names a reason, unless `everything`."""
+    most = len(found["skipped"]) + found["files"] if everything else manifest.FEW
     say(
-        f"{found['indexed']} of {found['files']} files indexed; {len(found['skipped'])} skipped.",
-        f"{found['chunks']} passages, generation {found['generation']}.",
-        f"Model {found['model']}, {found['backend']}.",
+        manifest.summary(found),
+        *manifest.circumstances(found),
+        f"Generation {found['generation']}. Model {visible(found['model'] or 'none yet')}, "
+        f"{found['backend']}.",
         *([f"Search: {found['search']}."] if found["search"] else []),
         *([f"Reranker {visible(found['reranker'])}."] if found["reranker"] else []),
     )
-    for item in found["skipped"]:
-        say(f"skipped: {visible(item['document'])}: {visible(item['message'])}", indent=2)
+    for title, items in (
+        ("Skipped", found["skipped"]),
+        ("Indexed in part", found["partial"]),
+        ("With hidden text", found["hidden"]),
+    ):
+        _print_groups(f"{title}: {len(items):,}", manifest.by_message(items), most)
+    if copies := found["duplicates"]:
+        say("", Text(f"The same content under several names: {len(copies):,}", style="bold"))
+        for names in copies[:most]:
+            say(visible(manifest.some(names, most)), indent=2)
+        if len(copies) > most:
+            say(f"and {len(copies) - most:,} more: notesqa status --all", indent=2)
+
+
+def _print_groups(title: str, groups: list[tuple[str, str, list[str]]], most: int) -> None:
+    """Prints the messages of each reason, each with the documents that it is about."""
+    if not groups:
+        return
+    say("", Text(title, style="bold"))
+    for reason, run in groupby(groups, key=lambda group: group[0]):
+        alike = list(run)
+        if reason:
+            number = sum(len(documents) for _, _, documents in alike)
+            say(f"{visible(reason)}: {number:,}", indent=2)
+        for _, message, documents in alike[:most]:
+            say(visible(f"{manifest.some(documents, most)}: {message}"), indent=4)
+        if rest := alike[most:]:
+            number = sum(len(documents) for _, _, documents in rest)
+            say(f"and {number:,} more: notesqa status --all", indent=4)
 
 
 def print_checks(checks: Sequence[Check]) -> None:
