@@ -1,0 +1,126 @@
+"""What stands in the margins of page after page: running heads, and page numbers.
+
+In: pages. Out: the same pages without them, and where each running head was first met. Left in the
+text, they would cut the sentences that go on over the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from rag.documents.rows import Page, Piece, Row, lined_up, row_of
+
+_AT_ENDS = re.compile(r"^\W*\d+\W+(?=\w)|(?<=\w)\W+\d+\W*$")
+_NUMBER = re.compile(
+    r"\W*(?:page|seite|p\.|s\.)?\W*(\d{1,5})(?:\W*(?:of|von|de|sur|/)\W*\d+)?\W*", re.I
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Edge:
+    """A line among the outermost two of its page."""
+
+    text: str
+    y: float
+    pieces: tuple[Piece, ...]
+    top: bool
+
+    @property
+    def number(self) -> int | None:
+        """Returns the page number that it is, if it is one."""
+        found = _NUMBER.fullmatch(self.text)
+        return int(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Trimmed:
+    """A page without what repeats; `above` and `below` are the running heads first met here."""
+
+    page: Page
+    above: tuple[Row, ...] = ()
+    below: tuple[Row, ...] = ()
+
+
+def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
+    """Returns the pages without running heads and page numbers.
+
+    A line runs where its words stand at the same height, in letters no larger than those of the
+    text, on a page at most two away, and on three pages in all; a number that grows with the pages
+    needs no third. Where a page would lose more than a third of its text, it says the same as
+    others on purpose, and keeps all.
+
+    Args:
+        body: the size of most letters.
+    """
+    edges = [_edges(page, body) for page in pages]
+    places: dict[str, list[tuple[int, float]]] = {}
+    for at, page_edges in enumerate(edges):
+        for edge in page_edges:
+            places.setdefault(_key(edge), []).append((at, edge.y))
+    met: set[str] = set()
+    trimmed = []
+    for at, whole_page in enumerate(pages):
+        page = whole_page
+        running = [edge for edge in edges[at] if _runs(edge, at, places, edges, pages)]
+        lost = sum(len(edge.text) for edge in running)
+        whole = sum(len(piece.text) for frame in page.frames for piece in frame)
+        if page.pictured and 0 < whole == lost:
+            page = replace(page, frames=())  # a scan with a stamp
+        elif 3 * lost > whole:
+            running = []
+        new = [edge for edge in running if edge.number is None and _key(edge) not in met]
+        met.update(map(_key, new))
+        if running and page.frames:
+            gone = {id(piece) for edge in running for piece in edge.pieces}
+            first, *others = page.frames
+            kept = tuple(piece for piece in first if id(piece) not in gone)
+            page = replace(page, frames=(kept, *others))
+        rows = [(edge.top, row_of(edge.pieces, page.number, -1)) for edge in new]
+        above = tuple(row for top, row in rows if top)
+        below = tuple(row for top, row in rows if not top)
+        trimmed.append(Trimmed(page, above, below))
+    return trimmed
+
+
+def _edges(page: Page, body: float) -> list[_Edge]:
+    lines = lined_up(page.frames[0]) if page.frames else []
+    indexes = sorted({0, 1, len(lines) - 2, len(lines) - 1} & set(range(len(lines))))
+    edges = []
+    for index in indexes:
+        pieces = tuple(sorted(lines[index], key=lambda piece: piece.left))
+        if max(piece.size for piece in pieces) <= 1.15 * body:
+            text = " ".join(piece.text for piece in pieces)
+            edges.append(_Edge(text, pieces[0].y, pieces, index * 2 < len(lines)))
+    return edges
+
+
+def _key(edge: _Edge) -> str:
+    return "".join(_AT_ENDS.sub("#", edge.text).casefold().split())
+
+
+def _runs(
+    edge: _Edge,
+    at: int,
+    places: dict[str, list[tuple[int, float]]],
+    edges: Sequence[Sequence[_Edge]],
+    pages: Sequence[Page],
+) -> bool:
+    near = [other for other in (at - 2, at - 1, at + 1, at + 2) if 0 <= other < len(edges)]
+    if edge.number is not None:
+        return any(
+            other.number is not None
+            and other.number - edge.number == pages[index].number - pages[at].number
+            and abs(other.y - edge.y) <= 4
+            for index in near
+            for other in edges[index]
+        )
+    key = _key(edge)
+    if len(places[key]) < 3:
+        return False
+    return any(
+        _key(other) == key and abs(other.y - edge.y) <= 4
+        for index in near
+        for other in edges[index]
+    )

@@ -1,0 +1,330 @@
+"""PDF files become documents: PDFium reads them page by page; pages count from 1, as viewers do.
+
+Only text is read: no script runs (PDFium comes without an engine for them, and forms are not
+set up), nothing embedded is opened, and no link is followed. What filled fields, free-text
+comments and stamps say belongs to their page.
+
+PDFium must not be called by two threads at once.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rag.documents.rows import CELL_GAP, Page, Piece
+from rag.documents.typesetting import typeset
+from rag.errors import DocumentError
+from rag.types import Document, Remark
+
+MAX_CHARACTERS = 20_000_000
+"""Of all pages together; a book of 500 pages has a million and a half."""
+
+HARDLY_ANY = 200
+"""Letters of a page below which one looks whether a picture holds the rest."""
+
+_ENDS = re.compile("[\r\n\x02]+")  # PDFium writes U+0002 for a hyphen at a line's end
+_WORD = re.compile("[^ \t\xa0\u2000-\u200a\u202f\u3000]+")
+_MEANT = {at: unicodedata.normalize("NFKC", chr(at)) for at in range(0xFB00, 0xFB07)}
+_MEANT |= dict.fromkeys(map(ord, "\uf0b7\uf0a7\uf0d8\uf0a8\uf076\uf0fc"), "•")
+"""Ligatures, and the bullets of office suites, which lie where fonts have signs of their own."""
+
+_UNREADABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ufeff\ufffd-\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
+)
+_BOLD = re.compile(r"bold|black|heavy|demi|-medi|cmbx|cmssbx", re.IGNORECASE)
+_FIXED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt", re.IGNORECASE)
+_NO_TITLE = re.compile(
+    r"microsoft (word|powerpoint|excel)|powerpoint pre|"
+    r"\(?(untitled|anonymous|document|slide|title)\)?\s*\d*$|"
+    r".*\.(docx?|pptx?|xlsx?|odt|odp|rtf|txt|tex|dvi|ps|eps|pdf|qxd|indd|pages|html?|md)$|"
+    r"https?:|\S*[_/\\]\S*$",
+    re.IGNORECASE,
+)
+
+
+def parse(path: str, data: bytes) -> Document:
+    """Returns the document; a remark names the pages that show something, but hold no text.
+
+    Raises:
+        DocumentError: encrypted, damaged, empty, without text (scans), or too large.
+    """
+    import pypdfium2
+
+    try:
+        with pypdfium2.PdfDocument(data) as pdf:
+            outline = _outline(pdf)
+            laid = typeset(_read(pdf), outline)
+            title = _title(pdf.get_metadata_value("Title")) or laid.title
+    except pypdfium2.PdfiumError as error:
+        if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
+            message = "needs a password: save a copy that opens without one"
+            raise DocumentError("encrypted", message) from error
+        message = "damaged, or not a PDF: export it or download it again"
+        raise DocumentError("damaged", message) from error
+    if not laid.build.length and not laid.silent:
+        raise DocumentError("empty", "holds no text: all of its pages are blank")
+    if not laid.build.length:
+        raise DocumentError("no text", _without_text(laid.silent))
+    remarks = []
+    if laid.silent:
+        remarks.append(Remark("pages without text", _without_text(laid.silent), laid.silent))
+    return laid.build.document(path, title, remarks)
+
+
+def _without_text(pages: tuple[int, ...]) -> str:
+    listed = ", ".join(map(str, pages[:20])) + (", …" if len(pages) > 20 else "")
+    one = len(pages) == 1
+    return (
+        f"{len(pages)} {'page' if one else 'pages'} without text "
+        f"({'page' if one else 'pages'} {listed}), only pictures of it: "
+        "text recognition (OCR) would make them searchable"
+    )
+
+
+def _title(said: str) -> str:
+    """Returns a title that its metadata give, unless a program made it up."""
+    title = " ".join(said.split())
+    real = 2 < len(title) < 200 and any(map(str.isalpha, title)) and not _NO_TITLE.match(title)
+    return title if real and not _UNREADABLE.search(title) else ""
+
+
+def _outline(pdf: Any) -> frozenset[str]:
+    """Returns the titles of the outline, folded; those of a circle are listed once."""
+    return frozenset(
+        "".join(item.get_title().casefold().split()) for item in pdf.get_toc(max_depth=6)
+    )
+
+
+def _read(pdf: Any) -> Iterator[Page]:
+    """Yields the pages, each closed before the next is opened."""
+    import pypdfium2
+
+    read = 0
+    for number in range(1, len(pdf) + 1):
+        try:
+            page = _opened(pdf, number - 1)
+        except pypdfium2.PdfiumError:
+            yield Page(number, drawn=True)
+            continue
+        try:
+            reader = _Reader(page)
+            read += reader.length
+            if read > MAX_CHARACTERS:
+                raise DocumentError(
+                    "too large",
+                    f"more than {MAX_CHARACTERS // 1_000_000} million characters: split it",
+                )
+            yield reader.page(number)
+        finally:
+            page.close()
+
+
+def _opened(pdf: Any, index: int) -> Any:
+    """Returns a page; what its filled fields, comments and stamps show is made part of it."""
+    from pypdfium2 import raw
+
+    said = {raw.FPDF_ANNOT_FREETEXT, raw.FPDF_ANNOT_WIDGET, raw.FPDF_ANNOT_STAMP}
+    page = pdf[index]
+    for at in range(raw.FPDFPage_GetAnnotCount(page)):
+        annotation = raw.FPDFPage_GetAnnot(page, at)
+        kind = raw.FPDFAnnot_GetSubtype(annotation)
+        raw.FPDFPage_CloseAnnot(annotation)
+        if kind in said:
+            raw.FPDFPage_Flatten(page, raw.FLAT_NORMALDISPLAY)
+            page.close()
+            return pdf[index]
+    return page
+
+
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How letters drawn in one go look; they run after `quarter` turns to the left."""
+
+    size: float
+    bold: bool
+    fixed: bool
+    unseen: bool
+    quarter: int
+
+
+class _Reader:
+    """Reads one page: its letters at once, then where each word begins and ends."""
+
+    def __init__(self, page: Any) -> None:
+        from pypdfium2 import raw
+
+        self._raw = raw
+        self._page = page
+        self._text = page.get_textpage()
+        self.length: int = self._text.count_chars()
+        self._fonts: dict[int, tuple[bool, bool]] = {}
+        self._styles: dict[int, _Style] = {}
+        self._box = tuple(ctypes.c_double() for _ in range(4))
+        self._origin = ctypes.c_double(), ctypes.c_double()
+        self._matrix = raw.FS_MATRIX()
+        self._name = ctypes.create_string_buffer(256)
+
+    def page(self, number: int) -> Page:
+        """Returns what the page holds; text of which most letters cannot be read is none."""
+        frames: dict[int, list[Piece]] = {}
+        letters = unseen = 0
+        codes = map(self._raw.FPDFText_GetUnicode, [self._text] * self.length, range(self.length))
+        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+        visible = len("".join(text.split()))
+        unreadable = len(_UNREADABLE.findall(_ENDS.sub("", text)))
+        if unreadable * 2 <= visible:
+            start = 0
+            text = self._without_false_ends(text)
+            for end in [*_ENDS.finditer(text), None]:
+                until = end.start() if end else len(text)
+                hyphen = end is not None and "\x02" in end[0]
+                for quarter, piece, hidden in self._pieces(text, start, until, hyphen):
+                    frames.setdefault(quarter, []).append(piece)
+                    letters += len(piece.text)
+                    unseen += len(piece.text) if hidden else 0
+                start = end.end() if end else until
+        fullest_first = sorted(
+            map(tuple, frames.values()),
+            key=lambda pieces: -sum(len(piece.text) for piece in pieces),
+        )
+        drawn, pictured = self._drawn() if letters < HARDLY_ANY else (True, False)
+        return Page(number, tuple(fullest_first), drawn, pictured, recognized=2 * unseen > letters)
+
+    def _without_false_ends(self, text: str) -> str:
+        """Returns text where U+0002 is a hyphen, and not a letter of a font without names."""
+        for found in re.finditer("\x02", text):
+            at = found.start()
+            if self._raw.FPDFText_IsHyphen(self._text, at) != 1:
+                text = f"{text[:at]}\x01{text[at + 1 :]}"
+        return text
+
+    def _pieces(
+        self, text: str, start: int, end: int, hyphen: bool
+    ) -> Iterator[tuple[int, Piece, bool]]:
+        """Yields what stands between two line ends of PDFium, parted at wide gaps."""
+        words = [found.span() for found in _WORD.finditer(text, start, end)]
+        if not words:
+            return
+        styles = [self._style(at) for at, _ in words]
+        quarter = self._quarter(words[0][0], words[-1][1] - 1, styles[0])
+        boxes = [self._edges(at, until - 1, quarter) for at, until in words]
+        begun = 0
+        for at in range(1, len(words) + 1):
+            last = at == len(words)
+            if not last:
+                gap = max(boxes[at][0] - boxes[at - 1][1], boxes[at - 1][0] - boxes[at][1])
+                if gap <= CELL_GAP * styles[at].size:
+                    continue
+            said = " ".join(text[one:other] for one, other in words[begun:at])
+            said = _readable(said) + ("-" if hyphen and last else "")
+            if said:
+                here = styles[begun:at]
+                yield (
+                    quarter,
+                    Piece(
+                        text=said,
+                        left=min(left for left, _ in boxes[begun:at]),
+                        right=max(right for _, right in boxes[begun:at]),
+                        y=self._base_line(words[begun][0], quarter),
+                        size=Counter(style.size for style in here).most_common(1)[0][0],
+                        bold=all(style.bold for style in here),
+                        fixed=all(style.fixed for style in here),
+                        order=words[begun][0],
+                    ),
+                    here[0].unseen,
+                )
+            begun = at
+
+    def _style(self, at: int) -> _Style:
+        raw = self._raw
+        drawn = raw.FPDFText_GetTextObject(self._text, at)
+        key = ctypes.cast(drawn, ctypes.c_void_p).value or 0
+        if key not in self._styles:
+            raw.FPDFText_GetMatrix(self._text, at, self._matrix)
+            matrix = self._matrix
+            size = raw.FPDFText_GetFontSize(self._text, at) * math.hypot(matrix.c, matrix.d)
+            size = size if math.isfinite(size) and 0.1 < size < 10_000 else 10.0
+            turned = math.atan2(matrix.b, matrix.a) / (math.pi / 2)
+            bold, fixed = self._font(drawn) if key else (False, False)
+            unseen = bool(key) and raw.FPDFTextObj_GetTextRenderMode(drawn) == (
+                raw.FPDF_TEXTRENDERMODE_INVISIBLE
+            )
+            quarter = round(turned) % 4 if math.isfinite(turned) else 0
+            self._styles[key] = _Style(round(size, 1), bold, fixed, unseen, quarter)
+        return self._styles[key]
+
+    def _font(self, drawn: Any) -> tuple[bool, bool]:
+        """Returns whether it is bold, and whether all of its letters are of one width."""
+        raw = self._raw
+        font = raw.FPDFTextObj_GetFont(drawn)
+        key = ctypes.cast(font, ctypes.c_void_p).value or 0
+        if key not in self._fonts:
+            self._name.value = b""
+            if key:
+                raw.FPDFFont_GetBaseFontName(font, self._name, len(self._name) - 1)
+            name = self._name.value.decode("utf-8", "replace")
+            flags = raw.FPDFFont_GetFlags(font) if key else 0
+            flags = max(flags, 0)
+            bold = bool(_BOLD.search(name)) or bool(flags & 1 << 18)
+            self._fonts[key] = bold, bool(_FIXED.search(name)) or bool(flags & 1)
+        return self._fonts[key]
+
+    def _quarter(self, first: int, last: int, style: _Style) -> int:
+        """Returns how a line runs: as its letters do, or downwards where they stand in a stack."""
+        if style.quarter == 0 and first < last:
+            one, other = self._place(first), self._place(last)
+            if one[1] - other[1] > abs(other[0] - one[0]):
+                return 3
+        return style.quarter
+
+    def _place(self, at: int) -> tuple[float, float]:
+        self._raw.FPDFText_GetCharOrigin(self._text, at, *self._origin)
+        return self._origin[0].value, self._origin[1].value
+
+    def _base_line(self, at: int, quarter: int) -> float:
+        x, y = self._place(at)
+        return (-y, x, y, -x)[quarter]
+
+    def _edges(self, first: int, last: int, quarter: int) -> tuple[float, float]:
+        """Returns where a word begins and ends along its line."""
+        edges: list[float] = []
+        for at in {first, last}:
+            left, right, bottom, top = self._box
+            self._raw.FPDFText_GetCharBox(self._text, at, left, right, bottom, top)
+            if quarter % 2 == 0:
+                edges += left.value, right.value
+            else:
+                edges += bottom.value, top.value
+        return (min(edges), max(edges)) if quarter in (0, 1) else (-max(edges), -min(edges))
+
+    def _drawn(self) -> tuple[bool, bool]:
+        """Returns whether a page shows more than a frame, and whether a picture fills it."""
+        raw = self._raw
+        drawn = False
+        count = raw.FPDFPage_CountObjects(self._page)
+        left, bottom, right, top = (ctypes.c_float() for _ in range(4))
+        page = raw.FPDF_GetPageWidthF(self._page) * raw.FPDF_GetPageHeightF(self._page)
+        for at in range(min(count, 100)):
+            shown = raw.FPDFPage_GetObject(self._page, at)
+            kind = raw.FPDFPageObj_GetType(shown)
+            drawn = drawn or kind not in (raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_SHADING)
+            if kind == raw.FPDF_PAGEOBJ_IMAGE:
+                raw.FPDFPageObj_GetBounds(shown, left, bottom, right, top)
+                area = (right.value - left.value) * (top.value - bottom.value)
+                if area > 0.5 * page:
+                    return True, True
+        return drawn or count > 10, False
+
+
+def _readable(text: str) -> str:
+    """Returns text with ligatures expanded, and without letters that only one font knows."""
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    text = _UNREADABLE.sub("", text.translate(_MEANT))
+    return unicodedata.normalize("NFC", text).strip()

@@ -1,0 +1,364 @@
+"""Pages become blocks: what was set in type, read as headings, paragraphs, lists and tables.
+
+In: pages of `Piece`s. Out: a filled `Builder`. Nothing but sizes, weights, distances and marks is
+known, so that a heading must stand out: precision before recall.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
+from statistics import median
+
+from rag.documents.building import Builder
+from rag.documents.hyphens import mend
+from rag.documents.margins import trim
+from rag.documents.rows import Cell, Page, Row, read_rows
+from rag.types import BlockKind, PlaceKind
+
+_BULLET = r"[•◦▪▫●○■□‣⁃∙·➢➤✓✔❖◆–—*-]"
+_NUMBER = r"(?:\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)]|\(?[A-Z]\)|\[\d{1,3}\])"  # "A." may be a name
+_MARK = re.compile(rf"(?:{_BULLET}|{_NUMBER})(?=\s+\S)")
+_ITEM = re.compile(rf"{_BULLET}\s+")
+_LONE_MARK = re.compile(rf"{_BULLET}|{_NUMBER}|\d{{1,2}}(?:\.\d{{1,2}})*\.?|[IVX]{{1,5}}\.")
+_SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|§\s?\d+)\s+(?=[^\W\d_])")
+_DEEP = re.compile(r"\d{1,2}\.\d{1,2}")
+_WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_NO_TITLE = re.compile(
+    "(table of )?contents|abstract|summary|inhalt(sverzeichnis)?|zusammenfassung|r[ée]sum[ée]|"
+    "sommaire|table des matières|índice|resumen|indice",
+    re.IGNORECASE,
+)
+_END = re.compile(r"[.!?:;。！？؟…][\"'”’»)\]]*\d{0,3}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What pages became.
+
+    Attributes:
+        title: the largest heading of the first page with text, or nothing.
+        silent: pages that show something, but no text.
+    """
+
+    build: Builder
+    title: str
+    silent: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """How most of the text is set; `pitch` is from base line to base line, in letter heights."""
+
+    size: float
+    bold: bool
+    fixed: bool
+    pitch: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A block in the making."""
+
+    kind: BlockKind
+    rows: list[Row]
+
+
+def typeset(pages: Iterable[Page], outline: frozenset[str]) -> Laid:
+    """Returns the blocks of all pages.
+
+    Args:
+        outline: titles that a reader lists beside the text, folded and without white space; a
+            line that is one of them is a heading.
+    """
+    read = list(pages)
+    sizes: Counter[float] = Counter()
+    for page in read:
+        for piece in (piece for frame in page.frames for piece in frame):
+            sizes[round(2 * piece.size) / 2] += len(piece.text)
+    size = sizes.most_common(1)[0][0] if sizes else 0.0
+    trimmed = trim(read, size)
+    rows = mend([row for one in trimmed for row in read_rows(one.page)])
+    body = _body(rows, size)
+    unsized = {page.number for page in read if page.recognized}
+    drafts = {
+        number: _drafts(list(members), body, outline, number not in unsized)
+        for number, members in groupby(rows, key=lambda row: row.page)
+    }
+    styles = sorted(
+        {
+            _style(draft)
+            for of_page in drafts.values()
+            for draft in of_page
+            if draft.kind is BlockKind.HEADING
+        },
+        reverse=True,
+    )
+    build = Builder(PlaceKind.PAGE)
+    for one in trimmed:
+        build.place(str(one.page.number))
+        for row in one.above:
+            build.paragraph(row.text)
+        _build(build, drafts.get(one.page.number, []), styles)
+        for row in one.below:
+            build.paragraph(row.text)
+    silent = tuple(
+        one.page.number for one in trimmed if one.page.drawn and not drafts.get(one.page.number)
+    )
+    first = next((drafts[page.number] for page in read if page.number in drafts), [])
+    return Laid(build, _largest(first, body), silent)
+
+
+def _body(rows: Sequence[Row], size: float) -> _Body:
+    ours = [row for row in rows if abs(row.size - size) <= 0.3]
+    whole = sum(len(row.text) for row in ours)
+    pitches = [
+        (row.y - before.y) / row.size
+        for before, row in pairwise(ours)
+        if (before.page, before.region) == (row.page, row.region)
+        and 0.9 <= (row.y - before.y) / row.size <= 2.6
+    ]
+    return _Body(
+        size=size,
+        bold=2 * sum(len(row.text) for row in ours if row.bold) > whole,
+        fixed=2 * sum(len(row.text) for row in ours if row.fixed) > whole,
+        pitch=median(pitches) if pitches else 1.2,
+    )
+
+
+def _drafts(rows: Sequence[Row], body: _Body, outline: frozenset[str], sized: bool) -> list[_Draft]:
+    """Returns the blocks of a page."""
+    rows = [_marked(row) for row in rows]
+    drafts: list[_Draft] = []
+    at = 0
+    while at < len(rows):
+        if table := _table(rows, at):
+            drafts.append(_Draft(BlockKind.TABLE, list(table)))
+            at += len(table)
+            continue
+        if sized and (heading := _heading(rows, at, body, outline)):
+            drafts.append(_Draft(BlockKind.HEADING, heading))
+            at += len(heading)
+            continue
+        row = rows[at]
+        kind = BlockKind.LIST if _MARK.match(row.text) else BlockKind.PARAGRAPH
+        if row.fixed and not body.fixed:
+            kind = BlockKind.CODE
+        if drafts and _goes_on(drafts[-1], row, kind, body, rows[at + 1 : at + 2]):
+            drafts[-1].rows.append(row)
+        else:
+            drafts.append(_Draft(kind, [row]))
+        at += 1
+    return drafts
+
+
+def _marked(row: Row) -> Row:
+    """Returns a row whose bullet or number is no cell of its own."""
+    if len(row.cells) > 1 and _LONE_MARK.fullmatch(row.cells[0].text):
+        mark, first, *others = row.cells
+        if _WORD.search(first.text) and (not others or not mark.text.isdigit()):
+            joined = Cell(mark.left, first.right, f"{mark.text} {first.text}")
+            return replace(row, cells=(joined, *others))
+    return row
+
+
+def _table(rows: Sequence[Row], at: int) -> Sequence[Row]:
+    """Returns the rows of the table that begins here, if one does: at least three, or two wide."""
+    end = at
+    while (
+        end < len(rows)
+        and len(rows[end].cells) > 1
+        and rows[end].region == rows[at].region
+        and (end == at or rows[end].y - rows[end - 1].y < 3.5 * rows[end].size)
+    ):
+        end += 1
+    wide = min((len(row.cells) for row in rows[at:end]), default=0) > 2
+    return rows[at:end] if end - at >= (2 if wide else 3) else ()
+
+
+def _heading(rows: Sequence[Row], at: int, body: _Body, outline: frozenset[str]) -> list[Row]:
+    """Returns the rows of the heading that begins here, if one does: up to three of one style."""
+    first = rows[at]
+    end = at + 1
+    while end < len(rows) and _alike(first, rows[end]) and _close(rows[end - 1], rows[end], 1.7):
+        end += 1
+    found = list(rows[at:end])
+    text = " ".join(row.text for row in found)
+    if len(found) > 3 or len(first.cells) > 1 or not _may_head(text):
+        return []
+    listed = {_folded(text), _folded(_SECTION.sub("", text))} & outline
+    bold = first.bold and not body.bold
+    large = first.size >= (1.12 if bold else 1.18) * body.size
+    ended = text.endswith((",", ";", "-")) or (text.endswith(".") and not _SECTION.match(text))
+    if listed or ended or large:
+        return found if listed or not ended else []
+    before = rows[at - 1] if at else first
+    alone = before.region != first.region or not _close(before, first, 1.15 * body.pitch)
+    following = rows[end] if end < len(rows) else first
+    followed = following.region == first.region and not following.bold and len(text) <= 90
+    if first.size < 0.97 * body.size or not followed:
+        return []
+    numbered = _SECTION.match(text) is not None
+    if bold:
+        return found if numbered or ((alone or not at) and not text.endswith(":")) else []
+    deep = _DEEP.match(text) or _is_centred(first, rows)
+    return found if numbered and alone and deep and not _SECTION.match(following.text) else []
+
+
+def _may_head(text: str) -> bool:
+    letters = sum(map(str.isalpha, text))
+    mostly = 2 * letters >= len("".join(text.split())) and len(text) <= 160
+    return mostly and _WORD.search(text) is not None and not text[0].islower()
+
+
+def _folded(text: str) -> str:
+    return "".join(text.casefold().split())
+
+
+def _is_centred(row: Row, rows: Sequence[Row]) -> bool:
+    beside = [other for other in rows if other.region == row.region]
+    left, right = min(one.left for one in beside), max(one.right for one in beside)
+    margins = row.left - left, right - row.right
+    return min(margins) > 0.1 * (right - left) and abs(margins[0] - margins[1]) < 2 * row.size
+
+
+def _alike(one: Row, other: Row) -> bool:
+    return (
+        abs(one.size - other.size) <= 0.06 * one.size
+        and (one.bold, one.region) == (other.bold, other.region)
+        and len(other.cells) == 1
+        and not _SECTION.match(other.text)
+    )
+
+
+def _close(before: Row, row: Row, heights: float) -> bool:
+    return 0 <= row.y - before.y <= heights * max(row.size, before.size)
+
+
+def _goes_on(
+    draft: _Draft, row: Row, kind: BlockKind, body: _Body, following: Sequence[Row]
+) -> bool:
+    """Returns whether a row belongs to the block before it."""
+    last = next((one for one in reversed(draft.rows) if not _is_crumb(one, body)), draft.rows[-1])
+    code = draft.kind is BlockKind.CODE
+    if draft.kind in (BlockKind.HEADING, BlockKind.TABLE) or code != (kind is BlockKind.CODE):
+        return False
+    if row.region != last.region:
+        alike = abs(row.size - last.size) <= 0.07 * last.size
+        return alike and row.text[0].islower() and not _END.search(last.text)
+    if _is_crumb(row, body):
+        return _close(draft.rows[-1], row, body.pitch)
+    reach = 2.5 if code else 1.35 * max(body.pitch, 1.0)
+    if abs(row.size - last.size) > 0.07 * last.size or not _close(last, row, reach):
+        return False
+    if kind is BlockKind.LIST:
+        unended = not _ITEM.match(row.text) and not _END.search(last.text)
+        return unended and _had_no_room(draft, row)
+    return code or not _begins(draft, row, following)
+
+
+def _is_crumb(row: Row, body: _Body) -> bool:
+    """Returns whether a row is but the index or the limit of a formula beside it."""
+    return row.size <= 0.8 * body.size and len(row.text) <= 12
+
+
+def _had_no_room(draft: _Draft, row: Row) -> bool:
+    """Returns whether the first word of a row found no room in the row before."""
+    right = max(one.right for one in (*draft.rows, row))
+    width = (row.right - row.left) / max(len(row.text), 1)
+    return draft.rows[-1].right + width * (len(row.text.split()[0]) + 1) > right
+
+
+def _begins(draft: _Draft, row: Row, following: Sequence[Row]) -> bool:
+    """Returns whether a row looks like the first of a paragraph: after an end, and set off."""
+    first, last = draft.rows[0], draft.rows[-1]
+    if draft.kind is BlockKind.LIST and len(draft.rows) > 1:
+        hangs = draft.rows[1].left > first.left + 0.5 * row.size
+        if hangs and row.left < first.left + 0.3 * row.size:
+            return True
+    if not _END.search(last.text) or row.text[0].islower():
+        return False
+    if not _had_no_room(draft, row):
+        return True
+    indented = row.left - last.left > 0.8 * row.size
+    return indented and not any(
+        one.region == row.region and one.left > row.left - 0.5 * row.size for one in following
+    )
+
+
+def _style(draft: _Draft) -> tuple[float, bool]:
+    row = draft.rows[0]
+    return round(2 * row.size) / 2, row.bold
+
+
+def _largest(drafts: Sequence[_Draft], body: _Body) -> str:
+    headings = [
+        draft
+        for draft in drafts
+        if draft.kind is BlockKind.HEADING and not _NO_TITLE.fullmatch(_words(draft))
+    ]
+    if not headings:
+        return ""
+    largest = max(headings, key=lambda draft: draft.rows[0].size)
+    return _words(largest) if largest.rows[0].size >= 1.12 * body.size else ""
+
+
+def _words(draft: _Draft) -> str:
+    return "\n".join(row.text for row in draft.rows).replace("\xad", "")
+
+
+def _build(build: Builder, drafts: Sequence[_Draft], styles: Sequence[tuple[float, bool]]) -> None:
+    for kind, group in groupby(drafts, key=lambda draft: draft.kind):
+        if kind is BlockKind.LIST:
+            build.items(list(_items(list(group))))
+            continue
+        for draft in group:
+            if kind is BlockKind.HEADING:
+                build.heading(_words(draft), styles.index(_style(draft)) + 1)
+            elif kind is BlockKind.TABLE:
+                build.table(_aligned(draft.rows))
+            elif kind is BlockKind.CODE:
+                build.code(_code(draft.rows))
+            else:
+                build.paragraph(_words(draft))
+
+
+def _items(drafts: Sequence[_Draft]) -> Iterator[str]:
+    """Yields list items, each as deep as its mark stands to the right of others."""
+    lefts = sorted({round(draft.rows[0].left / 4) for draft in drafts})
+    for draft in drafts:
+        depth = min(lefts.index(round(draft.rows[0].left / 4)), 4)
+        yield "  " * depth + _ITEM.sub("- ", _words(draft), count=1)
+
+
+def _aligned(rows: Sequence[Row]) -> list[list[str]]:
+    """Returns the cells of a table, empty ones among them where its columns are plain to see."""
+    columns: list[tuple[float, float]] = []
+    for left, right, _ in sorted(cell for row in rows for cell in row.cells):
+        if columns and left < columns[-1][1]:
+            columns[-1] = columns[-1][0], max(right, columns[-1][1])
+        else:
+            columns.append((left, right))
+    table = []
+    for row in rows:
+        placed = {
+            next(
+                at for at, (_, end) in enumerate(columns) if cell.left < end or cell.left == end
+            ): cell
+            for cell in row.cells
+        }
+        if len(placed) < len(row.cells):  # a cell above two columns made them one
+            return [[cell.text for cell in row.cells] for row in rows]
+        table.append([placed[at].text if at in placed else "" for at in range(len(columns))])
+    return table
+
+
+def _code(rows: Sequence[Row]) -> str:
+    """Returns code with its indentation, as far as letters of one width tell it."""
+    left = min(row.left for row in rows)
+    widths = [(row.right - row.left) / len(row.text) for row in rows if row.text]
+    width = max(median(widths), 0.1)
+    return "\n".join(" " * round((row.left - left) / width) + row.text for row in rows)
