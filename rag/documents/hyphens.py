@@ -2,10 +2,10 @@
 
 In: rows in reading order. Out: the same rows, the parted word's rest moved up to where it begins.
 
-A hyphen at a line's end may be the typesetter's or the word's own ("state-of-the-" "art"). It stays
-where the document writes the word with it elsewhere, and goes where it writes it without; else it
-stays after a part that has a hyphen already, and goes otherwise, since a line's end comes after the
-hyphen of a compound far more rarely than a long word is parted.
+A hyphen at a line's end may be the typesetter's or the word's own ("state-of-the-" "art"). It goes
+where the document writes the word without it elsewhere, and stays where it writes it with it, after
+a part that has one already, and between two words of four letters and more that both occur by
+themselves. Else it goes: long words are parted far more often than compounds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from rag.documents.rows import Row
 
+_HYPHENS = ("-", "\u2010", "\xad")
 _PARTED = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*)[-\u2010\xad]$")
 _REST = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*)\S*")
 _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*(?![-\u2010\xad\w])")
@@ -29,7 +30,8 @@ def mend(rows: Sequence[Row]) -> list[Row]:
         before = mended[-1] if mended else None
         if before is not None and len(before.cells) == len(row.cells) == 1:
             start = before.cells[0].text
-            parted, rest = _PARTED.search(start), _REST.match(row.text)
+            parted = _PARTED.search(start) if start.endswith(_HYPHENS) else None
+            rest = _REST.match(row.text)
             if parted and rest and rest[1][0].islower() and abs(before.size - row.size) < 1:
                 whole = _joined(parted[1], rest[1], start[-1], said)
                 start = start[: parted.start()] + whole + rest[0][rest.end(1) :]
@@ -46,12 +48,17 @@ def _joined(start: str, rest: str, hyphen: str, said: set[str]) -> str:
     without, written = start + rest, f"{start}-{rest}"
     if hyphen == "\xad" or without.casefold() in said:
         return without
-    if written.casefold() in said or "-" in start:
-        return written
-    return without
+    parts = {start.casefold(), rest.casefold()}
+    compound = min(map(len, parts)) >= 4 and parts <= said
+    return written if compound or "-" in start or written.casefold() in said else without
 
 
 def _words(rows: Iterable[Row]) -> set[str]:
-    return {
-        word.casefold() for row in rows for cell in row.cells for word in _WORD.findall(cell.text)
-    }
+    """Returns the whole words of the rows, folded; the rest of a parted one is none."""
+    said: set[str] = set()
+    parted = False
+    for row in rows:
+        words = _WORD.findall(row.text)
+        said.update(word.casefold() for word in words[1 if parted else 0 :])
+        parted = row.text.endswith(_HYPHENS)
+    return said

@@ -14,8 +14,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 from rag.documents.rows import CELL_GAP, Page, Piece
@@ -25,6 +26,9 @@ from rag.types import Document, Remark
 
 MAX_CHARACTERS = 20_000_000
 """Of all pages together; a book of 500 pages has a million and a half."""
+
+_DAMAGED = "damaged, or not a PDF: export it or download it again"
+_OCR = "text recognition (OCR) would make the words in their pictures searchable"
 
 HARDLY_ANY = 200
 """Letters of a page below which one looks whether a picture holds the rest."""
@@ -57,35 +61,38 @@ def parse(path: str, data: bytes) -> Document:
     """
     import pypdfium2
 
+    broken: list[int] = []
     try:
         with pypdfium2.PdfDocument(data) as pdf:
-            outline = _outline(pdf)
-            laid = typeset(_read(pdf), outline)
+            count = len(pdf)
+            laid = typeset(_read(pdf, broken), _outline(pdf))
             title = _title(pdf.get_metadata_value("Title")) or laid.title
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             message = "needs a password: save a copy that opens without one"
             raise DocumentError("encrypted", message) from error
-        message = "damaged, or not a PDF: export it or download it again"
-        raise DocumentError("damaged", message) from error
-    if not laid.build.length and not laid.silent:
-        raise DocumentError("empty", "holds no text: all of its pages are blank")
+        raise DocumentError("damaged", _DAMAGED) from error
+    if len(broken) == count:
+        raise DocumentError("damaged", _DAMAGED)
+    silent = f"{_counted(laid.silent, 'without text')}: {_OCR}"
+    if not laid.build.length and laid.silent:
+        raise DocumentError("no text", silent)
     if not laid.build.length:
-        raise DocumentError("no text", _without_text(laid.silent))
+        raise DocumentError("empty", "holds no text: its pages are blank")
     remarks = []
     if laid.silent:
-        remarks.append(Remark("pages without text", _without_text(laid.silent), laid.silent))
+        remarks.append(Remark("pages without text", silent, laid.silent))
+    if broken:
+        said = f"{_counted(broken, 'unreadable')}: export the file again"
+        remarks.append(Remark("damaged pages", said, tuple(broken)))
     return laid.build.document(path, title, remarks)
 
 
-def _without_text(pages: tuple[int, ...]) -> str:
+def _counted(pages: Sequence[int], what: str) -> str:
+    """Returns how many pages are so, and which."""
+    noun = "page" if len(pages) == 1 else "pages"
     listed = ", ".join(map(str, pages[:20])) + (", …" if len(pages) > 20 else "")
-    one = len(pages) == 1
-    return (
-        f"{len(pages)} {'page' if one else 'pages'} without text "
-        f"({'page' if one else 'pages'} {listed}), only pictures of it: "
-        "text recognition (OCR) would make them searchable"
-    )
+    return f"{len(pages)} {noun} {what} ({noun} {listed})"
 
 
 def _title(said: str) -> str:
@@ -102,8 +109,8 @@ def _outline(pdf: Any) -> frozenset[str]:
     )
 
 
-def _read(pdf: Any) -> Iterator[Page]:
-    """Yields the pages, each closed before the next is opened."""
+def _read(pdf: Any, broken: list[int]) -> Iterator[Page]:
+    """Yields the pages, each closed before the next is opened, and notes those that are broken."""
     import pypdfium2
 
     read = 0
@@ -111,7 +118,7 @@ def _read(pdf: Any) -> Iterator[Page]:
         try:
             page = _opened(pdf, number - 1)
         except pypdfium2.PdfiumError:
-            yield Page(number, drawn=True)
+            broken.append(number)
             continue
         try:
             reader = _Reader(page)
@@ -161,9 +168,10 @@ class _Reader:
         from pypdfium2 import raw
 
         self._raw = raw
-        self._page = page
-        self._text = page.get_textpage()
-        self.length: int = self._text.count_chars()
+        self._page = page.raw
+        self._owner = page.get_textpage()
+        self._text = self._owner.raw  # called a million times a book, so without its wrapper
+        self.length: int = self._owner.count_chars()
         self._fonts: dict[int, tuple[bool, bool]] = {}
         self._styles: dict[int, _Style] = {}
         self._box = tuple(ctypes.c_double() for _ in range(4))
@@ -175,7 +183,7 @@ class _Reader:
         """Returns what the page holds; text of which most letters cannot be read is none."""
         frames: dict[int, list[Piece]] = {}
         letters = unseen = 0
-        codes = map(self._raw.FPDFText_GetUnicode, [self._text] * self.length, range(self.length))
+        codes = map(self._raw.FPDFText_GetUnicode, repeat(self._text), range(self.length))
         text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
         visible = len("".join(text.split()))
         unreadable = len(_UNREADABLE.findall(_ENDS.sub("", text)))

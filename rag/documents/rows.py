@@ -18,6 +18,10 @@ from typing import NamedTuple
 CELL_GAP = 1.2
 """White space within a row, in letter heights, from which on it parts two cells."""
 
+MAX_DEPTH = 8
+MAX_PIECES = 5_000
+"""Of a page that is searched for columns: what has more is a drawing."""
+
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
@@ -105,6 +109,8 @@ class Row:
     @property
     def text(self) -> str:
         """Returns the words, cells set apart by two spaces."""
+        if len(self.cells) == 1:
+            return self.cells[0].text
         return "  ".join(cell.text for cell in self.cells)
 
 
@@ -171,19 +177,20 @@ def row_of(members: Sequence[Piece], page: int, region: int) -> Row:
     )
 
 
-def _regions(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+def _regions(pieces: Sequence[Piece], depth: int = 0) -> Iterator[Sequence[Piece]]:
     """Yields the parts of a page in which one reads row by row, in order."""
     best: list[tuple[bool, list[Piece]]] = []
     covered = 0
-    for edge in _edges(pieces):
-        parts = _cut(pieces, edge)
-        here = sum(len(part) for is_column, part in parts if is_column)
-        if here > covered:
-            best, covered = parts, here
+    if depth < MAX_DEPTH and len(pieces) <= MAX_PIECES:
+        for edge in _edges(pieces):
+            parts = _cut(pieces, edge)
+            here = sum(len(part) for is_column, part in parts if is_column)
+            if here > covered:
+                best, covered = parts, here
     if not best:
-        yield list(pieces)
+        yield pieces
     for _, part in best:
-        yield from _regions(part)
+        yield from _regions(part, depth + 1)
 
 
 def _edges(pieces: Sequence[Piece]) -> list[float]:
@@ -220,6 +227,8 @@ def _cut(pieces: Sequence[Piece], edge: float) -> list[tuple[bool, list[Piece]]]
 
 
 def _are_columns(left: Sequence[Piece], right: Sequence[Piece]) -> bool:
+    if min(len(left), len(right)) < 3:
+        return False
     rows = lined_up(left), lined_up(right)
     fewer = min(map(len, rows))
     if fewer < 3:

@@ -19,10 +19,12 @@ from rag.documents.margins import trim
 from rag.documents.rows import Cell, Page, Row, read_rows
 from rag.types import BlockKind, PlaceKind
 
-_BULLET = r"[•◦▪▫●○■□‣⁃∙·➢➤✓✔❖◆–—*-]"
+_SIGN = r"[•◦▪▫●○■□‣⁃∙➢➤✓✔❖◆]"
+_BULLET = rf"(?:{_SIGN}|[–—*-])"
 _NUMBER = r"(?:\(?(?:\d{1,3}|[a-z]|[ivx]{1,5})[.)]|\(?[A-Z]\)|\[\d{1,3}\])"  # "A." may be a name
 _MARK = re.compile(rf"(?:{_BULLET}|{_NUMBER})(?=\s+\S)")
 _ITEM = re.compile(rf"{_BULLET}\s+")
+_SURE = re.compile(_SIGN)
 _LONE_MARK = re.compile(rf"{_BULLET}|{_NUMBER}|\d{{1,2}}(?:\.\d{{1,2}})*\.?|[IVX]{{1,5}}\.")
 _SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|§\s?\d+)\s+(?=[^\W\d_])")
 _DEEP = re.compile(r"\d{1,2}\.\d{1,2}")
@@ -106,7 +108,7 @@ def typeset(pages: Iterable[Page], outline: frozenset[str]) -> Laid:
         for row in one.below:
             build.paragraph(row.text)
     silent = tuple(
-        one.page.number for one in trimmed if one.page.drawn and not drafts.get(one.page.number)
+        one.page.number for one in trimmed if one.page.drawn and one.page.number not in drafts
     )
     first = next((drafts[page.number] for page in read if page.number in drafts), [])
     return Laid(build, _largest(first, body), silent)
@@ -145,7 +147,7 @@ def _drafts(rows: Sequence[Row], body: _Body, outline: frozenset[str], sized: bo
             continue
         row = rows[at]
         kind = BlockKind.LIST if _MARK.match(row.text) else BlockKind.PARAGRAPH
-        if row.fixed and not body.fixed:
+        if _is_code(rows, at, body):
             kind = BlockKind.CODE
         if drafts and _goes_on(drafts[-1], row, kind, body, rows[at + 1 : at + 2]):
             drafts[-1].rows.append(row)
@@ -183,7 +185,9 @@ def _heading(rows: Sequence[Row], at: int, body: _Body, outline: frozenset[str])
     """Returns the rows of the heading that begins here, if one does: up to three of one style."""
     first = rows[at]
     end = at + 1
-    while end < len(rows) and _alike(first, rows[end]) and _close(rows[end - 1], rows[end], 1.7):
+    while (
+        end < len(rows) and _alike(first, rows[end], body) and _close(rows[end - 1], rows[end], 1.7)
+    ):
         end += 1
     found = list(rows[at:end])
     text = " ".join(row.text for row in found)
@@ -208,6 +212,17 @@ def _heading(rows: Sequence[Row], at: int, body: _Body, outline: frozenset[str])
     return found if numbered and alone and deep and not _SECTION.match(following.text) else []
 
 
+def _is_code(rows: Sequence[Row], at: int, body: _Body) -> bool:
+    """Returns whether a row and one beside it are set in letters of one width, and others not."""
+    beside = [rows[other] for other in (at - 1, at + 1) if 0 <= other < len(rows)]
+    row = rows[at]
+    return (
+        row.fixed
+        and not body.fixed
+        and any(other.fixed and other.region == row.region for other in beside)
+    )
+
+
 def _may_head(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
     mostly = 2 * letters >= len("".join(text.split())) and len(text) <= 160
@@ -222,13 +237,15 @@ def _is_centred(row: Row, rows: Sequence[Row]) -> bool:
     beside = [other for other in rows if other.region == row.region]
     left, right = min(one.left for one in beside), max(one.right for one in beside)
     margins = row.left - left, right - row.right
-    return min(margins) > 0.1 * (right - left) and abs(margins[0] - margins[1]) < 2 * row.size
+    return min(margins) > 0.05 * (right - left) and abs(margins[0] - margins[1]) < 2 * row.size
 
 
-def _alike(one: Row, other: Row) -> bool:
+def _alike(one: Row, other: Row, body: _Body) -> bool:
+    """Returns whether two rows may be of one heading: of one size, and large or both bold."""
     return (
         abs(one.size - other.size) <= 0.06 * one.size
-        and (one.bold, one.region) == (other.bold, other.region)
+        and ((one.bold and other.bold) or one.size >= 1.18 * body.size)
+        and one.region == other.region
         and len(other.cells) == 1
         and not _SECTION.match(other.text)
     )
@@ -248,16 +265,21 @@ def _goes_on(
         return False
     if row.region != last.region:
         alike = abs(row.size - last.size) <= 0.07 * last.size
-        return alike and row.text[0].islower() and not _END.search(last.text)
+        return alike and row.text[0].islower() and not _ends(last)
     if _is_crumb(row, body):
         return _close(draft.rows[-1], row, body.pitch)
     reach = 2.5 if code else 1.35 * max(body.pitch, 1.0)
     if abs(row.size - last.size) > 0.07 * last.size or not _close(last, row, reach):
         return False
     if kind is BlockKind.LIST:
-        unended = not _ITEM.match(row.text) and not _END.search(last.text)
+        unended = not _SURE.match(row.text) and not _ends(last)
         return unended and _had_no_room(draft, row)
     return code or not _begins(draft, row, following)
+
+
+def _ends(row: Row) -> bool:
+    """Returns whether a sentence ends with the row."""
+    return _END.search(row.text[-8:]) is not None
 
 
 def _is_crumb(row: Row, body: _Body) -> bool:
@@ -267,7 +289,7 @@ def _is_crumb(row: Row, body: _Body) -> bool:
 
 def _had_no_room(draft: _Draft, row: Row) -> bool:
     """Returns whether the first word of a row found no room in the row before."""
-    right = max(one.right for one in (*draft.rows, row))
+    right = max(one.right for one in (*draft.rows[-50:], row))
     width = (row.right - row.left) / max(len(row.text), 1)
     return draft.rows[-1].right + width * (len(row.text.split()[0]) + 1) > right
 
@@ -279,7 +301,7 @@ def _begins(draft: _Draft, row: Row, following: Sequence[Row]) -> bool:
         hangs = draft.rows[1].left > first.left + 0.5 * row.size
         if hangs and row.left < first.left + 0.3 * row.size:
             return True
-    if not _END.search(last.text) or row.text[0].islower():
+    if not _ends(last) or row.text[0].islower():
         return False
     if not _had_no_room(draft, row):
         return True
@@ -327,11 +349,16 @@ def _build(build: Builder, drafts: Sequence[_Draft], styles: Sequence[tuple[floa
 
 
 def _items(drafts: Sequence[_Draft]) -> Iterator[str]:
-    """Yields list items, each as deep as its mark stands to the right of others."""
-    lefts = sorted({round(draft.rows[0].left / 4) for draft in drafts})
-    for draft in drafts:
-        depth = min(lefts.index(round(draft.rows[0].left / 4)), 4)
-        yield "  " * depth + _ITEM.sub("- ", _words(draft), count=1)
+    """Yields list items, each as deep as its mark stands to the right of others in its column."""
+    for _, group in groupby(drafts, key=lambda draft: draft.rows[0].region):
+        column = list(group)
+        lefts: list[float] = []
+        for left in sorted(draft.rows[0].left for draft in column):
+            if not lefts or left - lefts[-1] > column[0].rows[0].size:
+                lefts.append(left)
+        for draft in column:
+            depth = sum(left <= draft.rows[0].left for left in lefts) - 1
+            yield "  " * min(depth, 4) + _ITEM.sub("- ", _words(draft), count=1)
 
 
 def _aligned(rows: Sequence[Row]) -> list[list[str]]:
