@@ -3,9 +3,10 @@
 In: rows in reading order. Out: the same rows, the parted word's rest moved up to where it begins.
 
 A hyphen at a line's end may be the typesetter's or the word's own ("state-of-the-" "art"). It goes
-where the document writes the word without it elsewhere, and stays where it writes it with it, after
-a part that has one already, and between two words of four letters and more that both occur by
-themselves. Else it goes: long words are parted far more often than compounds.
+where the document writes the word without it elsewhere. It stays where the document writes the word
+with it, after a part that has one already or is all capitals, and between two words of four letters
+and more that both occur by themselves. Else it goes: of 62 words that seven documents part and write
+nowhere else, 57 came out as a dictionary has them.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def mend(rows: Sequence[Row]) -> list[Row]:
             start = before.cells[0].text
             parted = _PARTED.search(start) if start.endswith(_HYPHENS) else None
             rest = _REST.match(row.text)
-            if parted and rest and rest[1][0].islower() and abs(before.size - row.size) < 1:
+            alike = abs(before.size - row.size) < 1
+            if parted and rest and alike and _may_go_on(parted[1], rest[1]):
                 whole = _joined(parted[1], rest[1], start[-1], said)
                 start = start[: parted.start()] + whole + rest[0][rest.end(1) :]
                 mended[-1] = replace(before, cells=(before.cells[0]._replace(text=start),))
@@ -44,13 +46,18 @@ def mend(rows: Sequence[Row]) -> list[Row]:
     return mended
 
 
+def _may_go_on(start: str, rest: str) -> bool:
+    return rest[0].islower() or (start.isupper() and rest.isupper())
+
+
 def _joined(start: str, rest: str, hyphen: str, said: set[str]) -> str:
     without, written = start + rest, f"{start}-{rest}"
     if hyphen == "\xad" or without.casefold() in said:
         return without
     parts = {start.casefold(), rest.casefold()}
     compound = min(map(len, parts)) >= 4 and parts <= said
-    return written if compound or "-" in start or written.casefold() in said else without
+    own = compound or "-" in start or start.isupper()
+    return written if own or written.casefold() in said else without
 
 
 def _words(rows: Iterable[Row]) -> set[str]:

@@ -20,7 +20,7 @@ _NUMBER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Edge:
-    """A line among the outermost two of its page."""
+    """A line that may be a running head or a page number."""
 
     text: str
     y: float
@@ -46,10 +46,10 @@ class Trimmed:
 def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
     """Returns the pages without running heads and page numbers.
 
-    A line runs where its words stand at the same height, in letters no larger than those of the
-    text, on a page at most two away, and on three pages in all; a number that grows with the pages
-    needs no third. Where a page would lose more than a third of its text, it says the same as
-    others on purpose, and keeps all.
+    A line runs where white space sets it off from the text, and the same words stand at the same
+    height, in letters no larger than those of the text, on a page at most two away, and on three
+    pages in all; a number that grows with the pages needs no third. A page that would lose more
+    than a third of its text says the same as others on purpose, and keeps all.
 
     Args:
         body: the size of most letters.
@@ -86,14 +86,24 @@ def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
 
 def _edges(page: Page, body: float) -> list[_Edge]:
     lines = lined_up(page.frames[0]) if page.frames else []
-    indexes = sorted({0, 1, len(lines) - 2, len(lines) - 1} & set(range(len(lines))))
     edges = []
-    for index in indexes:
-        pieces = tuple(sorted(lines[index], key=lambda piece: piece.left))
-        if max(piece.size for piece in pieces) <= 1.15 * body:
-            text = " ".join(piece.text for piece in pieces)
-            edges.append(_Edge(text, pieces[0].y, pieces, index * 2 < len(lines)))
+    for top, inwards in ((True, lines), (False, lines[::-1])):
+        for line in inwards[: _set_off(inwards)]:
+            pieces = tuple(sorted(line, key=lambda piece: piece.left))
+            if max(piece.size for piece in pieces) <= 1.15 * body:
+                text = " ".join(piece.text for piece in pieces)
+                edges.append(_Edge(text, pieces[0].y, pieces, top))
     return edges
+
+
+def _set_off(lines: Sequence[Sequence[Piece]]) -> int:
+    """Returns how many of the first two lines a gap parts from the third, or from each other."""
+    for count in (2, 1):
+        if len(lines) > count:
+            outer, inner = lines[count - 1][0], lines[count][0]
+            if abs(inner.y - outer.y) > 1.6 * max(outer.size, inner.size):
+                return count
+    return 0
 
 
 def _key(edge: _Edge) -> str:

@@ -27,6 +27,7 @@ _ITEM = re.compile(rf"{_BULLET}\s+")
 _SURE = re.compile(_SIGN)
 _LONE_MARK = re.compile(rf"{_BULLET}|{_NUMBER}|\d{{1,2}}(?:\.\d{{1,2}})*\.?|[IVX]{{1,5}}\.")
 _SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|§\s?\d+)\s+(?=[^\W\d_])")
+_NO_HEADING = re.compile(r"@|(?:\.\s*){4}")  # who wrote it, and lines of a table of contents
 _DEEP = re.compile(r"\d{1,2}\.\d{1,2}")
 _WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NO_TITLE = re.compile(
@@ -226,6 +227,7 @@ def _is_code(rows: Sequence[Row], at: int, body: _Body) -> bool:
 def _may_head(text: str) -> bool:
     letters = sum(map(str.isalpha, text))
     mostly = 2 * letters >= len("".join(text.split())) and len(text) <= 160
+    mostly = mostly and not _NO_HEADING.search(text)
     return mostly and _WORD.search(text) is not None and not text[0].islower()
 
 

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from making_pdf import PICTURE, Line, PageText, pdf
+
+from rag.documents.pdf import parse
+from rag.errors import DocumentError
+from rag.types import BlockKind, Document, Remark
+
+PROSE = [
+    "Otters hold hands while they sleep, so that",
+    "the river does not part them. They wake at",
+    "dusk and look for crabs among the roots. A",
+    "young otter learns to swim from its mother,",
+    "who carries it on her back. In winter they",
+    "slide down the banks again and again, as if",
+    "for no reason. Nobody knows why they do so.",
+    "Voles are shyer, and eat grass by daylight.",
+]
+
+
+def read(*pages: PageText, path: str = "pond/otters.pdf", title: str = "") -> Document:
+    return parse(path, pdf(pages, title=title))
+
+
+def said(document: Document) -> list[tuple[BlockKind, str]]:
+    return [(block.kind, block.span.of(document.text)) for block in document.blocks]
+
+
+def column(left: float, lines: list[str], top: float = 100) -> list[Line]:
+    return [Line(left, top + 12 * at, line) for at, line in enumerate(lines)]
+
+
+def test_pages_are_counted_from_one_and_name_the_places() -> None:
+    document = read("Otters eat crabs.", "", "Voles eat grass.")
+    assert document.text == "Otters eat crabs.\n\nVoles eat grass."
+    first, second = document.blocks
+    assert document.places.name(first.span) == "page 1"
+    assert document.places.name(second.span) == "page 3"
+    assert document.title == "otters"
+    assert document.remarks == ()  # a blank page is no scan
+
+
+@pytest.mark.parametrize("row_by_row", [False, True])
+def test_columns_are_read_one_after_the_other(row_by_row: bool) -> None:
+    left, right = column(60, PROSE), column(320, PROSE[::-1])
+    columns = [*left, *right]
+    if row_by_row:
+        columns = [line for both in zip(left, right, strict=True) for line in both]
+    across = Line(
+        60, 60, "All that is known of the animals of a river, and of its banks, told at length"
+    )
+    note = Line(
+        60,
+        240,
+        "A note that goes across the page, from one of its margins to the other one, below.",
+    )
+    document = read([across, note, *columns])
+    words = document.text.split()
+    expected = " ".join([across.text, *PROSE, *PROSE[::-1], note.text]).split()
+    assert words == expected
+
+
+def test_a_table_without_borders_keeps_its_rows_whole() -> None:
+    rows = [
+        ("Animal", "Food", "Young"),
+        ("Otter", "crabs", "two"),
+        ("Vole", "", "six"),
+        ("Heron", "fish", "four"),
+    ]
+    cells = [
+        Line(60 + 150 * across, 100 + 14 * down, text)
+        for down, row in enumerate(rows)
+        for across, text in enumerate(row)
+        if text
+    ]
+    document = read(cells)
+    (table,) = said(document)
+    assert table == (
+        BlockKind.TABLE,
+        "| Animal | Food | Young |\n| Otter | crabs | two |\n| Vole |  | six |\n"
+        "| Heron | fish | four |",
+    )
+
+
+def test_words_that_a_line_end_parted_are_whole_again() -> None:
+    lines = [
+        "We write decision-making with a hyphen, and inter-",
+        "national without, and the decision-",
+    ]
+    lines += [
+        "making of otters is state-of-the-",
+        "art among the animals of which notes are eﬃ-",
+        "ciently kept.",
+    ]
+    document = read("\n".join(lines))
+    assert document.text == (
+        "We write decision-making with a hyphen, and international\nwithout, and the "
+        "decision-making\nof otters is state-of-the-art\namong the animals of which notes are "
+        "efficiently\nkept."
+    )
+
+
+def test_ligatures_are_letters() -> None:
+    assert (
+        read("The ﬁrst eﬀect of ﬂow is diﬃcult.").text == "The first effect of flow is difficult."
+    )
+
+
+def test_headings_stand_out_and_numbers_are_none() -> None:
+    page = [
+        Line(72, 70, "Animals of the River", 20, "bold"),
+        *column(72, PROSE[:3]),
+        Line(72, 160, "Food", 12, "bold"),
+        *column(72, PROSE[3:], 178),
+        Line(72, 260, "2024 17 3.5", 20, "bold"),
+        Line(72, 300, "Results", 10, "bold"),
+        Line(72, 312, "Otters won."),
+    ]
+    document = read(page, title="Microsoft Word - draft.docx")
+    headings = [
+        (block.level, block.span.of(document.text))
+        for block in document.blocks
+        if block.kind is BlockKind.HEADING
+    ]
+    assert headings == [(1, "Animals of the River"), (2, "Food"), (3, "Results")]
+    assert document.title == "Animals of the River"
+
+
+def test_a_line_that_the_outline_names_is_a_heading() -> None:
+    page = [Line(72, 100, "Food"), *column(72, PROSE[:3], 124)]
+    kinds = [block.kind for block in parse("a.pdf", pdf([page], outline=["Food"])).blocks]
+    assert kinds == [BlockKind.HEADING, BlockKind.PARAGRAPH]
+    assert BlockKind.HEADING not in [block.kind for block in read(page).blocks]
+
+
+def test_a_title_is_one_that_a_person_gave() -> None:
+    assert read("Otters.", title="Animals of the River").title == "Animals of the River"
+    for made_up in ("Microsoft Word - x.doc", "thesis_final.tex", "untitled", "(anonymous)", "42"):
+        assert read("Otters.", title=made_up).title == "otters"
+
+
+def test_lists_have_items_and_code_its_indentation() -> None:
+    page = [
+        Line(72, 100, "Otters need three things:"),
+        Line(80, 120, "•"),
+        Line(92, 120, "clean water, which is rare in"),
+        Line(92, 132, "towns;"),
+        Line(80, 144, "•"),
+        Line(92, 144, "crabs;"),
+        Line(80, 156, "•"),
+        Line(92, 156, "rest."),
+        Line(72, 190, "def swim(otter):", 10, "fixed"),
+        Line(96, 202, "otter.dive()", 10, "fixed"),
+        Line(72, 230, "So it is said, and so it is written in the notes of the pond."),
+    ]
+    assert said(read(page)) == [
+        (BlockKind.PARAGRAPH, "Otters need three things:"),
+        (BlockKind.LIST, "- clean water, which is rare in\ntowns;\n- crabs;\n- rest."),
+        (BlockKind.CODE, "def swim(otter):\n    otter.dive()"),
+        (BlockKind.PARAGRAPH, page[-1].text),
+    ]
+
+
+def test_running_heads_are_kept_once_and_page_numbers_not_at_all() -> None:
+    def page(number: int) -> list[Line]:
+        body = column(72, [f"{line} {number}" for line in PROSE])
+        return [Line(72, 40, "Notes on rivers"), *body, Line(300, 760, str(number))]
+
+    document = read(*map(page, range(7, 12)))
+    assert document.text.count("Notes on rivers") == 1
+    assert document.text.startswith("Notes on rivers\n\nOtters hold hands")
+    assert [document.text.split().count(str(number)) for number in range(7, 12)] == [8] * 5
+
+
+def test_pages_that_say_the_same_on_purpose_keep_their_words() -> None:
+    document = read(*(f"Card {number}" for number in range(1, 6)))
+    assert document.text.split() == [word for number in "12345" for word in ("Card", number)]
+
+
+def test_what_an_annotation_shows_belongs_to_its_page() -> None:
+    document = parse("a.pdf", pdf(["Otters.", "Voles."], comments={1: "Seen in May"}))
+    assert document.text == "Otters.\n\nVoles.\n\nSeen in May"
+
+
+def test_turned_pages_read_as_others_do() -> None:
+    page = [Line(72, 100 + 12 * at, line) for at, line in enumerate(PROSE)]
+    turned = parse("a.pdf", pdf([page], turned=90))
+    assert turned.text.split() == read(page).text.split()
+
+
+def test_pages_that_are_pictures_are_named() -> None:
+    document = read("Otters.", PICTURE, "", PICTURE)
+    message = (
+        "2 pages without text (pages 2, 4): text recognition (OCR) would make the words in their "
+        "pictures searchable"
+    )
+    assert document.remarks == (Remark("pages without text", message, (2, 4)),)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason", "message"),
+    [
+        (pdf([PICTURE] * 3), "no text", "3 pages without text (pages 1, 2, 3)"),
+        (pdf(["", ""]), "empty", "holds no text"),
+        (pdf(["Otters."], password="crab"), "encrypted", "needs a password"),
+        (b"", "damaged", "damaged, or not a PDF"),
+        (b"%PDF-1.4\nOtters eat crabs.", "damaged", "damaged, or not a PDF"),
+        (pdf(["Otters."])[:300], "damaged", "damaged, or not a PDF"),
+    ],
+)
+def test_what_cannot_be_read_says_why(data: bytes, reason: str, message: str) -> None:
+    with pytest.raises(DocumentError, match=r".") as caught:
+        parse("a.pdf", data)
+    assert caught.value.reason == reason
+    assert message in str(caught.value)
+
+
+def test_an_empty_password_is_no_obstacle() -> None:
+    assert parse("a.pdf", pdf(["Otters (all of them)."], password="")).text == (
+        "Otters (all of them)."
+    )
+
+
+def test_ten_thousand_empty_pages_end_at_once() -> None:
+    with pytest.raises(DocumentError, match="blank"):
+        parse("a.pdf", pdf([""] * 10_000))
+
+
+def test_too_much_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rag.documents.pdf.MAX_CHARACTERS", 50)
+    with pytest.raises(DocumentError, match="split it") as caught:
+        read("Otters hold hands.", "Otters hold hands.", "Otters hold hands.")
+    assert caught.value.reason == "too large"
+
+
+words = st.text("abcdé•-1.()", min_size=1, max_size=8)
+lines = st.builds(
+    Line,
+    st.floats(0, 560),
+    st.floats(20, 780),
+    st.lists(words, min_size=1, max_size=6).map(" ".join),
+    st.sampled_from([6, 10, 10, 18]),
+    st.sampled_from(["", "", "bold", "fixed"]),
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.lists(lines, max_size=12), min_size=1, max_size=3))
+def test_whatever_lies_anywhere_is_said_once(pages: list[list[Line]]) -> None:
+    try:
+        document = parse("a.pdf", pdf(pages))
+    except DocumentError:
+        assert not any(pages)
+        return
+    end = 0
+    for block in document.blocks:
+        assert not document.text[end : block.span.start].strip()
+        end = block.span.end
+    assert end == len(document.text)
+    letters = sorted(one for one in document.text if one.isalpha())
+    assert letters == sorted(
+        one for page in pages for line in page for one in line.text if one.isalpha()
+    )
+
+
+def test_the_same_bytes_give_the_same_document() -> None:
+    data = pdf([column(60, PROSE), column(320, PROSE), PICTURE])
+    first, second, third = (parse("a.pdf", data) for _ in range(3))
+    assert all(one == other for one, other in pairwise([first, second, third]))
