@@ -42,17 +42,17 @@ REFUSED = {
 
 SAID = {
     "markitdown/SPARSE-2024-INV-1234_borderless_table.pdf": [
-        "| SKU-4563 | D-22 | 156 |",
+        "| SKU-4563 | D-22 | | 156 | | CRITICAL |",
         "The inventory reconciliation reveals several key findings. The primary variance driver",
     ],
     "pdfminer.six/issue-1061-colour-space-stack.pdf": [
         "results. In an attempt to address this shortcoming, several relaxations of differential",
         "I. Introduction The development of information technologies has boosted the collection",
         "the original data set, and then a protected version of the results is returned to the",
-        "However, we argue here that the standard formalization of differential privacy is stronger",
+        "However, we argue here that the standard formalization of differential privacy is",
         "noise to be added to the query response in order to protect privacy. - Differential",
     ],
-    "pypdf/crazyones.pdf": ["Here’s to the crazy ones", "change the world, are the ones who do."],
+    "pypdf/crazyones.pdf": ["Heres to the crazy ones", "change the world, are the ones who do."],
     "pypdf/multilang.pdf": ["Hello World", "مرحبا بالعالم", "Привет, мир", "你好世界"],
     "unstructured/failure-after-repair.pdf": [
         "Understanding Breast Cancer",

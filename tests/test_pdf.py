@@ -241,8 +241,8 @@ def test_too_much_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 words = st.text("abcdé•-1.()", min_size=1, max_size=8)
 lines = st.builds(
     Line,
-    st.floats(0, 560),
-    st.floats(20, 780),
+    st.sampled_from([40, 41, 60, 300, 310]),
+    st.integers(2, 64).map(lambda at: 12 * at),
     st.lists(words, min_size=1, max_size=6).map(" ".join),
     st.sampled_from([6, 10, 10, 18]),
     st.sampled_from(["", "", "bold", "fixed"]),
@@ -250,12 +250,12 @@ lines = st.builds(
 
 
 @settings(max_examples=60)
-@given(st.lists(st.lists(lines, max_size=12), min_size=1, max_size=3))
+@given(st.lists(st.lists(lines, max_size=12, unique_by=lambda line: line.top), max_size=2))
 def test_whatever_lies_anywhere_is_said_once(pages: list[list[Line]]) -> None:
     try:
         document = parse("a.pdf", pdf(pages))
     except DocumentError:
-        assert not any(pages)
+        assert not any(pages)  # three would make running heads
         return
     end = 0
     for block in document.blocks:

@@ -3,10 +3,10 @@
 In: rows in reading order. Out: the same rows, the parted word's rest moved up to where it begins.
 
 A hyphen at a line's end may be the typesetter's or the word's own ("state-of-the-" "art"). It goes
-where the document writes the word without it elsewhere. It stays where the document writes the word
-with it, after a part that has one already or is all capitals, and between two words of four letters
-and more that both occur by themselves. Else it goes: of 62 words that seven documents part and write
-nowhere else, 57 came out as a dictionary has them.
+where the document writes the word without it elsewhere. It stays where the document writes the
+word with it, after a part that has one already or is all capitals, and between two words of four
+letters and more that both occur by themselves. Else it goes: of 62 words that seven documents part
+and write nowhere else, 57 came out as a dictionary has them.
 """
 
 from __future__ import annotations

@@ -16,9 +16,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any
 
+from rag.documents.directions import in_reading_order, runs_left
 from rag.documents.rows import CELL_GAP, Page, Piece
 from rag.documents.typesetting import typeset
 from rag.errors import DocumentError
@@ -223,32 +224,38 @@ class _Reader:
         styles = [self._style(at) for at, _ in words]
         quarter = self._quarter(words[0][0], words[-1][1] - 1, styles[0])
         boxes = [self._edges(at, until - 1, quarter) for at, until in words]
-        begun = 0
-        for at in range(1, len(words) + 1):
-            last = at == len(words)
-            if not last:
-                gap = max(boxes[at][0] - boxes[at - 1][1], boxes[at - 1][0] - boxes[at][1])
-                if gap <= CELL_GAP * styles[at].size:
-                    continue
-            said = " ".join(text[one:other] for one, other in words[begun:at])
-            said = _readable(said) + ("-" if hyphen and last else "")
-            if said:
-                here = styles[begun:at]
+        said = [text[at:until] for at, until in words]
+        leftwards = runs_left(text[start:end])
+        order = list(range(len(words)))
+        if leftwards:
+            order.sort(key=lambda at: boxes[at])
+            said = [self._forwards(at, word) for (at, _), word in zip(words, said, strict=True)]
+        for group in _parted(order, boxes, styles):
+            here = [said[at] for at in group]
+            piece = _readable(" ".join(in_reading_order(here) if leftwards else here))
+            piece += "-" if hyphen and group[-1] == len(words) - 1 else ""
+            if piece:
+                looks = [styles[at] for at in group]
+                first = words[group[0]][0]
                 yield (
                     quarter,
                     Piece(
-                        text=said,
-                        left=min(left for left, _ in boxes[begun:at]),
-                        right=max(right for _, right in boxes[begun:at]),
-                        y=self._base_line(words[begun][0], quarter),
-                        size=Counter(style.size for style in here).most_common(1)[0][0],
-                        bold=all(style.bold for style in here),
-                        fixed=all(style.fixed for style in here),
-                        order=words[begun][0],
+                        text=piece,
+                        left=min(boxes[at][0] for at in group),
+                        right=max(boxes[at][1] for at in group),
+                        y=self._base_line(first, quarter),
+                        size=Counter(look.size for look in looks).most_common(1)[0][0],
+                        bold=all(look.bold for look in looks),
+                        fixed=all(look.fixed for look in looks),
+                        order=first,
                     ),
-                    here[0].unseen,
+                    looks[0].unseen,
                 )
-            begun = at
+
+    def _forwards(self, at: int, word: str) -> str:
+        """Returns a word that runs to the left with its first letter first."""
+        backwards = runs_left(word) and self._place(at) < self._place(at + len(word) - 1)
+        return word[::-1] if backwards and word.isalpha() else word
 
     def _style(self, at: int) -> _Style:
         raw = self._raw
@@ -329,6 +336,20 @@ class _Reader:
                 if area > 0.5 * page:
                     return True, True
         return drawn or count > 10, False
+
+
+def _parted(
+    order: Sequence[int], boxes: Sequence[tuple[float, float]], styles: Sequence[_Style]
+) -> Iterator[list[int]]:
+    """Yields words that no wide gap parts."""
+    group = [order[0]]
+    for before, at in pairwise(order):
+        gap = max(boxes[at][0] - boxes[before][1], boxes[before][0] - boxes[at][1])
+        if gap > CELL_GAP * styles[at].size:
+            yield group
+            group = []
+        group.append(at)
+    yield group
 
 
 def _readable(text: str) -> str:

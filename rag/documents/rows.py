@@ -8,12 +8,13 @@ columns is drawn one column after the other, and its lines are lines of prose.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
+
+from rag.documents.directions import runs_left
 
 CELL_GAP = 1.2
 """White space within a row, in letter heights, from which on it parts two cells."""
@@ -21,8 +22,6 @@ CELL_GAP = 1.2
 MAX_DEPTH = 8
 MAX_PIECES = 5_000
 """Of a page that is searched for columns: what has more is a drawing."""
-
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def lined_up(pieces: Iterable[Piece]) -> list[list[Piece]]:
 
 def row_of(members: Sequence[Piece], page: int, region: int) -> Row:
     """Returns the row that pieces on one base line make."""
-    backwards = sum(len(piece.text) for piece in members if _RIGHT_TO_LEFT.search(piece.text))
+    backwards = sum(len(piece.text) for piece in members if runs_left(piece.text))
     length = sum(len(piece.text) for piece in members)
     if backwards * 2 > length:
         members = sorted(members, key=lambda piece: -piece.right)
