@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making_pdf import PICTURE, Line, PageText, pdf
 
+from rag.documents.directions import in_reading_order
 from rag.documents.pdf import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
@@ -266,6 +267,13 @@ def test_whatever_lies_anywhere_is_said_once(pages: list[list[Line]]) -> None:
     assert letters == sorted(
         one for page in pages for line in page for one in line.text if one.isalpha()
     )
+
+
+def test_words_that_run_to_the_left_are_read_from_the_right() -> None:
+    assert in_reading_order(["רביעי", "three", "two", "ראשון", "אפס"]) == [
+        *("אפס", "ראשון", "three", "two", "רביעי"),
+    ]
+    assert in_reading_order(["one", "two", "ג", "ב", "five"]) == ["one", "two", "ב", "ג", "five"]
 
 
 def test_the_same_bytes_give_the_same_document() -> None:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-_LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+LEFTWARDS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+")
+"""Letters that run to the left."""
 
 
 def runs_left(text: str) -> bool:
     """Returns whether text has letters that run to the left."""
-    return _LEFTWARDS.search(text) is not None
+    return LEFTWARDS.search(text) is not None
 
 
 def in_reading_order(words: Sequence[str]) -> list[str]:

@@ -12,15 +12,16 @@ from __future__ import annotations
 import ctypes
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, repeat
 from typing import Any
 
-from rag.documents.directions import in_reading_order, runs_left
+from rag.documents.directions import LEFTWARDS, in_reading_order, runs_left
+from rag.documents.letters import UNREADABLE, readable
 from rag.documents.rows import CELL_GAP, Page, Piece
+from rag.documents.titles import real_title
 from rag.documents.typesetting import typeset
 from rag.errors import DocumentError
 from rag.types import Document, Remark
@@ -36,22 +37,8 @@ HARDLY_ANY = 200
 
 _ENDS = re.compile("[\r\n\x02]+")  # PDFium writes U+0002 for a hyphen at a line's end
 _WORD = re.compile("[^ \t\xa0\u2000-\u200a\u202f\u3000]+")
-_MEANT = {at: unicodedata.normalize("NFKC", chr(at)) for at in range(0xFB00, 0xFB07)}
-_MEANT |= dict.fromkeys(map(ord, "\uf0b7\uf0a7\uf0d8\uf0a8\uf076\uf0fc"), "•")
-"""Ligatures, and the bullets of office suites, which lie where fonts have signs of their own."""
-
-_UNREADABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ufeff\ufffd-\uffff\ue000-\uf8ff\U000f0000-\U0010ffff]"
-)
 _BOLD = re.compile(r"bold|black|heavy|demi|-medi|cmbx|cmssbx", re.IGNORECASE)
 _FIXED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt", re.IGNORECASE)
-_NO_TITLE = re.compile(
-    r"microsoft (word|powerpoint|excel)|powerpoint pre|"
-    r"\(?(untitled|anonymous|document|slide|title)\)?\s*\d*$|"
-    r".*\.(docx?|pptx?|xlsx?|odt|odp|rtf|txt|tex|dvi|ps|eps|pdf|qxd|indd|pages|html?|md)$|"
-    r"https?:|\S*[_/\\]\S*$",
-    re.IGNORECASE,
-)
 
 
 def parse(path: str, data: bytes) -> Document:
@@ -67,7 +54,7 @@ def parse(path: str, data: bytes) -> Document:
         with pypdfium2.PdfDocument(data) as pdf:
             count = len(pdf)
             laid = typeset(_read(pdf, broken), _outline(pdf))
-            title = _title(pdf.get_metadata_value("Title")) or laid.title
+            title = real_title(pdf.get_metadata_value("Title")) or laid.title
     except pypdfium2.PdfiumError as error:
         if error.err_code == pypdfium2.raw.FPDF_ERR_PASSWORD:
             message = "needs a password: save a copy that opens without one"
@@ -94,13 +81,6 @@ def _counted(pages: Sequence[int], what: str) -> str:
     noun = "page" if len(pages) == 1 else "pages"
     listed = ", ".join(map(str, pages[:20])) + (", …" if len(pages) > 20 else "")
     return f"{len(pages)} {noun} {what} ({noun} {listed})"
-
-
-def _title(said: str) -> str:
-    """Returns a title that its metadata give, unless a program made it up."""
-    title = " ".join(said.split())
-    real = 2 < len(title) < 200 and any(map(str.isalpha, title)) and not _NO_TITLE.match(title)
-    return title if real and not _UNREADABLE.search(title) else ""
 
 
 def _outline(pdf: Any) -> frozenset[str]:
@@ -187,7 +167,7 @@ class _Reader:
         codes = map(self._raw.FPDFText_GetUnicode, repeat(self._text), range(self.length))
         text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
         visible = len("".join(text.split()))
-        unreadable = len(_UNREADABLE.findall(_ENDS.sub("", text)))
+        unreadable = len(UNREADABLE.findall(_ENDS.sub("", text)))
         if unreadable * 2 <= visible:
             start = 0
             text = self._without_false_ends(text)
@@ -232,7 +212,7 @@ class _Reader:
             said = [self._forwards(at, word) for (at, _), word in zip(words, said, strict=True)]
         for group in _parted(order, boxes, styles):
             here = [said[at] for at in group]
-            piece = _readable(" ".join(in_reading_order(here) if leftwards else here))
+            piece = readable(" ".join(in_reading_order(here) if leftwards else here))
             piece += "-" if hyphen and group[-1] == len(words) - 1 else ""
             if piece:
                 looks = [styles[at] for at in group]
@@ -253,9 +233,13 @@ class _Reader:
                 )
 
     def _forwards(self, at: int, word: str) -> str:
-        """Returns a word that runs to the left with its first letter first."""
-        backwards = runs_left(word) and self._place(at) < self._place(at + len(word) - 1)
-        return word[::-1] if backwards and word.isalpha() else word
+        """Returns a word whose letters that run to the left stand in the order one reads them."""
+
+        def read(run: re.Match[str]) -> str:
+            first, last = self._place(at + run.start()), self._place(at + run.end() - 1)
+            return run[0][::-1] if first[0] < last[0] else run[0]
+
+        return LEFTWARDS.sub(read, word)
 
     def _style(self, at: int) -> _Style:
         raw = self._raw
@@ -350,10 +334,3 @@ def _parted(
             group = []
         group.append(at)
     yield group
-
-
-def _readable(text: str) -> str:
-    """Returns text with ligatures expanded, and without letters that only one font knows."""
-    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    text = _UNREADABLE.sub("", text.translate(_MEANT))
-    return unicodedata.normalize("NFC", text).strip()

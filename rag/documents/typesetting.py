@@ -1,7 +1,7 @@
 """Pages become blocks: what was set in type, read as headings, paragraphs, lists and tables.
 
-In: pages of `Piece`s. Out: a filled `Builder`. Nothing but sizes, weights, distances and marks is
-known, so that a heading must stand out: precision before recall.
+In: pages of `Piece`s. Out: a filled `Builder`. A paragraph ends with its page, since a place begins
+with a block.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 from statistics import median
 
 from rag.documents.building import Builder
+from rag.documents.headings import WORD, Body, body_of, heading_at, is_close
 from rag.documents.hyphens import mend
 from rag.documents.margins import trim
 from rag.documents.rows import Cell, Page, Row, read_rows
@@ -26,10 +27,6 @@ _MARK = re.compile(rf"(?:{_BULLET}|{_NUMBER})(?=\s+\S)")
 _ITEM = re.compile(rf"{_BULLET}\s+")
 _SURE = re.compile(_SIGN)
 _LONE_MARK = re.compile(rf"{_BULLET}|{_NUMBER}|\d{{1,2}}(?:\.\d{{1,2}})*\.?|[IVX]{{1,5}}\.")
-_SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|§\s?\d+)\s+(?=[^\W\d_])")
-_NO_HEADING = re.compile(r"@|(?:\.\s*){4}")  # who wrote it, and lines of a table of contents
-_DEEP = re.compile(r"\d{1,2}\.\d{1,2}")
-_WORD = re.compile(r"[^\W\d_]{2,}|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _NO_TITLE = re.compile(
     "(table of )?contents|abstract|summary|inhalt(sverzeichnis)?|zusammenfassung|r[ée]sum[ée]|"
     "sommaire|table des matières|índice|resumen|indice",
@@ -50,16 +47,6 @@ class Laid:
     build: Builder
     title: str
     silent: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """How most of the text is set; `pitch` is from base line to base line, in letter heights."""
-
-    size: float
-    bold: bool
-    fixed: bool
-    pitch: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +72,7 @@ def typeset(pages: Iterable[Page], outline: frozenset[str]) -> Laid:
     size = sizes.most_common(1)[0][0] if sizes else 0.0
     trimmed = trim(read, size)
     rows = mend([row for one in trimmed for row in read_rows(one.page)])
-    body = _body(rows, size)
+    body = body_of(rows, size)
     unsized = {page.number for page in read if page.recognized}
     drafts = {
         number: _drafts(list(members), body, outline, number not in unsized)
@@ -115,24 +102,7 @@ def typeset(pages: Iterable[Page], outline: frozenset[str]) -> Laid:
     return Laid(build, _largest(first, body), silent)
 
 
-def _body(rows: Sequence[Row], size: float) -> _Body:
-    ours = [row for row in rows if abs(row.size - size) <= 0.3]
-    whole = sum(len(row.text) for row in ours)
-    pitches = [
-        (row.y - before.y) / row.size
-        for before, row in pairwise(ours)
-        if (before.page, before.region) == (row.page, row.region)
-        and 0.9 <= (row.y - before.y) / row.size <= 2.6
-    ]
-    return _Body(
-        size=size,
-        bold=2 * sum(len(row.text) for row in ours if row.bold) > whole,
-        fixed=2 * sum(len(row.text) for row in ours if row.fixed) > whole,
-        pitch=median(pitches) if pitches else 1.2,
-    )
-
-
-def _drafts(rows: Sequence[Row], body: _Body, outline: frozenset[str], sized: bool) -> list[_Draft]:
+def _drafts(rows: Sequence[Row], body: Body, outline: frozenset[str], sized: bool) -> list[_Draft]:
     """Returns the blocks of a page."""
     rows = [_marked(row) for row in rows]
     drafts: list[_Draft] = []
@@ -142,7 +112,7 @@ def _drafts(rows: Sequence[Row], body: _Body, outline: frozenset[str], sized: bo
             drafts.append(_Draft(BlockKind.TABLE, list(table)))
             at += len(table)
             continue
-        if sized and (heading := _heading(rows, at, body, outline)):
+        if sized and (heading := heading_at(rows, at, body, outline)):
             drafts.append(_Draft(BlockKind.HEADING, heading))
             at += len(heading)
             continue
@@ -162,7 +132,7 @@ def _marked(row: Row) -> Row:
     """Returns a row whose bullet or number is no cell of its own."""
     if len(row.cells) > 1 and _LONE_MARK.fullmatch(row.cells[0].text):
         mark, first, *others = row.cells
-        if _WORD.search(first.text) and (not others or not mark.text.isdigit()):
+        if WORD.search(first.text) and (not others or not mark.text.isdigit()):
             joined = Cell(mark.left, first.right, f"{mark.text} {first.text}")
             return replace(row, cells=(joined, *others))
     return row
@@ -182,38 +152,7 @@ def _table(rows: Sequence[Row], at: int) -> Sequence[Row]:
     return rows[at:end] if end - at >= (2 if wide else 3) else ()
 
 
-def _heading(rows: Sequence[Row], at: int, body: _Body, outline: frozenset[str]) -> list[Row]:
-    """Returns the rows of the heading that begins here, if one does: up to three of one style."""
-    first = rows[at]
-    end = at + 1
-    while (
-        end < len(rows) and _alike(first, rows[end], body) and _close(rows[end - 1], rows[end], 1.7)
-    ):
-        end += 1
-    found = list(rows[at:end])
-    text = " ".join(row.text for row in found)
-    if len(found) > 3 or len(first.cells) > 1 or not _may_head(text):
-        return []
-    listed = {_folded(text), _folded(_SECTION.sub("", text))} & outline
-    bold = first.bold and not body.bold
-    large = first.size >= (1.12 if bold else 1.18) * body.size
-    ended = text.endswith((",", ";", "-")) or (text.endswith(".") and not _SECTION.match(text))
-    if listed or ended or large:
-        return found if listed or not ended else []
-    before = rows[at - 1] if at else first
-    alone = before.region != first.region or not _close(before, first, 1.15 * body.pitch)
-    following = rows[end] if end < len(rows) else first
-    followed = following.region == first.region and not following.bold and len(text) <= 90
-    if first.size < 0.97 * body.size or not followed:
-        return []
-    numbered = _SECTION.match(text) is not None
-    if bold:
-        return found if numbered or ((alone or not at) and not text.endswith(":")) else []
-    deep = _DEEP.match(text) or _is_centred(first, rows)
-    return found if numbered and alone and deep and not _SECTION.match(following.text) else []
-
-
-def _is_code(rows: Sequence[Row], at: int, body: _Body) -> bool:
+def _is_code(rows: Sequence[Row], at: int, body: Body) -> bool:
     """Returns whether a row and one beside it are set in letters of one width, and others not."""
     beside = [rows[other] for other in (at - 1, at + 1) if 0 <= other < len(rows)]
     row = rows[at]
@@ -224,41 +163,8 @@ def _is_code(rows: Sequence[Row], at: int, body: _Body) -> bool:
     )
 
 
-def _may_head(text: str) -> bool:
-    letters = sum(map(str.isalpha, text))
-    mostly = 2 * letters >= len("".join(text.split())) and len(text) <= 160
-    mostly = mostly and not _NO_HEADING.search(text)
-    return mostly and _WORD.search(text) is not None and not text[0].islower()
-
-
-def _folded(text: str) -> str:
-    return "".join(text.casefold().split())
-
-
-def _is_centred(row: Row, rows: Sequence[Row]) -> bool:
-    beside = [other for other in rows if other.region == row.region]
-    left, right = min(one.left for one in beside), max(one.right for one in beside)
-    margins = row.left - left, right - row.right
-    return min(margins) > 0.05 * (right - left) and abs(margins[0] - margins[1]) < 2 * row.size
-
-
-def _alike(one: Row, other: Row, body: _Body) -> bool:
-    """Returns whether two rows may be of one heading: of one size, and large or both bold."""
-    return (
-        abs(one.size - other.size) <= 0.06 * one.size
-        and ((one.bold and other.bold) or one.size >= 1.18 * body.size)
-        and one.region == other.region
-        and len(other.cells) == 1
-        and not _SECTION.match(other.text)
-    )
-
-
-def _close(before: Row, row: Row, heights: float) -> bool:
-    return 0 <= row.y - before.y <= heights * max(row.size, before.size)
-
-
 def _goes_on(
-    draft: _Draft, row: Row, kind: BlockKind, body: _Body, following: Sequence[Row]
+    draft: _Draft, row: Row, kind: BlockKind, body: Body, following: Sequence[Row]
 ) -> bool:
     """Returns whether a row belongs to the block before it."""
     last = next((one for one in reversed(draft.rows) if not _is_crumb(one, body)), draft.rows[-1])
@@ -269,9 +175,9 @@ def _goes_on(
         alike = abs(row.size - last.size) <= 0.07 * last.size
         return alike and row.text[0].islower() and not _ends(last)
     if _is_crumb(row, body):
-        return _close(draft.rows[-1], row, body.pitch)
+        return is_close(draft.rows[-1], row, body.pitch)
     reach = 2.5 if code else 1.35 * max(body.pitch, 1.0)
-    if abs(row.size - last.size) > 0.07 * last.size or not _close(last, row, reach):
+    if abs(row.size - last.size) > 0.07 * last.size or not is_close(last, row, reach):
         return False
     if kind is BlockKind.LIST:
         unended = not _SURE.match(row.text) and not _ends(last)
@@ -284,7 +190,7 @@ def _ends(row: Row) -> bool:
     return _END.search(row.text[-8:]) is not None
 
 
-def _is_crumb(row: Row, body: _Body) -> bool:
+def _is_crumb(row: Row, body: Body) -> bool:
     """Returns whether a row is but the index or the limit of a formula beside it."""
     return row.size <= 0.8 * body.size and len(row.text) <= 12
 
@@ -318,7 +224,7 @@ def _style(draft: _Draft) -> tuple[float, bool]:
     return round(2 * row.size) / 2, row.bold
 
 
-def _largest(drafts: Sequence[_Draft], body: _Body) -> str:
+def _largest(drafts: Sequence[_Draft], body: Body) -> str:
     headings = [
         draft
         for draft in drafts

@@ -1,0 +1,20 @@
+"""Titles that files carry beside their text, as far as a person gave them."""
+
+from __future__ import annotations
+
+import re
+
+_NO_TITLE = re.compile(
+    r"microsoft (word|powerpoint|excel)|powerpoint pre|"
+    r"\(?(untitled|anonymous|document|slide|title)\)?\s*\d*$|"
+    r".*\.(docx?|pptx?|xlsx?|odt|odp|rtf|txt|tex|dvi|ps|eps|pdf|qxd|indd|pages|html?|md)$|"
+    r"https?:|\S*[_/\\]\S*$",
+    re.IGNORECASE,
+)
+
+
+def real_title(said: str) -> str:
+    """Returns a title on one line, or nothing where a program made it up or it names a file."""
+    title = " ".join(said.split())
+    real = 2 < len(title) < 200 and any(map(str.isalpha, title)) and "\ufffd" not in title
+    return title if real and not _NO_TITLE.match(title) else ""
