@@ -1,0 +1,373 @@
+"""The walk over a web page: elements become headings, paragraphs, lists, tables, code, formulas."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rag.documents.building import Builder
+from rag.documents.markup import parse_blocks
+from rag.documents.mathml import bare, local, tex_of
+from rag.documents.styles import Look
+
+
+def _names(said: str) -> frozenset[str]:
+    return frozenset(said.split())
+
+
+_DROPPED = _names(
+    "head script style noscript template svg iframe canvas audio video object embed applet"
+    " select datalist input rp noframes frameset dialog"
+)
+_ROLES = _names("navigation search menu menubar toolbar")
+_LANDMARKS = _names("banner contentinfo complementary")
+_MATTER = _names("article section main blockquote li figure")
+"""Inside of these a header or footer is theirs, not the page's."""
+
+_NOISE = _names(
+    "headerlink hash-link anchor-link linenos lineno line-numbers-rows katex-html MathJax_Preview"
+    " MathJax MathJax_SVG MathJax_CHTML mw-editsection"
+)
+_SOURCES = _names(
+    "mwe-math-mathml-inline mwe-math-mathml-display mwe-math-mathml-a11y katex-mathml"
+    " MJX_Assistive_MathML"
+)
+"""Classes of elements that hold a formula's source out of sight, for machines to read."""
+
+_BLOCKS = _names(
+    "address article aside blockquote body caption center dd details dir div dl dt"
+    " fieldset figcaption figure footer form header hgroup hr html legend li main menu ol"
+    " option p pre section summary table tbody td tfoot th thead title tr ul"
+)
+_LISTS = _names("ul ol dl menu dir")
+_PRE = _names("pre listing xmp plaintext textarea")
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_ENDS_TABLE = ("table", "pre", *_HEADINGS)
+_COLUMNS = 200
+"""Cells of a row that a `colspan` may fill up to."""
+
+_SUPERSCRIPT = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
+_RAISED = re.compile(r"[-+−]?[0-9n]{1,4}$")
+_WHOLE_FORMULA = re.compile(
+    r"(?:\$\$[^$]+\$\$|\\\[(?:(?!\\\]).)+\\\]|\\begin\{(\w+\*?)\}.+\\end\{\1\})[.,]?$", re.DOTALL
+)
+_PROSE_CHARS = 1500
+
+
+@dataclass(slots=True)
+class _List:
+    """A list that is open; `split` says that its item holds blocks that no item can."""
+
+    ordered: bool
+    number: int
+    split: bool = False
+
+
+class Page:
+    """One walk over the tree, in the order of the text."""
+
+    def __init__(self, build: Builder, root: Any, places: bool, everything: bool) -> None:
+        """Args: `everything` keeps navigation too, for pages that hold nothing else."""
+        self._build = build
+        self._root = root
+        self._places = places
+        self._everything = everything
+        self._number = 0
+        self._styled = any(
+            element.tag == "style" or "stylesheet" in (element.get("rel") or "")
+            for element in root.iter("style", "link")
+        )
+        self._has_main = next(root.iter("main", "article"), None) is not None
+        self._looks: list[Look] = [Look()]
+        self._pieces: list[str] = []
+        self._lists: list[_List] = []
+        self._items: list[str] = []
+        self._marker: str | None = None
+        self._heading = 0
+        self._pre: Any = None
+        self._table: Any = None
+        self._rows: list[list[str]] = []
+        self._tex = ""
+        self.hidden = 0
+        self.glimpse = ""
+
+    def walk(self) -> None:
+        """Lays the page out. By hand, since lxml's own walks skip what they are told to badly."""
+        element = self._root
+        while True:
+            if self._enter(element):
+                if element.text:
+                    self._say(element.text)
+                if len(element):
+                    element = element[0]
+                    continue
+                self._leave(element)
+            while element is not self._root:
+                if element.tail:
+                    self._say(element.tail)
+                following = element.getnext()
+                if following is not None:
+                    break
+                element = element.getparent()
+                self._leave(element)
+            if element is self._root:
+                break
+            element = following
+        self._flush()
+        self._end_list()
+
+    def _enter(self, element: Any) -> bool:
+        """Begins an element; returns whether to go inside, and only then is it left again."""
+        name = local(element)
+        if name == "math":
+            self._formula(tex_of(element), element.get("display") == "block")
+            return False
+        if self._is_dropped(element, name):
+            return False
+        classes = (element.get("class") or "").split()
+        if name == "img":
+            self._image(element, classes)
+            return False
+        look = self._looks[-1].within(element.attrib, styled=self._styled)
+        if name == "font" and element.get("color"):
+            look = look.colored(element.get("color"))
+        if look.gone and _SOURCES.isdisjoint(classes):
+            self._hide("".join(element.itertext()))
+            return False
+        self._looks.append(self._looks[-1] if look.gone else look)
+        if self._pre is None:
+            self._begin(element, name)
+        elif name == "br":
+            self._pieces.append("\n")
+        return True
+
+    def _is_dropped(self, element: Any, name: str) -> bool:
+        if name == "script" and (element.get("type") or "").startswith("math/tex"):
+            self._formula(bare(element.text or ""), "display" in element.get("type"))
+        classes = (element.get("class") or "").split()
+        if name in _DROPPED or not _NOISE.isdisjoint(classes):
+            return True
+        return not self._everything and self._is_beside(element, name)
+
+    def _is_beside(self, element: Any, name: str) -> bool:
+        """Returns whether the page marks an element as beside its matter."""
+        if name == "nav":
+            return True
+        role = (element.get("role") or "").lower()
+        if role in _ROLES:
+            return next(element.iter("main", "article"), None) is None
+        if name not in ("header", "footer") and role not in _LANDMARKS:
+            return False
+        if any(local(outer) in _MATTER for outer in element.iterancestors()):
+            return False
+        is_header = name == "header" or role == "banner"
+        titled = next(element.iter("h1", "main", "article"), None) is not None
+        return not titled and (self._has_main or not is_header)
+
+    def _begin(self, element: Any, name: str) -> None:
+        if name == "br":
+            self._pieces.append("\n")
+        elif name in _HEADINGS or element.get("role") == "heading":
+            self._flush()
+            if self._table is None:
+                self._split_item()
+                level = element.get("aria-level") or "2"
+                self._heading = _HEADINGS.get(name) or int(level if level.isdecimal() else 2)
+        elif name in _BLOCKS or name in _PRE:
+            self._flush()
+            if name in _PRE and self._table is None and not self._heading:
+                self._pre = element
+            elif name in _LISTS and self._table is None:
+                start = element.get("start") or "1"
+                number = int(start) if re.fullmatch(r"\d{1,6}", start) else 1
+                self._lists.append(_List(name == "ol", number))
+            elif name in ("li", "dt") and self._lists and self._table is None:
+                self._begin_item()
+            elif name == "table" and self._table is None and not self._heading:
+                if next(_inside(element, _ENDS_TABLE), None) is None and _columns(element) > 1:
+                    self._split_item()
+                    self._table, self._rows = element, []
+            elif name == "tr" and self._table is not None:
+                self._rows.append([])
+
+    def _leave(self, element: Any) -> None:
+        name = local(element)
+        self._looks.pop()
+        if element is self._pre:
+            self._end_pre(element)
+        elif self._pre is not None:
+            if name in _BLOCKS and self._pieces and not self._pieces[-1].endswith("\n"):
+                self._pieces.append("\n")
+        elif element is self._table:
+            self._flush()
+            rows, self._rows, self._table = [row for row in self._rows if any(row)], [], None
+            if rows:
+                self._next_place()
+                self._build.table(rows)
+        elif name in ("td", "th") and self._table is not None:
+            self._end_cell(element)
+        elif name in _HEADINGS or element.get("role") == "heading":
+            self._flush()
+            self._heading = 0
+        elif name in ("sup", "sub"):
+            self._raise(name)
+        elif name in _BLOCKS:
+            self._flush()
+            if name in _LISTS and self._lists and self._table is None:
+                self._lists.pop()
+                self._marker = None
+                if not self._open_lists():
+                    self._end_list()
+
+    def _say(self, text: str) -> None:
+        if self._looks[-1].hides:
+            self._hide(text)
+        elif self._pre is not None:
+            self._pieces.append(text)
+        else:
+            self._pieces.append(re.sub(r"[ \t\r\n\f\xa0]+", " ", text.replace("\xad", "")))
+
+    def _hide(self, text: str) -> None:
+        words = text.split()
+        self.hidden += len(words)
+        if words and not self.glimpse:
+            said = " ".join(words[:8])
+            self.glimpse = f"“{said[:60]}{'…' if len(words) > 8 or len(said) > 60 else ''}”"
+
+    def _formula(self, tex: str, display: bool) -> None:
+        self._tex = tex
+        if not tex:
+            return
+        alone = display and self._pre is None and self._table is None and not self._heading
+        if alone and not self._open_lists():
+            self._flush()
+            self._next_place()
+            self._build.math(f"$${tex}$$")
+        else:
+            self._pieces.append(rf"\({tex}\)" if "$" in tex else f"${tex}$")
+
+    def _image(self, element: Any, classes: Sequence[str]) -> None:
+        """Says a formula that is drawn; what other pictures show is not text of the page."""
+        alt = bare(element.get("alt") or "")
+        drawn = any("math" in name.lower() or "tex" in name.lower() for name in classes)
+        if alt and (drawn or alt.startswith(("\\", "$"))) and alt != self._tex:
+            self._formula(alt.strip("$ "), False)
+
+    def _raise(self, name: str) -> None:
+        """Keeps an exponent apart from what it stands over: 10⁶ is not 106."""
+        if name == "sup" and self._pieces and _RAISED.match(self._pieces[-1]):
+            self._pieces[-1] = self._pieces[-1].translate(_SUPERSCRIPT)
+
+    def _flush(self) -> None:
+        """Ends the block that the pieces since the last one make."""
+        said = "".join(self._pieces)
+        self._pieces = []
+        if self._pre is not None or not said.strip():
+            if self._table is not None and said:
+                self._pieces = [" "]
+            return
+        said = unicodedata.normalize(
+            "NFC", re.sub(r" *\n *", "\n", re.sub(" +", " ", said)).strip()
+        )
+        if self._table is not None:
+            self._pieces = [said, " "]
+        elif self._heading:
+            self._next_place()
+            self._build.heading(said.strip("¶#\u200b "), self._heading)
+        elif self._open_lists():
+            self._add_to_item(said)
+        else:
+            self._next_place()
+            (self._build.math if _WHOLE_FORMULA.match(said) else self._build.paragraph)(said)
+
+    def _end_pre(self, element: Any) -> None:
+        said = unicodedata.normalize("NFC", "".join(self._pieces).replace("\r", ""))
+        self._pieces, self._pre = [], None
+        if not said.strip():
+            return
+        if self._open_lists():
+            self._add_to_item(said.strip("\n"))
+            return
+        if not _is_prose(element, said):
+            self._next_place()
+            self._build.code(said)
+            return
+        for block in parse_blocks(said, indented_code=False):
+            self._next_place()
+            part = block.span.of(said)
+            self._build.blocks_of(part, parse_blocks(part, indented_code=False))
+
+    def _end_cell(self, element: Any) -> None:
+        self._flush()
+        said, self._pieces = "".join(self._pieces).strip(), []
+        if not self._rows:
+            self._rows.append([])
+        row = self._rows[-1]
+        row.append(said)
+        span = element.get("colspan") or "1"
+        extra = int(span) - 1 if re.fullmatch(r"\d{1,4}", span) else 0
+        row.extend([""] * min(extra, max(_COLUMNS - len(row), 0)))
+
+    def _open_lists(self) -> list[_List]:
+        """Returns the lists that the next text is an item of, outermost first."""
+        for at in range(len(self._lists) - 1, -1, -1):
+            if self._lists[at].split:
+                return self._lists[at + 1 :]
+        return self._lists
+
+    def _begin_item(self) -> None:
+        innermost = self._lists[-1]
+        innermost.split = False
+        indent = "  " * min(len(self._open_lists()) - 1, 10)
+        self._marker = f"{indent}{innermost.number}. " if innermost.ordered else f"{indent}- "
+        innermost.number += 1
+
+    def _add_to_item(self, said: str) -> None:
+        inner = "  " * min(len(self._open_lists()), 11)
+        lines = said.split("\n")
+        if self._marker is not None:
+            self._items.append(f"\n{inner}".join([self._marker + lines[0], *lines[1:]]))
+            self._marker = None
+        elif self._items:
+            self._items[-1] = f"\n{inner}".join([self._items[-1], *lines])
+        else:
+            self._items.append("\n".join(lines))
+
+    def _split_item(self) -> None:
+        """Ends the items so far: what comes is no text that an item can hold."""
+        self._end_list()
+        self._marker = None
+        for open_list in self._open_lists():
+            open_list.split = True
+
+    def _end_list(self) -> None:
+        if self._items:
+            items, self._items = self._items, []
+            self._next_place()
+            self._build.items(items)
+
+    def _next_place(self) -> None:
+        if self._places:
+            self._number += 1
+            self._build.place(str(self._number))
+
+
+def _inside(element: Any, names: Sequence[str]) -> Iterator[Any]:
+    return (found for found in element.iter(*names) if found is not element)
+
+
+def _columns(table: Any) -> int:
+    """Returns how many cells the first rows have at most."""
+    rows = zip(range(20), table.iter("tr"), strict=False)
+    return max((sum(local(cell) in ("td", "th") for cell in row) for _, row in rows), default=0)
+
+
+def _is_prose(element: Any, said: str) -> bool:
+    """Returns whether preformatted text is a text, with paragraphs, and no code."""
+    if len(said) < _PROSE_CHARS or next(_inside(element, ("code", "span")), None) is not None:
+        return False
+    words = re.findall(r"[^\W\d_]{2,}[,.;:]?(?=\s)", said)
+    return "\n\n" in said.replace("\r", "") and len(words) * 2 > len(said.split())
