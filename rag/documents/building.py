@@ -32,6 +32,11 @@ class Builder:
         """Returns the number of characters so far."""
         return self._length
 
+    @property
+    def count(self) -> int:
+        """Returns the number of blocks so far."""
+        return len(self._blocks)
+
     def place(self, name: str) -> None:
         """Begins the page, slide, cell … of that name; one without text gets no place."""
         self._begun = name
@@ -46,6 +51,14 @@ class Builder:
         """Adds a paragraph; its line ends stay, blank lines go."""
         self._one(BlockKind.PARAGRAPH, _without_blank_lines(clean(text)))
 
+    def lines(self, lines: Sequence[tuple[str, str]]) -> None:
+        """Adds a paragraph of lines, each a place: its name, then what it says."""
+        said = [(name, " ".join(clean(line).split())) for name, line in lines]
+        said = [(name, line) for name, line in said if line]
+        if said:
+            spans = self._add([line for _, line in said], [name for name, _ in said])
+            self._blocks.append(Block(BlockKind.PARAGRAPH, Span(spans[0].start, spans[-1].end)))
+
     def code(self, text: str) -> None:
         """Adds code or output as it stands."""
         self._one(BlockKind.CODE, clean(text).strip("\n").rstrip())
@@ -59,11 +72,16 @@ class Builder:
         lines = [_without_blank_lines(clean(item)) for item in items]
         self._many(BlockKind.LIST, [line for line in lines if line.strip()])
 
-    def table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Adds a table, its header first, a row a line and `|` around its cells."""
+    def table(self, rows: Sequence[Sequence[str]], places: Sequence[str] = ()) -> None:
+        """Adds a table, its header first, a row a line and `|` around its cells.
+
+        Args:
+            places: the names of the rows, where each is a place.
+        """
         cells = [[" ".join(clean(cell).split()).replace("|", "¦") for cell in row] for row in rows]
         lines = [f"| {' | '.join(row)} |" for row in cells if any(row)]
-        self._many(BlockKind.TABLE, lines)
+        names = [name for name, row in zip(places, cells, strict=False) if any(row)]
+        self._many(BlockKind.TABLE, lines, names)
 
     def blocks_of(self, text: str, blocks: Sequence[Block]) -> None:
         """Adds text that has been walked already, with its blocks (`markup.parse_blocks`)."""
@@ -86,23 +104,25 @@ class Builder:
             (span,) = self._add([text])
             self._blocks.append(Block(kind, span))
 
-    def _many(self, kind: BlockKind, lines: Sequence[str]) -> None:
+    def _many(self, kind: BlockKind, lines: Sequence[str], names: Sequence[str] = ()) -> None:
         if lines:
-            spans = self._add(lines)
+            spans = self._add(lines, names)
             whole = Span(spans[0].start, spans[-1].end)
             self._blocks.append(Block(kind, whole, parts=tuple(spans)))
 
-    def _add(self, lines: Sequence[str]) -> list[Span]:
+    def _add(self, lines: Sequence[str], names: Sequence[str] = ()) -> list[Span]:
         """Adds lines as one block, and returns where they lie."""
         if self._text:
             self._push("\n\n")
-        if self._begun is not None:
-            self._places.append(Place(self._length if self._places else 0, self._begun))
-            self._begun = None
         spans = []
         for number, line in enumerate(lines):
             if number:
                 self._push("\n")
+            if names:
+                self._begun = names[number]
+            if self._begun is not None:
+                self._places.append(Place(self._length if self._places else 0, self._begun))
+                self._begun = None
             spans.append(Span(self._length, self._length + len(line)))
             self._push(line)
         return spans

@@ -54,7 +54,7 @@ def lay_out(
 
     Args:
         remarks: takes what a person should know of the page.
-        places: whether each block begins a place, counted from 1.
+        places: whether each block is a place, named by its number.
 
     Raises:
         DocumentError: not text, or nested or crowded beyond reason.

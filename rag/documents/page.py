@@ -75,7 +75,6 @@ class Page:
         self._root = root
         self._places = places
         self._everything = everything
-        self._number = 0
         self._styled = any(
             element.tag == "style" or "stylesheet" in (element.get("rel") or "")
             for element in root.iter("style", "link")
@@ -351,8 +350,7 @@ class Page:
 
     def _next_place(self) -> None:
         if self._places:
-            self._number += 1
-            self._build.place(str(self._number))
+            self._build.place(str(self._build.count + 1))
 
 
 def _inside(element: Any, names: Sequence[str]) -> Iterator[Any]:

@@ -1,0 +1,141 @@
+"""Tables of values parted by commas or tabs become documents: questions and answers, or a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from rag.documents.building import Builder
+from rag.documents.decoding import decode
+from rag.documents.html import lay_out
+from rag.documents.markup import parse_blocks, title_of
+from rag.errors import DocumentError
+from rag.sentences import plain
+from rag.types import Document, PlaceKind
+
+_DELIMITERS = ",;\t|"
+_SAMPLE_CHARS = 50_000
+_DIRECTIVE = re.compile(r"(?:#[a-z][a-z ]*:[^\n]*|sep=[^\n])\n")
+"""What Anki and Excel write in front of the rows."""
+
+_SEPARATOR = re.compile(r"(?:#separator:|sep=)(\S+)", re.IGNORECASE)
+_SPELLED = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
+_QUESTIONS = re.compile(
+    r"(?:(?:the )?questions?(?: text)?|q|front|term|prompt|frage|begriff|vorderseite)$"
+)
+_ANSWERS = re.compile(
+    r"(?:(?:the |correct |right )?answers?(?: text)?|a|back|definition|meaning|response|antwort"
+    r"|bedeutung|rückseite)$"
+)
+_ELEMENT = re.compile(r"</?(?:br|b|i|u|em|strong|div|p|ul|ol|li|span|sub|sup|a|img|code|pre)\b")
+
+
+def parse(path: str, data: bytes) -> Document:
+    """Returns the document; its places are rows, counted as a spreadsheet counts them.
+
+    Where the header names a question and an answer (`front` and `back`, `term` and `definition`
+    too), or the first of two columns asks, each row is a heading and what stands below it.
+
+    Raises:
+        DocumentError: the bytes are not text, or no rows.
+    """
+    text = re.sub(r"\r\n?", "\n", decode(data)).removeprefix("\ufeff")
+    start, delimiter = _preamble(text)
+    rows = _rows(text[start:], delimiter or ("\t" if path.lower().endswith(".tsv") else ""))
+    before = text.count("\n", 0, start)
+    numbered = [(n, row) for n, row in enumerate(rows, before + 1) if any(map(str.strip, row))]
+    build = Builder(PlaceKind.ROW)
+    if numbered:
+        header = [name.strip().lower() for name in numbered[0][1]]
+        asked = _first(_QUESTIONS, header)
+        answered = _first(_ANSWERS, header)
+        if asked is not None and answered is not None:
+            _add_cards(build, numbered[1:], numbered[0][1], asked, answered)
+        elif start and "#" in text[:start] or _asks(numbered):
+            _add_cards(build, numbered, [], 0, 1)
+        else:
+            build.table([row for _, row in numbered], [str(number) for number, _ in numbered])
+    return build.document(path, title_of(path, "", ()))
+
+
+def _preamble(text: str) -> tuple[int, str]:
+    """Returns where the rows begin, and the delimiter that the lines before them name."""
+    start, delimiter = 0, ""
+    while match := _DIRECTIVE.match(text, start):
+        if named := _SEPARATOR.match(match[0]):
+            delimiter = _SPELLED.get(named[1].lower(), named[1] if len(named[1]) == 1 else "")
+        start = match.end()
+    return start, delimiter
+
+
+def _rows(text: str, delimiter: str) -> list[list[str]]:
+    if not delimiter:
+        sample = text[:_SAMPLE_CHARS]
+        delimiter = max(_DELIMITERS, key=lambda one: _evenness(sample, one))
+    try:
+        return _read(text, delimiter, strict=True)
+    except csv.Error as error:
+        closed = "end of data" not in str(error) and "limit" not in str(error)
+    try:
+        return _read(text, delimiter, quoting=csv.QUOTE_MINIMAL if closed else csv.QUOTE_NONE)
+    except csv.Error as error:
+        raise DocumentError("damaged", f"no rows of values: {error}") from error
+
+
+def _read(text: str, delimiter: str, **said: Any) -> list[list[str]]:
+    lines = io.StringIO(text, newline="")
+    return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, **said))
+
+
+def _evenness(sample: str, delimiter: str) -> tuple[float, int]:
+    """Returns how many rows have the commonest number of cells, above one, and that number."""
+    try:
+        rows = [row for row in _read(sample, delimiter) if row]
+    except csv.Error:
+        return 0.0, 0
+    counts = Counter(len(row) for row in rows if len(row) > 1)
+    if not counts:
+        return 0.0, 0
+    cells, times = max(counts.items(), key=lambda item: (item[1], item[0]))
+    return times / len(rows), cells
+
+
+def _first(pattern: re.Pattern[str], header: Sequence[str]) -> int | None:
+    return next((at for at, name in enumerate(header) if pattern.match(name)), None)
+
+
+def _asks(numbered: Sequence[tuple[int, Sequence[str]]]) -> bool:
+    """Returns whether there are two columns, and most cells of the first are questions."""
+    asking = sum(row[0].rstrip().endswith(("?", "？")) for _, row in numbered)
+    return all(len(row) == 2 for _, row in numbered) and asking * 2 > len(numbered)
+
+
+def _add_cards(
+    build: Builder,
+    numbered: Sequence[tuple[int, Sequence[str]]],
+    names: Sequence[str],
+    asked: int,
+    answered: int,
+) -> None:
+    for number, row in numbered:
+        build.place(str(number))
+        cells = dict(enumerate(row))
+        question = cells.pop(asked, "")
+        build.heading(plain(question) if _ELEMENT.search(question) else question, 2)
+        _add(build, cells.pop(answered, ""))
+        others = []
+        for at, cell in cells.items():
+            name = names[at].strip() if at < len(names) else ""
+            others.append(f"{name}: {cell}" if name and cell.strip() else cell)
+        build.paragraph("\n".join(others))
+
+
+def _add(build: Builder, cell: str) -> None:
+    if _ELEMENT.search(cell):
+        lay_out(build, cell.encode(), places=False)
+    else:
+        build.blocks_of(cell.strip(), parse_blocks(cell.strip(), indented_code=False))
