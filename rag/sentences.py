@@ -54,6 +54,16 @@ _TAG = re.compile(r"<!--.{0,2000}?-->|</?[a-zA-Z][^<>]{0,2000}>", re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]\n]{0,300})\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 _WIKI = re.compile(r"\[\[(?:[^\]|\n]{0,300}\|)?([^\]\n]{1,300})\]\]")
 _MARKUP = re.compile(r"\*\*|__|`+|^[ \t]*(?:>[ \t]?)+|^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
+_ROLE = re.compile(r":(?:[\w.+-]{1,40}:){1,3}(?=`)|(?<=`)__?(?!\w)")
+_COMMAND = re.compile(
+    r"\\(?:(?:label|cite[a-z]*|ref|eqref|pageref|[cC]ref|index|vspace|hspace|includegraphics)\*?"
+    r"(?:\[[^\]\n]{0,200}\]){0,2}\{[^{}\n]{0,300}\}"
+    r"|(?:text(?:bf|it|tt|sc|sf|sl)|emph|underline|part|chapter|(?:sub){0,2}section|caption"
+    r"|footnote|paragraph|frametitle)\*?\{([^{}]{0,1000})\}"
+    r"|(?:item|centering|noindent|hline|toprule|midrule|bottomrule)(?![a-zA-Z]))"
+)
+"""Of LaTeX, what prints nothing goes, and what sets words in a type of its own leaves them."""
+
 _RULE_LINE = re.compile(r"^[ \t|:=-]+$", re.MULTILINE)
 
 
@@ -64,6 +74,10 @@ def plain(text: str) -> str:
         text = _TAG.sub(" ", text)
     if "[" in text:
         text = _WIKI.sub(r"\1", _LINK.sub(r"\1", text))
+    if ":`" in text or "`_" in text:
+        text = _ROLE.sub("", text)
+    if "\\" in text:
+        text = _COMMAND.sub(r" \1 ", _COMMAND.sub(r" \1 ", text))  # bold may stand in italics
     text = _RULE_LINE.sub(" ", _MARKUP.sub("", text)).replace("|", " ")
     return " ".join(text.split())
 

@@ -50,6 +50,16 @@ def title_of(path: str, text: str, blocks: Sequence[Block]) -> str:
     return PurePosixPath(path).stem.replace("-", " ").replace("_", " ")
 
 
+def lines_of(text: str, start: int = 0) -> tuple[list[str], list[Span]]:
+    """Returns the lines of `text[start:]` without their ends, and where each lies in `text`."""
+    lines, spans = [], []
+    for match in _LINE.finditer(text, start):
+        line = match[0].rstrip("\r\n")
+        lines.append(line)
+        spans.append(Span(match.start(), match.start() + len(line)))
+    return lines, spans
+
+
 def parse_blocks(text: str, *, start: int = 0, indented_code: bool) -> tuple[Block, ...]:
     """Returns the blocks of `text[start:]`, in order, disjoint, with spans into `text`."""
     return _Walk(text, start, indented_code).blocks()
@@ -59,12 +69,7 @@ class _Walk:
     """One pass over the lines; `self.i` is the line to look at next."""
 
     def __init__(self, text: str, start: int, indented_code: bool) -> None:
-        self.spans: list[Span] = []
-        self.lines: list[str] = []
-        for match in _LINE.finditer(text, start):
-            line = match[0].rstrip("\r\n")
-            self.lines.append(line)
-            self.spans.append(Span(match.start(), match.start() + len(line)))
+        self.lines, self.spans = lines_of(text, start)
         self.indented_code = indented_code
         self.i = 0
         self.out: list[Block] = []

@@ -17,7 +17,6 @@ _OUTPUT_CHARS = 20_000
 """Longest output of a cell that is indexed: more is a log or a dump, and no note."""
 
 _ANSI = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)(?=[^\n])")
 _PICTURE = re.compile(
     r"<(?:Figure size [\d.]+x[\d.]+ with \d+ Axes|IPython\.core\.display\.\w+ object)>$"
 )
@@ -104,7 +103,10 @@ def _output(build: Builder, output: dict[str, Any]) -> bool:
         return len(markdown) > _OUTPUT_CHARS
     else:
         said = _text(data.get("text/plain", data.get("text")))
-    said = _OVERWRITTEN.sub("", _ANSI.sub("", said))
+    said = _ANSI.sub("", said)
+    if "\r" in said:  # a progress bar writes over its line
+        lines = (line.rstrip("\r").rpartition("\r")[2] for line in said.split("\n"))
+        said = "\n".join(lines)
     if not _PICTURE.match(said.strip()):
         build.code(said[:_OUTPUT_CHARS])
     return len(said) > _OUTPUT_CHARS
