@@ -49,6 +49,12 @@ def test_both_byte_orders_are_read(order: str) -> None:
     assert load("a.txt", data).text == "Übertragung"
 
 
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_utf_16_without_a_mark_is_known_by_the_empty_halves_of_its_letters(order: str) -> None:
+    text = "Plain words, “quoted” — and Größe."
+    assert load("a.txt", text.encode(f"utf-16-{order}")).text == text
+
+
 @pytest.mark.parametrize(
     ("text", "encoding"),
     [
@@ -78,7 +84,8 @@ def test_utf_8_is_never_changed(text: str) -> None:
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00",
         b"PK\x03\x04\x14\x00\x00\x00",
         b"\x00" * 100,
-        "plain words".encode("utf-16-le"),  # without a mark it looks like any binary file
+        "Привет".encode("utf-16-le") + b"\0\0",  # without a mark it looks like any binary file
+        "plain words \ue000\uffff".encode("utf-16-le"),
         b"\xff\xfe\x00",
         bytes(range(256)) * 4,
         b"before \x07 after",
@@ -270,3 +277,16 @@ def test_a_name_that_is_not_utf_8_does_not_stop_the_others(
     Path(os.fsdecode(os.fsencode(tmp_path / "notes") + b"/caf\xe9.md")).write_text("Words.\n")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(tmp_path / "notes"))
     assert "good.md" in Library(settings, embedder).index().indexed
+
+
+def test_markdown_whose_html_hides_words_is_remarked_unless_it_is_code() -> None:
+    (remark,) = load("a.md", b"One.\n\nTwo <span style='display: none'>three</span>.\n").remarks
+    assert remark.reason == "hidden text"
+    assert "line 3" in remark.message
+    assert not load("a.md", b"```html\n<p style='display:none' hidden>\n```\n").remarks
+
+
+def test_hidden_characters_are_remarked_whatever_the_format() -> None:
+    for path in ("a.md", "a.txt", "a.html", "a.csv"):
+        (remark,) = load(path, "a,b\u202ec\nd,e\n".encode()).remarks
+        assert remark.reason == "hidden text"

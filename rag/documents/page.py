@@ -206,8 +206,8 @@ class Page:
             if rows:
                 self._next_place()
                 self._build.table(rows)
-        elif name in ("td", "th") and self._table is not None:
-            self._end_cell(element)
+        elif name in ("td", "th", "caption") and self._table is not None:
+            self._end_cell(element, name)
         elif name in _HEADINGS or element.get("role") == "heading":
             self._flush()
             self._heading = 0
@@ -299,9 +299,14 @@ class Page:
             part = block.span.of(said)
             self._build.blocks_of(part, parse_blocks(part, indented_code=False))
 
-    def _end_cell(self, element: Any) -> None:
+    def _end_cell(self, element: Any, name: str) -> None:
         self._flush()
         said, self._pieces = "".join(self._pieces).strip(), []
+        if name == "caption":
+            if said:
+                self._next_place()
+                self._build.paragraph(said)
+            return
         if not self._rows:
             self._rows.append([])
         row = self._rows[-1]

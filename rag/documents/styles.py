@@ -29,7 +29,7 @@ class Look:
         unseen: whether `visibility` hides it, which what it holds may undo.
     """
 
-    color: str = "000000"
+    color: str = _UNKNOWN
     ground: str = _WHITE
     gone: bool = False
     small: bool = False
@@ -52,7 +52,7 @@ class Look:
             return self
         look = self
         if styled and ("class" in attributes or "id" in attributes):
-            look = replace(look, ground=_UNKNOWN)
+            look = replace(look, ground=_UNKNOWN, small=False)
         if "hidden" in attributes:
             look = replace(look, gone=True)
         if "bgcolor" in attributes:

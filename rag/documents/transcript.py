@@ -31,6 +31,9 @@ _LONG = 40.0
 _WITHOUT_STOP = 20.0
 """Seconds that a paragraph lasts where no stop is written."""
 
+_ROLLED = 4
+"""Most lines that roll: a caption shows two or three."""
+
 _ROLLING = 0.3
 """Share of cues that begin with what stood last in the one before: captions that roll."""
 
@@ -67,21 +70,22 @@ def _cues(text: str) -> Iterator[_Cue]:
     """Yields the cues; lines before the first and notes between them are none."""
     times: tuple[float, float] | None = None
     said: list[str] = []
-    aside = blank = True
+    aside, gap = True, 0
     for line in [*text.splitlines(), ""]:
         match = _TIMES.match(line)
         if match:
-            # The line right above names or numbers the cue that begins.
-            if said and (blank or said[-1].strip().isdecimal()):
+            # A line of its own right above names the cue that begins.
+            above = len(said) - gap
+            if above == 1 or (above and said[-1].strip().isdecimal()):
                 said.pop()
             if times is not None:
                 yield _cue(times, said)
             found = match.groups(default="0")
             begin, end = _seconds(found[:4]), _seconds(found[4:])
-            times, said, aside, blank = (begin, max(begin, end)), [], False, False
+            times, said, aside, gap = (begin, max(begin, end)), [], False, -1
         elif not line.strip():
-            aside, blank = False, True
-        elif aside or _ASIDE.match(line):
+            aside, gap = False, len(said)
+        elif aside or (gap == len(said) and _ASIDE.match(line)):
             aside = True
         else:
             said.append(line)
@@ -119,7 +123,7 @@ def _unrolled(cues: Sequence[_Cue]) -> Iterator[_Cue]:
 
 def _shared(before: Sequence[str], after: Sequence[str]) -> int:
     """Returns how many lines end one cue and begin the next."""
-    longest = min(len(before), len(after))
+    longest = min(len(before), len(after), _ROLLED)
     return next((n for n in range(longest, 0, -1) if before[-n:] == after[:n]), 0)
 
 

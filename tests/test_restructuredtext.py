@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from rag.documents.restructuredtext import parse
+
+TEXT = """:orphan:
+
+=====
+Title
+=====
+
+.. _target:
+
+Intro with :ref:`a link <x>`. Then::
+
+    code here
+
+    more
+
+Section
+-------
+
+.. note:: Take care
+   of this.
+
+.. code-block:: python
+   :linenos:
+
+   print(1)
+
+.. a comment
+   of two lines
+
+.. math:: a = b
+
+- one
+- two
+  more
+
+  * inner
+
+===== ====
+A     B
+===== ====
+x     1
+y     2
+===== ====
+
++---+---+
+| A | B |
++===+===+
+| c | d |
+|   | e |
++---+---+
+| f | g |
++---+---+
+
+Sub
+~~~
+
+:param x: the x
+:returns: y
+
+term
+  definition
+
+.. toctree::
+   :maxdepth: 2
+
+   a
+
+.. [1] A footnote.
+
+>>> 1+1
+2
+
+.. list-table:: Caption
+   :header-rows: 1
+
+   * - A
+     - B
+   * - c
+     - d
+
+.. figure:: x.png
+   :alt: hidden
+
+   The caption.
+
+----
+
+Section 2
+---------
+End.
+"""
+
+
+def test_every_construct_is_its_block() -> None:
+    document = parse("a.rst", TEXT.encode())
+    assert document.title == "Title"
+    assert [(block.kind.value, block.span.of(TEXT)) for block in document.blocks] == [
+        ("heading", "=====\nTitle\n====="),
+        ("paragraph", "Intro with :ref:`a link <x>`. Then::"),
+        ("code", "    code here\n\n    more"),
+        ("heading", "Section\n-------"),
+        ("paragraph", "Take care\n   of this."),
+        ("code", "   print(1)"),
+        ("math", "a = b"),
+        ("list", "- one\n- two\n  more\n\n  * inner"),
+        ("table", TEXT[TEXT.index("===== ====") : TEXT.index("\n\n+---")]),
+        ("table", TEXT[TEXT.index("+---") : TEXT.index("\n\nSub")]),
+        ("heading", "Sub\n~~~"),
+        ("list", ":param x: the x\n:returns: y"),
+        ("paragraph", "term\n  definition"),
+        ("paragraph", "A footnote."),
+        ("code", ">>> 1+1\n2"),
+        ("table", "   * - A\n     - B\n   * - c\n     - d"),
+        ("paragraph", "   The caption."),
+        ("heading", "Section 2\n---------"),
+        ("paragraph", "End."),
+    ]
+
+
+def test_levels_follow_the_first_use_of_adornments() -> None:
+    headings = [block for block in parse("a.rst", TEXT.encode()).blocks if block.level]
+    assert [block.level for block in headings] == [1, 2, 3, 2]
+    assert [block.parts[0].of(TEXT) for block in headings] == [
+        *("Title", "Section", "Sub", "Section 2")
+    ]
+
+
+def test_items_and_rows_are_parts() -> None:
+    parts = [
+        [part.of(TEXT) for part in block.parts]
+        for block in parse("a.rst", TEXT.encode()).blocks
+        if block.kind in ("list", "table")
+    ]
+    assert parts[:3] == [
+        ["- one", "- two\n  more", "  * inner"],
+        ["A     B", "x     1", "y     2"],
+        ["| A | B |", "| c | d |\n|   | e |", "| f | g |"],
+    ]
+
+
+def test_a_line_of_dashes_under_text_that_is_indented_is_no_heading() -> None:
+    document = parse("a.rst", b"Text\n  more\n-------\n")
+    assert [block.kind for block in document.blocks] == ["paragraph"]
