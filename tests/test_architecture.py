@@ -25,7 +25,7 @@ HOME = {
     "ir_measures": ["eval/ranking.py"],
     "jinja2": ["eval/report.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
-    "lxml": ["rag/documents/html.py"],
+    "lxml": ["rag/documents/archive.py", "rag/documents/html.py"],
     "openvino": ["rag/compiled.py"],
     "platformdirs": ["rag/cache.py"],
     "pypdfium2": ["rag/documents/pdf.py"],
