@@ -153,9 +153,10 @@ class _Reader:
 
     def flush(self) -> None:
         """Ends code, then adds what hung on the block before: boxes and notes."""
-        code, self._code = self._code, []
-        self._say(self.build.code, "\n".join(code))
-        if self._emptying:
+        if self._code:
+            code, self._code = self._code, []
+            self._say(self.build.code, "\n".join(code))
+        if self._emptying or not self._after:
             return
         self._emptying = True
         self._backed += 1
@@ -189,7 +190,9 @@ class _Reader:
     def _paragraph(self, one: Any) -> None:
         style = self._style(value(one, "style-name"))
         pieces: list[str] = []
+        before, self._after = self._after, deque()
         self._inline(one, pieces, self._unseen(style))
+        hanging, self._after = self._after, before
         text = whole(joined(pieces))
         level = style.level
         if local(one) == "h":
@@ -198,8 +201,6 @@ class _Reader:
         if not text.strip():
             if self._code:
                 self._code.append("")
-            else:
-                self.flush()
         elif style.code:
             self._code.append(text)
         else:
@@ -210,6 +211,8 @@ class _Reader:
                 self._say(self.build.math, formulas)
             else:
                 self._say(self.build.paragraph, text.strip(" "))
+        self._after += hanging
+        if not self._code:
             self.flush()
 
     def _inline(self, parent: Any, pieces: list[str], unseen: bool) -> None:
@@ -227,7 +230,7 @@ class _Reader:
             match local(one):
                 case "s":
                     count = value(one, "c", "1")
-                    pieces.append(" " * (int(count) if re.fullmatch(r"\d{1,3}", count) else 1))
+                    pieces.append(" " * (int(count) if re.fullmatch(r"\d{1,2}", count) else 1))
                 case "tab":
                     pieces.append("\t")
                 case "line-break":
@@ -336,9 +339,9 @@ class _Reader:
 
     def _style(self, name: str) -> _Style:
         """Returns a style with what its parents say; a circle of them ends it."""
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         while name in self._styles and name not in self._found and name not in chain:
-            chain.append(name)
+            chain[name] = None
             name = value(self._styles[name], "parent-style-name")
         style = self._found.get(name, _Style())
         for inner in reversed(chain):

@@ -135,10 +135,10 @@ def hidden(words: int) -> list[Remark]:
 def chosen(alternatives: Any) -> Any:
     """Returns the first choice that says something, else the fallback: the same text, once."""
     kinds = [one for one in alternatives if local(one) in ("Choice", "Fallback")]
-    for one in kinds:
+    for one in kinds if len(kinds) > 1 else ():
         if any(local(inner) == "t" and (inner.text or "").strip() for inner in one.iter()):
             return one
-    return kinds[0] if kinds else ()
+    return kinds[0] if kinds else alternatives
 
 
 def reference(element: Any) -> str:

@@ -88,7 +88,7 @@ class _Deck:
         related = {one.id: one.target for one in self._package.related(self._package.main)}
         listed = child(presentation, "sldIdLst")
         names = [related.get(reference(one)) for one in (listed if listed is not None else ())]
-        for number, name in enumerate(names if any(names) else self._named(), 1):
+        for number, name in enumerate(dict.fromkeys(names if any(names) else self._named()), 1):
             root = self._package.archive.part(name)
             if name is not None and root is not None:
                 self.build.place(str(number))

@@ -150,11 +150,13 @@ class _Reader:
 
         Notes can name notes, so what hangs on them waits in the same queue.
         """
-        items, self._items = self._items, []
-        self._say(self.build.items, items)
-        code, self._code = self._code, []
-        self._say(self.build.code, "\n".join(code))
-        if self._emptying:
+        if self._items:
+            items, self._items = self._items, []
+            self._say(self.build.items, items)
+        if self._code:
+            code, self._code = self._code, []
+            self._say(self.build.code, "\n".join(code))
+        if self._emptying or not self._after:
             return
         self._emptying = True
         while self._after:
@@ -173,14 +175,20 @@ class _Reader:
     def _paragraph(self, paragraph: Any) -> None:
         properties = child(paragraph, "pPr")
         style = self._styles.of(properties)
+        before, self._after = self._after, deque()
         pieces = self._pieces(paragraph, style)
+        hanging, self._after = self._after, before
         text = whole(joined(pieces))
-        if not text.strip():
-            if self._code:
-                self._code.append("")
-            elif not self._items:
-                self._flush()
-            return
+        if text.strip():
+            self._said(text, pieces, properties, style)
+        elif self._code:
+            self._code.append("")
+        self._after += hanging
+        if not self._items and not self._code:
+            self._flush()
+
+    def _said(self, text: str, pieces: list[str], properties: Any | None, style: Style) -> None:
+        """Adds the text of a paragraph as what it is."""
         marker, depth = self._marker(properties, style)
         level = level_of(properties, style)
         if style.code or (self._monospaced and (self._code or _CODE_SIGNS.search(text))):
@@ -199,7 +207,6 @@ class _Reader:
                 self._say(self.build.math, formulas)
             else:
                 self._say(self.build.paragraph, text)
-            self._flush()
 
     def _marker(self, properties: Any | None, style: Style) -> tuple[str, int]:
         number, level = list_of(child(properties, "numPr"), style.listed)
@@ -211,12 +218,11 @@ class _Reader:
     def _pieces(self, paragraph: Any, style: Style) -> list[str]:
         """Returns the visible words of a paragraph, formulas apart."""
         shading = child(paragraph, "pPr", "shd")
-        look = style.look
         if shading is not None:
-            look = Look(shaded=is_shaded(shading)).over(look)
+            style = replace(style, look=Look(shaded=is_shaded(shading)).over(style.look))
         self._monospaced = True
         pieces: list[str] = []
-        self._inline(paragraph, replace(style, look=look), pieces)
+        self._inline(paragraph, style, pieces)
         self._monospaced &= not formulas_only(pieces)
         self._fields = [False] * len(self._fields)  # a code that never ends hides one paragraph
         return pieces

@@ -88,9 +88,9 @@ class Styles:
 
     def _style(self, name: str) -> Style:
         """Returns a style; the bases of one are followed in a loop, and a circle ends it."""
-        chain: list[str] = []
+        chain: dict[str, None] = {}
         while name in self._said and name not in self._found and name not in chain:
-            chain.append(name)
+            chain[name] = None
             name = value(child(self._said[name], "basedOn"), "val")
         style = self._found.get(name, Style(look=self._below))
         for inner in reversed(chain):
