@@ -123,7 +123,7 @@ def _rows(name: str, rows: Iterable[Iterable[str]]) -> str:
 
 
 def _accented(mark: str, inside: str, *, above: bool = True) -> str:
-    if mark in _BRACES:
+    if mark in _BRACES and not (mark in _ACCENTS and len(inside) == 1):
         return f"\\{_BRACES[mark]}{{{inside}}}"
     if not above:
         return f"\\underline{{{inside}}}"
