@@ -46,6 +46,10 @@ class LockedError(LibraryError):
     """Another process is writing the library."""
 
 
+class DamagedError(LibraryError):
+    """The store is not what was written."""
+
+
 class ModelError(NotesQAError):
     """The embedding model cannot be loaded, or is not the one the library was made with."""
 

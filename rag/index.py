@@ -31,7 +31,7 @@ from rag.errors import LibraryError, LockedError
 from rag.languages import AUTO
 from rag.mapped import mapped
 from rag.spelling import Lexicon, count_words
-from rag.stamps import StaleIndexError, read_stamp, seal, verify
+from rag.stamps import StaleIndexError, drop_unnamed, read_stamp, seal, sync_names, verify
 from rag.store import Store
 from rag.texts import Texts
 from rag.tokens import TokenIndex
@@ -76,18 +76,22 @@ class Engine:
         folder: Path,
         identity: Identity,
         scratch: tempfile.TemporaryDirectory[str] | None = None,
+        *,
+        checked: bool = False,
     ) -> None:
         """Opens what `build` wrote.
 
         Args:
             identity: what the stamp must say, at least.
             scratch: a temporary folder to keep as long as the engine lives.
+            checked: whether every file was just hashed.
 
         Raises:
             StaleIndexError: anything does not match its stamp.
         """
         stamp = read_stamp(folder, identity)
-        verify(folder, stamp["files"])
+        if not checked:
+            verify(folder, stamp["files"])
         self._scratch = scratch
         self.identity: Identity = {name: stamp[name] for name in _STATE}
         self.made_with: dict[str, str] = stamp["made_with"]
@@ -241,6 +245,7 @@ def build(store: Store) -> None:
     try:
         _write(store, part)
         part.rename(folder)
+        sync_names(store.folder)
     except (OSError, RuntimeError, ValueError) as error:  # also faiss' and tantivy's
         said = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
         raise LibraryError(
@@ -249,47 +254,58 @@ def build(store: Store) -> None:
         ) from error
 
 
-def ensure(store: Store) -> None:
+def ensure(store: Store, *, thorough: bool = False) -> None:
     """Leaves the indexes of the store's state, and no others. Needs `store.lock`.
+
+    Args:
+        thorough: whether files that look as they did are hashed as well.
 
     Raises:
         LibraryError: as for `build`.
     """
     try:
+        if thorough:
+            _check_files(store)
         Engine(_folder(store), identity(store))
     except StaleIndexError:
         build(store)
     for other in _others(store):
         shutil.rmtree(other, ignore_errors=True)
+    drop_unnamed(_folder(store))
 
 
 def check(store: Store) -> list[str]:
     """Returns what is wrong with the indexes on disk; empty when all is well.
 
-    Every file is read and hashed.
+    Every file is read and hashed, and nothing is written.
     """
-    folder = _folder(store)
     try:
-        verify(folder, read_stamp(folder, identity(store))["files"], thorough=True)
-        engine = Engine(folder, identity(store))
+        _check_files(store)
     except StaleIndexError as error:
         return [str(error)]
-    _, chunks, units = store.counts()
-    if (engine.size, len(engine._units)) != (chunks, units):
-        return [f"the indexes hold {engine.size} chunks, the store {chunks}"]
     return [
         f"{other.name} is left from before, and goes with the next notesqa index"
         for other in _others(store)
     ]
 
 
-def language(store: Store) -> str:
-    """Returns the language in which the words of the store's present indexes were analysed.
+def _check_files(store: Store) -> None:
+    """Raises StaleIndexError where a file is not what was written, or rows are too few or many."""
+    folder = _folder(store)
+    verify(folder, read_stamp(folder, identity(store))["files"], thorough=True)
+    engine = checked(store)
+    _, chunks, units = store.counts()
+    if (engine.size, len(engine._units)) != (chunks, units):
+        raise StaleIndexError(f"the indexes hold {engine.size} chunks, the store {chunks}")
+
+
+def checked(store: Store) -> Engine:
+    """Returns the engine of the store's state, after `check`: no file is hashed, none written.
 
     Raises:
         StaleIndexError: they do not match their stamp.
     """
-    return str(read_stamp(_folder(store), identity(store))["language"])
+    return Engine(_folder(store), identity(store), checked=True)
 
 
 def search(store: Store) -> str | None:
@@ -320,8 +336,9 @@ def _folder(store: Store) -> Path:
 
 
 def _others(store: Store) -> list[Path]:
-    """Returns the folders of other states than the present."""
-    return [other for other in store.folder.glob("index-*") if other != _folder(store)]
+    """Returns the folders of other states than the present, and those that were never named."""
+    begun = store.folder.glob(".index-*")
+    return [*begun, *(o for o in store.folder.glob("index-*") if o != _folder(store))]
 
 
 def _write(store: Store, folder: Path) -> None:

@@ -24,7 +24,7 @@ from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
-from rag.store import PATIENCE, Store
+from rag.store import FILE, PATIENCE, Store, hold
 from rag.tokens import Reading
 from rag.types import Answer, Manifest, Note, Passage, Span
 
@@ -521,11 +521,17 @@ class Library:
             }
 
     def doctor(self) -> list[Check]:
-        """Returns what was checked: store, derived indexes, and model; mends nothing."""
+        """Returns what was checked: store, derived indexes, and model; writes nothing.
+
+        Where a writer was killed, SQLite undoes what it had not committed.
+
+        Raises:
+            LibraryError: there is no library, or its store cannot be read at all.
+        """
         with self._lock, self._store.snapshot():
             store = self._store.problems()
             stale = derived.check(self._store)
-            language = "" if stale else derived.language(self._store)
+            engine = None if stale else derived.checked(self._store)
             meta = self._store.meta()
         try:
             self._check_model(meta)
@@ -537,13 +543,34 @@ class Library:
             Check(
                 "indexes",
                 not stale,
-                "; ".join(stale) or f"agree with the store; language: {language}",
+                "; ".join(stale) if engine is None else _agreement(engine),
             ),
             Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
             self._check_encoder(meta),
-            *self._check_fit(),
+            *self._check_fit(engine),
             *self._check_reranker(),
         ]
+
+    def repair(self) -> list[str]:
+        """Returns what was done to mend the library, a line each; nothing where all was well.
+
+        What is derived is built anew. A damaged store is set aside, and an empty one takes its
+        place with the vectors that are still whole: `index` then makes the library again.
+
+        Raises:
+            LibraryError: there is no library, it is of another format or cannot be written, or
+                another process is writing it.
+        """
+        from rag.repair import mend  # a question needs none of it
+
+        if not (self.folder / FILE).is_file():
+            raise LibraryError(f"There is no library in {self.folder}: make it with notesqa index.")
+        with self._lock, hold(self.folder, LOCK_SECONDS, "repairing"):
+            for name in ("_store", "_glance"):  # of what may be set aside
+                if store := self.__dict__.pop(name, None):
+                    store.close()
+            self._engine = None
+            return mend(self.folder)
 
     def _check_encoder(self, meta: Mapping[str, str]) -> Check:
         """Returns the check of what runs the model."""
@@ -554,11 +581,11 @@ class Library:
         except ModelError as error:
             return Check("encoder", False, str(error))
 
-    def _check_fit(self) -> list[Check]:
-        """Returns the check of the library's own fit, where there is one."""
-        if not (self.folder / FIT).is_file():
+    def _check_fit(self, engine: derived.Engine | None) -> list[Check]:
+        """Returns the check of the library's own fit, where there is one to hold for."""
+        if engine is None or not (self.folder / FIT).is_file():
             return []
-        problem = self.fit_problem
+        problem = self._own_fit(lambda: engine)[1]
         return [Check("fit", problem is None, problem or "the library's own, in use")]
 
     def _check_reranker(self) -> list[Check]:
@@ -589,3 +616,7 @@ def _alike(digests: Mapping[str, str]) -> list[list[str]]:
     for path in sorted(digests):
         groups.setdefault(digests[path], []).append(path)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def _agreement(engine: derived.Engine) -> str:
+    return f"agree with the store; language: {engine.language}"

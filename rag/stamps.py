@@ -21,6 +21,7 @@ from typing import Any
 
 STAMP = "stamp.json"
 _VERIFIED = "verified.json"
+_UNNAMED = ".verified-"
 
 RACY_NS = 20_000_000
 """Nanoseconds; a file system's clock ticks every 10 ms at most on Linux (100 Hz), 4 by default."""
@@ -133,7 +134,7 @@ def _record(folder: Path, states: Mapping[str, State]) -> None:
     now = time.time_ns()
     settled = {n: s for n, s in states.items() if max(s[1], s[2]) + RACY_NS < now}
     with contextlib.suppress(OSError):
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".verified-")
+        handle, name = tempfile.mkstemp(dir=folder, prefix=_UNNAMED)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(settled, file)
         os.replace(name, folder / _VERIFIED)
@@ -144,3 +145,23 @@ def _sync(folder: Path) -> None:
     for name in _names(folder):
         with (folder / name).open("rb") as handle:
             os.fsync(handle.fileno())
+    for inner in [folder, *(item for item in folder.rglob("*") if item.is_dir())]:
+        sync_names(inner)
+
+
+def sync_names(folder: Path) -> None:
+    """Waits until what is in a folder is on the disk under its names, where the system can tell."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def drop_unnamed(folder: Path) -> None:
+    """Deletes records that a killed process did not come to name."""
+    for left in folder.glob(f"{_UNNAMED}*"):
+        with contextlib.suppress(OSError):
+            left.unlink()

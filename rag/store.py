@@ -7,23 +7,33 @@ and no reader sees them; one short transaction then makes the new state current.
 refers to any more goes afterwards, in bounded transactions. Vectors are kept under a digest of the
 model and the text, so an interrupted run has lost nothing it committed.
 
+Every row keeps a checksum of what was written, since SQLite keeps none: a byte that goes bad on the
+disk inside a text or a vector would otherwise be read as if it had been written.
+
 Journal: DELETE with synchronous=FULL. SQLite before 3.51.3 can lose commits in WAL mode when two
 connections checkpoint at the wrong moment, and 3.40.1 is widespread.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
+import os
+import shutil
+import socket
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rag.errors import LibraryError, LockedError
+from rag.errors import DamagedError, LibraryError, LockedError
 from rag.types import (
     Chunk,
     Document,
@@ -43,6 +53,9 @@ if TYPE_CHECKING:
     DigestOf = Callable[[Chunk | Unit], bytes]
 
 FILE = "library.sqlite3"
+HOLDER = "lock.json"
+"""Who holds the lock, for those who wait; the lock itself is the operating system's."""
+
 _APPLICATION_ID = 0x4E515341
 
 PATIENCE = 30.0
@@ -156,6 +169,20 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     DELETE FROM meta WHERE key = 'chunking';
     """,
+    # A checksum in each row; `checksum` is ours, below.
+    """
+    ALTER TABLE documents ADD COLUMN checksum BLOB;
+    ALTER TABLE chunks ADD COLUMN checksum BLOB;
+    ALTER TABLE units ADD COLUMN checksum BLOB;
+    ALTER TABLE vectors ADD COLUMN checksum BLOB;
+    UPDATE documents SET checksum = (SELECT checksum(path, title, digest, text, places)
+        FROM current WHERE document = documents.id);
+    UPDATE chunks SET checksum = checksum(document, ordinal, start, "end", headings, embedded,
+        (SELECT digest FROM vectors WHERE id = chunks.vector));
+    UPDATE units SET checksum = checksum(chunk, ordinal, kind, start, "end", headings, embedded,
+        (SELECT digest FROM vectors WHERE id = units.vector));
+    UPDATE vectors SET checksum = checksum(digest, vector, tokens);
+    """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
 
@@ -232,6 +259,7 @@ class Store:
             self._db = sqlite3.connect(
                 uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
             )
+            self._db.create_function("checksum", -1, _checksum, deterministic=True)
             try:
                 self._prepare(write)
             except BaseException:
@@ -281,18 +309,24 @@ class Store:
         """Turns SQLite's errors into ours."""
         try:
             yield
-        except sqlite3.OperationalError as error:
-            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            raise (LockedError if busy else LibraryError)(
-                f"{self._file}: {error}. Check that the folder is writable and the disk not full; "
-                "nothing was lost, so run the command again."
-            ) from error
-        except sqlite3.IntegrityError:
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
             raise  # ours to mend, not the user's
         except sqlite3.DatabaseError as error:
+            # Text that is no UTF-8 any more has no code.
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)
+            if code & 0xFF == sqlite3.SQLITE_BUSY:
+                raise LockedError(
+                    f"{self._file} is kept busy by another notesqa: nothing was lost, so run the "
+                    "command again."
+                ) from error
+            if code in _DAMAGED or code & 0xFF in _DAMAGED:
+                raise DamagedError(
+                    f"{self._file} is damaged ({error}): mend it with notesqa doctor --repair; "
+                    "your notes are not touched."
+                ) from error
             raise LibraryError(
-                f"{self._file} is damaged ({error}): delete {self.folder} and make it again "
-                "with notesqa index; your notes are not touched."
+                f"{self._file}: {error}. Check that the folder is writable and the disk not full; "
+                "nothing was lost, so run the command again."
             ) from error
 
     def _value(self, sql: str, *parameters: object) -> int:
@@ -486,31 +520,9 @@ class Store:
 
     @contextmanager
     def lock(self, timeout: float) -> Iterator[None]:
-        """Holds the right to write; at most one process has it.
-
-        Raises:
-            LockedError: another process holds it for longer than `timeout` seconds.
-            LibraryError: the folder cannot be written.
-        """
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self.folder / "lock")
-        try:
-            lock.acquire(timeout=timeout)
-        except Timeout as error:
-            raise LockedError(
-                f"Another notesqa is indexing into {self.folder}: wait until it has ended, "
-                "then run notesqa index again."
-            ) from error
-        except OSError as error:
-            raise LibraryError(
-                f"{self.folder} cannot be written ({error.strerror}): choose a writable place, "
-                "notesqa --library DIR index."
-            ) from error
-        try:
+        """Holds the right to write, as `hold` does."""
+        with hold(self.folder, timeout):
             yield
-        finally:
-            lock.release()
 
     def missing(self, digests: Iterable[bytes]) -> list[bytes]:
         """Returns, once each and in order, the digests that have no vector yet."""
@@ -535,11 +547,16 @@ class Store:
             digest: the digest under which the vector of a chunk or unit is, or is now, kept.
         """
         with self._transaction():
-            self._db.executemany(
-                "INSERT OR IGNORE INTO vectors (digest, vector, tokens) VALUES (?, ?, ?)", vectors
-            )
+            self._insert_vectors(vectors)
             for part in parts:
                 self._insert(part, digest)
+
+    def _insert_vectors(self, vectors: Sequence[VectorRow]) -> None:
+        self._db.executemany(
+            "INSERT OR IGNORE INTO vectors (digest, vector, tokens, checksum)"
+            " VALUES (?1, ?2, ?3, checksum(?1, ?2, ?3))",
+            vectors,
+        )
 
     def _insert(self, part: Part, digest: DigestOf) -> None:
         path = part.document.path
@@ -549,8 +566,12 @@ class Store:
                 "INSERT INTO stale SELECT document FROM staged WHERE path = ?", (path,)
             )
             cursor = self._db.execute(
-                "INSERT INTO documents (text, places) VALUES (?, ?)",
-                (part.document.text, part.document.places.to_json()),
+                "INSERT INTO documents (text, places, checksum)"
+                " VALUES (?1, ?2, checksum(?3, ?4, ?5, ?1, ?2))",
+                (
+                    *(part.document.text, part.document.places.to_json()),
+                    *(path, part.document.title, part.digest),
+                ),
             )
             document = cursor.lastrowid
             self._db.executemany(
@@ -573,7 +594,8 @@ class Store:
         numbered = [(first + place, chunk) for place, chunk in enumerate(part.chunks)]
         self._db.executemany(
             "INSERT INTO chunks VALUES"
-            " (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM vectors WHERE digest = ?))",
+            " (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM vectors WHERE digest = ?8),"
+            " checksum(?2, ?3, ?4, ?5, ?6, ?7, ?8))",
             (
                 (
                     *(number, document, part.first + number - first),
@@ -585,7 +607,8 @@ class Store:
         )
         self._db.executemany(
             "INSERT INTO units VALUES"
-            " (?, ?, ?, ?, ?, ?, ?, (SELECT id FROM vectors WHERE digest = ?))",
+            " (?1, ?2, ?3, ?4, ?5, ?6, ?7, (SELECT id FROM vectors WHERE digest = ?8),"
+            " checksum(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))",
             (
                 (
                     *(number, place, unit.kind.value, unit.span.start, unit.span.end),
@@ -653,6 +676,14 @@ class Store:
         rows = [(seen.size, seen.mtime_ns, path) for path, seen in signatures.items()]
         self._db.executemany("UPDATE current SET size = ?, mtime_ns = ? WHERE path = ?", rows)
         self._db.executemany("UPDATE skipped SET size = ?, mtime_ns = ? WHERE document = ?", rows)
+
+    def keep(self, vectors: Sequence[VectorRow]) -> int:
+        """Adds vectors that nothing refers to, until `tidy`; returns how many are new."""
+        with self._transaction():
+            before = self._value("SELECT count(*) FROM vectors")
+            self._insert_vectors(vectors)
+            self._db.execute("INSERT OR IGNORE INTO loose SELECT id FROM vectors")
+            return self._value("SELECT count(*) FROM vectors") - before
 
     def discard(self) -> None:
         """Deletes what a killed run staged, and what one left that was killed after its commit.
@@ -733,7 +764,114 @@ class Store:
             for name, sql in _INVARIANTS.items():
                 if count := self._value(sql):
                     found.append(f"{count} {name}")
+            if count := len(self._db.execute("PRAGMA foreign_key_check").fetchall()):
+                found.append(f"{count} rows that refer to what is not there")
             return found
+
+
+@contextmanager
+def hold(folder: Path, timeout: float, work: str = "indexing into") -> Iterator[None]:
+    """Holds the right to write a library; at most one process has it.
+
+    Who has it is told to those who wait in vain: process, host, since when, and at what `work`.
+
+    Raises:
+        LockedError: another process holds it for longer than `timeout` seconds.
+        LibraryError: the folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / "lock")
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout as error:
+        raise LockedError(
+            f"Another notesqa {_holder(folder)} {folder}: wait until it has ended, "
+            "then run the command again."
+        ) from error
+    except OSError as error:
+        raise LibraryError(
+            f"{folder} cannot be written ({error.strerror}): choose a writable place, "
+            "notesqa --library DIR index."
+        ) from error
+    file = folder / HOLDER
+    said = {"pid": os.getpid(), "host": socket.gethostname(), "work": work}
+    try:
+        with contextlib.suppress(OSError):  # who holds it is a courtesy
+            since = time.strftime("%Y-%m-%d %H:%M:%S")
+            file.write_text(json.dumps({**said, "since": since}), encoding="utf-8")
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            file.unlink()
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    """Returns who is doing what, as far as the holder said."""
+    try:
+        said = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        who = f"process {said['pid']} on {said['host']}, since {said['since']}"
+        return f"({who}) is {said['work']}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "is writing"
+
+
+def replace_damaged(folder: Path) -> tuple[str, int]:
+    """Puts an empty store in the place of a damaged one. Needs `hold`.
+
+    The vectors that are as they were written are kept, so that nothing whole is embedded again.
+
+    Returns:
+        The name under which the damaged one was set aside, and how many vectors were kept.
+    """
+    part = folder / ".repair"
+    shutil.rmtree(part, ignore_errors=True)
+    kept = 0
+    with closing(Store(part, write=True)) as store:
+        rows = _readable_vectors(folder / FILE)
+        while batch := list(islice(rows, _SWEPT_VECTORS)):
+            kept += store.keep(batch)
+    number = 1
+    while (aside := folder / f"{FILE}.damaged-{number}").exists():
+        number += 1
+    (folder / FILE).rename(aside)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / f"{FILE}-journal").rename(folder / f"{aside.name}-journal")
+    (part / FILE).rename(folder / FILE)
+    shutil.rmtree(part, ignore_errors=True)
+    return aside.name, kept
+
+
+def _readable_vectors(file: Path) -> Iterator[VectorRow]:
+    """Yields what can be read from either end of the table, and is what was written."""
+    seen: set[bytes] = set()
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as db:
+        for order in ("ASC", "DESC"):
+            with contextlib.suppress(sqlite3.DatabaseError):
+                for *row, checksum in db.execute(
+                    "SELECT digest, vector, tokens, checksum FROM vectors WHERE id IS NOT NULL"
+                    f" ORDER BY id {order}"
+                ):
+                    digest, vector, tokens = row
+                    if digest in seen:
+                        break
+                    if _checksum(*row) == checksum:
+                        seen.add(digest)
+                        yield digest, vector, tokens
+
+
+def _checksum(*values: bytes | str | int | None) -> bytes:
+    """Returns the checksum of a row: told from chance, not from intent."""
+    hasher = hashlib.blake2b(digest_size=8)
+    for value in values:
+        if value is None:
+            hasher.update(b"-")
+            continue
+        data = value if isinstance(value, bytes) else str(value).encode()
+        hasher.update(b"%d:" % len(data))
+        hasher.update(data)
+    return hasher.digest()
 
 
 @lru_cache(maxsize=1024)
@@ -749,6 +887,24 @@ _STAGED_ANEW = (
     " WHERE k.digest IS NOT s.digest)"
 )
 
+
+_DAMAGED = {
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_IOERR_SHORT_READ,
+    sqlite3.SQLITE_ERROR,  # our statements are right: a table that they name is not there
+}
+"""What SQLite says of a file that is not what it wrote."""
+
+
+def _sum_of(columns: str) -> str:
+    """Returns the checksum of columns as they lie on the disk: text gone bad may be no UTF-8."""
+    return f"checksum({', '.join(f'CAST({name} AS BLOB)' for name in columns.split())})"
+
+
+UNFINISHED = "chunks without tokens"
+"""A problem that is no damage: indexing was killed right after the format changed."""
+
 _INVARIANTS = {
     "paths without a document": (
         "SELECT count(*) FROM current WHERE document NOT IN (SELECT id FROM documents)"
@@ -756,7 +912,7 @@ _INVARIANTS = {
     "chunks without a vector": (
         f"SELECT count(*) FROM {_CHUNKS} WHERE c.vector NOT IN (SELECT id FROM vectors)"
     ),
-    "chunks without tokens": (
+    UNFINISHED: (
         f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE v.tokens IS NULL"
     ),
     "units without a vector": (
@@ -770,5 +926,21 @@ _INVARIANTS = {
     "units outside their chunk": (
         f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
         ' WHERE u.start < c.start OR u."end" > c."end" OR u."end" <= u.start'
+    ),
+    "documents that are not what was written": (
+        "SELECT count(*) FROM current k JOIN documents d ON d.id = k.document"
+        f" WHERE d.checksum IS NOT {_sum_of('k.path k.title k.digest d.text d.places')}"
+    ),
+    "chunks that are not what was written": (
+        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE c.checksum IS NOT "
+        + _sum_of('c.document c.ordinal c.start c."end" c.headings c.embedded v.digest')
+    ),
+    "units that are not what was written": (
+        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
+        " JOIN vectors v ON v.id = u.vector WHERE u.checksum IS NOT "
+        + _sum_of('u.chunk u.ordinal u.kind u.start u."end" u.headings u.embedded v.digest')
+    ),
+    "vectors that are not what was written": (
+        f"SELECT count(*) FROM vectors WHERE checksum IS NOT {_sum_of('digest vector tokens')}"
     ),
 }

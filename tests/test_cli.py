@@ -400,7 +400,7 @@ def test_a_library_that_is_no_library_is_refused(
 ) -> None:
     (indexed / "library.sqlite3").write_bytes(b"This is my diary. " * 500)
     before = contents(indexed)
-    check_refused(run(*command), "is damaged", "delete .notesqa and make it again")
+    check_refused(run(*command), "is damaged", "mend it with notesqa doctor --repair")
     assert contents(indexed) == before
 
 

@@ -462,7 +462,7 @@ def test_a_damaged_file_is_named_with_the_remedy(
     tmp_path: Path, content: bytes, write: bool
 ) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(LibraryError, match="damaged.*notesqa index"):
+    with pytest.raises(LibraryError, match="damaged.*notesqa doctor --repair"):
         Store(tmp_path, write=write)
     assert (tmp_path / FILE).read_bytes() == content
 
@@ -525,7 +525,13 @@ def test_a_migration_that_fails_changes_nothing(
     reader.close()
 
 
-SHIPPED = ["b553ee85a0c842e9", "60ea1722b03f54b7", "d7355f8366b4c9ea", "bf9a186bb1eb9987"]
+SHIPPED = [
+    "b553ee85a0c842e9",
+    "60ea1722b03f54b7",
+    "d7355f8366b4c9ea",
+    "bf9a186bb1eb9987",
+    "6e4a5c30567e00af",
+]
 
 
 @pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))

@@ -139,19 +139,31 @@ _REMEDIES = {
 
 
 @app.command()
-def doctor(context: typer.Context, as_json: Json = False) -> None:
+def doctor(
+    context: typer.Context,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First mend what needs no notes, and say how.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Check that store, indexes and model agree."""
     from ui.console import print_checks
+    from ui.render import visible
 
-    checks = library_of(context).doctor()
+    library = library_of(context)
+    repaired = library.repair() if repair else []
+    for line in repaired:
+        typer.echo(visible(line), err=as_json)
+    checks = library.doctor()
     if as_json:
-        print_json({"checks": [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]})
+        said = [{"name": c.name, "ok": c.ok, "detail": c.detail} for c in checks]
+        print_json({"checks": said, **({"repaired": repaired} if repair else {})})
     else:
         print_checks(checks)
     if bad := [check for check in checks if not check.ok]:
-        remedy = _REMEDIES.get(
-            " and ".join(check.name for check in bad), "run notesqa index to mend the library"
-        )
+        names = " and ".join(check.name for check in bad)
+        mender = "doctor --repair" if "store" in names and not repair else "index"
+        remedy = _REMEDIES.get(names, f"run notesqa {mender} to mend the library")
         raise LibraryError(f"{len(bad)} of {len(checks)} checks failed: {remedy}.")
 
 
