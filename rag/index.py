@@ -205,7 +205,8 @@ def open_engine(store: Store, present: Engine | None = None) -> Engine:
             build(store)
             return Engine(folder, found)
     except LockedError as error:
-        before = _last(store)
+        # Twice: the last may go between being listed and opened, and then the next is there.
+        before = _last(store) or _last(store)
         if present and (before is None or before.number <= present.number):
             before = present
         if before is None:

@@ -524,7 +524,9 @@ class Harness:
         if self.chance.random() < 0.5:
             folder = self.root / "left"
             shutil.rmtree(folder, ignore_errors=True)
+            self.reader.send_signal(signal.SIGSTOP)
             shutil.copytree(self.folder, folder)
+            self.reader.send_signal(signal.SIGCONT)
         library = Library(settings(folder), WordLengths())
         try:
             checks = library.doctor()
@@ -608,7 +610,7 @@ def kill_commands(root: Path, times: int, chance: random.Random) -> int:
 
     def command(*arguments: str) -> list[str]:
         there = ["--library", str(root / "command"), "--corpus", str(notes)]
-        return [sys.executable, "-m", "ui.cli", *there, *arguments]
+        return [sys.executable, "-c", "from ui.cli import main; main()", *there, *arguments]
 
     def run(*arguments: str) -> dict[str, Any]:
         done = subprocess.run(
