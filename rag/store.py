@@ -169,7 +169,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     DELETE FROM meta WHERE key = 'chunking';
     """,
-    # A checksum in each row; `checksum` is ours, below.
+    # A checksum in each row, made by a function of ours, below.
     """
     ALTER TABLE documents ADD COLUMN checksum BLOB;
     ALTER TABLE chunks ADD COLUMN checksum BLOB;
@@ -861,15 +861,12 @@ def _readable_vectors(file: Path) -> Iterator[VectorRow]:
                         yield digest, vector, tokens
 
 
-def _checksum(*values: bytes | str | int | None) -> bytes:
-    """Returns the checksum of a row: told from chance, not from intent."""
+def _checksum(*values: bytes | str | float | None) -> bytes:
+    """Returns the checksum of a row, types among them; it tells chance, not intent."""
     hasher = hashlib.blake2b(digest_size=8)
     for value in values:
-        if value is None:
-            hasher.update(b"-")
-            continue
         data = value if isinstance(value, bytes) else str(value).encode()
-        hasher.update(b"%d:" % len(data))
+        hasher.update(f"{type(value).__name__}{len(data)}:".encode())
         hasher.update(data)
     return hasher.digest()
 
@@ -895,11 +892,6 @@ _DAMAGED = {
     sqlite3.SQLITE_ERROR,  # our statements are right: a table that they name is not there
 }
 """What SQLite says of a file that is not what it wrote."""
-
-
-def _sum_of(columns: str) -> str:
-    """Returns the checksum of columns as they lie on the disk: text gone bad may be no UTF-8."""
-    return f"checksum({', '.join(f'CAST({name} AS BLOB)' for name in columns.split())})"
 
 
 UNFINISHED = "chunks without tokens"
@@ -929,18 +921,18 @@ _INVARIANTS = {
     ),
     "documents that are not what was written": (
         "SELECT count(*) FROM current k JOIN documents d ON d.id = k.document"
-        f" WHERE d.checksum IS NOT {_sum_of('k.path k.title k.digest d.text d.places')}"
+        " WHERE d.checksum IS NOT checksum(k.path, k.title, k.digest, d.text, d.places)"
     ),
     "chunks that are not what was written": (
-        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE c.checksum IS NOT "
-        + _sum_of('c.document c.ordinal c.start c."end" c.headings c.embedded v.digest')
+        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE c.checksum IS NOT"
+        ' checksum(c.document, c.ordinal, c.start, c."end", c.headings, c.embedded, v.digest)'
     ),
     "units that are not what was written": (
         f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
-        " JOIN vectors v ON v.id = u.vector WHERE u.checksum IS NOT "
-        + _sum_of('u.chunk u.ordinal u.kind u.start u."end" u.headings u.embedded v.digest')
+        " JOIN vectors v ON v.id = u.vector WHERE u.checksum IS NOT checksum("
+        'u.chunk, u.ordinal, u.kind, u.start, u."end", u.headings, u.embedded, v.digest)'
     ),
     "vectors that are not what was written": (
-        f"SELECT count(*) FROM vectors WHERE checksum IS NOT {_sum_of('digest vector tokens')}"
+        "SELECT count(*) FROM vectors WHERE checksum IS NOT checksum(digest, vector, tokens)"
     ),
 }
