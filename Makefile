@@ -10,7 +10,7 @@ QUESTIONS := eval/questions/transfer-learning.jsonl
 BASELINE := eval/baseline/transfer-learning.jsonl.xz
 RUN := .notesqa/runs/gate.jsonl
 
-.PHONY: demo test gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
+.PHONY: demo test crash gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
 	constraints clean
 
 demo: .venv/installed
@@ -21,6 +21,10 @@ test: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Kills indexing 500 times and makes its writes fail 100 times: ARGS='--kills 2000 --seed 7'.
+crash: .venv/tested
+	$(BIN)/python tests/crashing.py $(ARGS)
 
 gate: .venv/installed
 	$(BIN)/notesqa index

@@ -606,7 +606,7 @@ def is_in(passage: Passage, notes: Notes) -> bool:
 def kill_commands(root: Path, times: int, chance: random.Random) -> int:
     """Kills the real command with the real model; returns how often before its end."""
     notes, killed = root / "shipped", 0
-    shutil.copytree(CORPUS, notes)
+    shutil.copytree(CORPUS / "foundations", notes)
 
     def command(*arguments: str) -> list[str]:
         there = ["--library", str(root / "command"), "--corpus", str(notes)]
@@ -660,6 +660,9 @@ def crash(root: Path, seed: int, kills: int, failures: int, commands: int = 0) -
             harness.chain(
                 failing=harness.chance.random() * sum(map(positive, left)) >= positive(left[0])
             )
+    except AssertionError as error:
+        error.add_note(f"seed {seed}, run {report.runs}")
+        raise
     finally:
         harness.close()
     report.commands = kill_commands(root, commands, harness.chance) if commands else 0
