@@ -74,6 +74,8 @@ class Library:
         self._given_fit = fit
         self._fit_read: tuple[object, tuple[Fit | None, str | None]] | None = None
         self._engine: derived.Engine | None = None
+        self._reading: Store | None = None
+        self._looking: Store | None = None
         self._answers = Answers()
         self._turns = threading.BoundedSemaphore(TURNS)
         self._lock = threading.RLock()
@@ -103,9 +105,14 @@ class Library:
         name = self.settings.reranker
         return CrossEncoderReranker(name) if name else None
 
-    @cached_property
+    @property
     def _store(self) -> Store:
-        return Store(self.folder)
+        self._reading = self._there(self._reading, PATIENCE)
+        return self._reading
+
+    def _there(self, store: Store | None, patience: float) -> Store:
+        """Returns a connection to the store that is there now, this one where it still is."""
+        return store if store and store.is_there else Store(self.folder, patience=patience)
 
     @cached_property
     def _model_words(self) -> spelling.Lexicon:
@@ -392,9 +399,10 @@ class Library:
         except LockedError:
             return True
 
-    @cached_property
+    @property
     def _glance(self) -> Store:
-        return Store(self.folder, patience=0)
+        self._looking = self._there(self._looking, 0)
+        return self._looking
 
     def _opened(self, present: derived.Engine | None) -> derived.Engine:
         """Returns the engine of the store's state, or `present` where one would have to wait."""
@@ -566,10 +574,7 @@ class Library:
         if not (self.folder / FILE).is_file():
             raise LibraryError(f"There is no library in {self.folder}: make it with notesqa index.")
         with self._lock, hold(self.folder, LOCK_SECONDS, "repairing"):
-            for name in ("_store", "_glance"):  # of what may be set aside
-                if store := self.__dict__.pop(name, None):
-                    store.close()
-            self._engine = None
+            self._reading = self._looking = self._engine = None
             return mend(self.folder)
 
     def _check_encoder(self, meta: Mapping[str, str]) -> Check:

@@ -265,6 +265,15 @@ class Store:
             except BaseException:
                 self._db.close()
                 raise
+        self._opened = self._file.stat()
+
+    @property
+    def is_there(self) -> bool:
+        """Returns whether the file that was opened is still the library, and not another."""
+        try:
+            return os.path.samestat(self._opened, self._file.stat())
+        except OSError:
+            return False
 
     def _prepare(self, write: bool) -> None:
         with self.snapshot():

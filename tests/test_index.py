@@ -406,6 +406,31 @@ def test_a_check_hashes_every_file_and_records_nothing(
     assert (folder_of(store) / "verified.json").stat() == before
 
 
+@pytest.mark.parametrize("way", ["rewritten", "replaced", "swapped"])
+def test_a_file_of_the_same_size_and_times_is_not_taken_for_the_one_that_was_written(
+    library: Library, store: Store, way: str
+) -> None:
+    expected = results(open_engine(store))
+    time.sleep(0.05)
+    file, other = folder_of(store) / "chunk_vectors", folder_of(store) / "chunk_vectors.other"
+    times, content = file.stat(), bytearray(file.read_bytes())
+    content[5] ^= 8
+    if way == "rewritten":
+        with file.open("r+b") as handle:  # in place: the inode stays
+            handle.write(content)
+    elif way == "replaced":
+        other.write_bytes(content)
+        os.replace(other, file)
+    else:
+        units = folder_of(store) / "unit_vectors"
+        os.replace(file, other)
+        os.replace(units, file)
+        os.replace(other, units)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert file.stat().st_mtime_ns == times.st_mtime_ns
+    assert_mended(library, store, expected)
+
+
 def test_a_page_that_went_bad_behind_its_times_is_found_by_the_check(store: Store) -> None:
     file = folder_of(store) / "chunk_vectors"
     content = bytearray(file.read_bytes())

@@ -328,3 +328,17 @@ def test_doctor_repairs_and_says_what_it_did(run: Run) -> None:
     assert "set aside as library.sqlite3.damaged-1" in done.out
     assert run("index").status == 0
     assert run("doctor").status == 0
+
+
+def test_who_asks_all_the_while_asks_the_library_that_was_made_anew(make: Make) -> None:
+    serving = make()
+    assert "hold hands" in serving.search("otters")[0].text
+    (Path(serving.settings.corpus) / "otters.md").write_text("Otters juggle pebbles.\n")
+    (serving.folder / FILE).write_bytes(b"gone bad " * 999)
+    make().repair()
+    make().index()
+    texts = " ".join(passage.text for passage in serving.search("otters", 50))
+    assert "juggle" in texts
+    assert "hold hands" not in texts
+    assert serving.source("otters.md") == "Otters juggle pebbles.\n"
+    assert serving.status()["indexed"] == 3
