@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rag.embedding import Embedder as Embedder
     from rag.errors import GateError as GateError
     from rag.errors import LibraryError as LibraryError
+    from rag.errors import ModelError as ModelError
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionSetError as QuestionSetError
     from rag.errors import RunError as RunError
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     from rag.index import corpus_digest as corpus_digest
     from rag.pipeline import Check as Check
     from rag.pipeline import Library as Library
+    from rag.questions import Asked as Asked
+    from rag.questions import QuestionLog as QuestionLog
+    from rag.questions import recording as recording
     from rag.retrieval import Parts as Parts
     from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
@@ -44,10 +48,12 @@ if TYPE_CHECKING:
     from rag.types import PlaceKind as PlaceKind
     from rag.types import Places as Places
     from rag.types import Span as Span
+    from rag.watching import Watcher as Watcher
     from rag.words import terms as terms
 
 _HOME = {
     "Answer": "rag.types",
+    "Asked": "rag.questions",
     "Check": "rag.pipeline",
     "Citation": "rag.types",
     "DESCRIPTIONS": "rag.config",
@@ -61,6 +67,7 @@ _HOME = {
     "Manifest": "rag.types",
     "ModelEmbedder": "rag.backends",
     "Note": "rag.types",
+    "ModelError": "rag.errors",
     "NotesQAError": "rag.errors",
     "Packed": "rag.tokens",
     "Parts": "rag.retrieval",
@@ -68,6 +75,7 @@ _HOME = {
     "Place": "rag.types",
     "PlaceKind": "rag.types",
     "Places": "rag.types",
+    "QuestionLog": "rag.questions",
     "QuestionSetError": "rag.errors",
     "Reading": "rag.tokens",
     "Record": "rag.documents.records",
@@ -75,10 +83,12 @@ _HOME = {
     "Settings": "rag.config",
     "Span": "rag.types",
     "Turn": "rag.followup",
+    "Watcher": "rag.watching",
     "corpus_digest": "rag.index",
     "load_settings": "rag.config",
     "pack": "rag.tokens",
     "read_notes": "rag.documents",
+    "recording": "rag.questions",
     "signals": "rag.confidence",
     "threshold_for": "rag.confidence",
     "terms": "rag.words",
@@ -87,6 +97,7 @@ _HOME = {
 
 __all__ = [
     "Answer",
+    "Asked",
     "Check",
     "Citation",
     "DESCRIPTIONS",
@@ -100,6 +111,7 @@ __all__ = [
     "Manifest",
     "ModelEmbedder",
     "Note",
+    "ModelError",
     "NotesQAError",
     "Packed",
     "Parts",
@@ -107,6 +119,7 @@ __all__ = [
     "Place",
     "PlaceKind",
     "Places",
+    "QuestionLog",
     "QuestionSetError",
     "Reading",
     "Record",
@@ -114,10 +127,12 @@ __all__ = [
     "Settings",
     "Span",
     "Turn",
+    "Watcher",
     "corpus_digest",
     "load_settings",
     "pack",
     "read_notes",
+    "recording",
     "signals",
     "terms",
     "threshold_for",

@@ -52,6 +52,8 @@ class Settings:
     max_file_seconds: float = 60.0
     max_file_memory_mb: int = 1024
     max_question_chars: int = 2000
+    log_questions: bool = True
+    log_days: int = 90
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -63,6 +65,7 @@ class Settings:
             ("max_file_seconds", 0.1, 3600),
             ("max_file_memory_mb", 256, 65_536),
             ("max_question_chars", 10, 100_000),
+            ("log_days", 1, 36_500),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -98,6 +101,8 @@ DESCRIPTIONS = {
     "max_file_seconds": "longest that reading one file may take, in seconds",
     "max_file_memory_mb": "most memory that reading one file may take, in MB (on Linux)",
     "max_question_chars": "longest question, in characters",
+    "log_questions": "whether questions are kept, on this machine, with what they got",
+    "log_days": "days that they are kept for",
 }
 
 _SWITCH = {"true": True, "false": False}

@@ -289,6 +289,7 @@ class Library:
             elsewhere=fit is self._shipped_fit and not fitted_here,
             carried=draft.carried,
             suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
+            generation=engine.number,
         )
 
     def draft(self, question: str, after: Turn | None = None) -> Draft:

@@ -326,6 +326,7 @@ class Answer:
         carried: whether the query holds terms of the turn before.
         suggestions: questions that one could ask instead, best first; only with an abstention,
             and not in the JSON.
+        generation: of the notes that it was made of.
         timings_ms: milliseconds by stage.
     """
 
@@ -341,6 +342,7 @@ class Answer:
     elsewhere: bool = False
     carried: bool = False
     suggestions: tuple[str, ...] = ()
+    generation: int = 0
 
     def __post_init__(self) -> None:
         if self.reason is not None:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from rag import Library, LibraryError, NotesQAError, Span, Turn
 from ui.pages import source
 from ui.pages.library import library_page
+from ui.pages.chat import Ask
 
 HOSTS = ["127.0.0.1", "localhost"]
 """Host headers that are answered; any other name could be another site's (DNS rebinding)."""
@@ -22,8 +23,13 @@ MAX_BODY_BYTES = 1_000_000
 AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
 
 
-def build_api(library: Library) -> FastAPI:
-    """Returns the application without the chat page."""
+def build_api(library: Library, answered: Ask | None = None) -> FastAPI:
+    """Returns the application without the chat page.
+
+    Args:
+        answered: answers questions, by default `library.ask`.
+    """
+    answered = answered or library.ask
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
     api.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     api.add_middleware(BodyLimit)
@@ -41,7 +47,7 @@ def build_api(library: Library) -> FastAPI:
         question: Annotated[str, Body()],
         after: Annotated[Turn | None, Body(description=AFTER)] = None,
     ) -> Response:
-        return JSONResponse(library.ask(question, after).to_dict())
+        return JSONResponse(answered(question, after).to_dict())
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:

@@ -8,7 +8,7 @@ import threading
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from rag import Library, NotesQAError
+from rag import Library, NotesQAError, QuestionLog, Watcher, recording
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -17,24 +17,26 @@ HOST = "127.0.0.1"
 PORT = 7860
 
 
-def build_app(library: Library) -> FastAPI:
-    """Returns the whole application for a library that is there."""
+def build_app(library: Library, watcher: Watcher | None = None) -> FastAPI:
+    """Returns the whole application for a library that is there.
+
+    Args:
+        watcher: what keeps it up to date meanwhile; the page says when it is at it.
+    """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
     from ui.api import build_api
-    from ui.pages import chat
+    from ui.pages import chat, header
 
+    questions = QuestionLog.of(library.settings)
+    questions.start()
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
-        documents = len(library.titles())
-        gr.HTML(
-            f"<h1>notesqa</h1><p>{documents} notes, answered in their own words</p>",
-            elem_id="nq-title",
-        )
-        chat.build(library.ask)
+        header.build(library, watcher)
+        chat.build(recording(library.ask, questions, "page"))
 
     app: FastAPI = gr.mount_gradio_app(
-        build_api(library),
+        build_api(library, recording(library.ask, questions, "api")),
         page,
         path="/",
         server_name=HOST,
@@ -53,7 +55,7 @@ def build_app(library: Library) -> FastAPI:
     return app
 
 
-def serve(library: Library, port: int) -> None:
+def serve(library: Library, port: int, watcher: Watcher | None = None) -> None:
     """Serves on loopback until interrupted; the model is loaded before the first question."""
     import uvicorn
 
@@ -68,7 +70,7 @@ def serve(library: Library, port: int) -> None:
                 f"Port {port} cannot be used ({error.strerror}): choose another, "
                 "notesqa serve --port N."
             ) from error
-        app = build_app(library)
+        app = build_app(library, watcher)
         library.search("Is the model loaded?", k=1)
         config = uvicorn.Config(app, log_level="warning", access_log=False)
         # In a thread of its own, since uvicorn in the main one prints a traceback at Ctrl+C.

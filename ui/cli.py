@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import evaluation
+from ui import evaluation, log
 from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
@@ -26,6 +27,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(evaluation.app, name="eval")
+app.add_typer(log.app, name="log")
 model_app = typer.Typer(help="Prepare an embedding model.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 
@@ -52,23 +54,35 @@ def settings(
 
     level = logging.INFO if verbose else logging.ERROR
     logging.basicConfig(level=level, stream=sys.stderr, format="%(message)s")
-    for what in ("rag.backends", "rag.compiling", "rag.indexing"):  # what one waits for is said
+    # What one waits for is said.
+    for what in ("rag.backends", "rag.compiling", "rag.indexing", "rag.watching"):
         logging.getLogger(what).setLevel(logging.INFO)
     context.obj = load_settings({"library": library, "corpus": corpus, "model": model})
 
 
 @app.command()
-def index(context: typer.Context, as_json: Json = False) -> None:
+def index(
+    context: typer.Context,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Then follow the folder until Ctrl+C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Bring the library up to date with the notes."""
+    from ui.common import until_stopped
     from ui.console import print_manifest, progress
+    from ui.following import follow
 
     library = library_of(context)
-    with progress() as report:
-        manifest = library.index(progress=report)
-    if as_json:
-        print_json(manifest.to_dict())
-    else:
-        print_manifest(manifest, context.obj.corpus)
+    with until_stopped() if watch else nullcontext():
+        with progress() as report:
+            manifest = library.index(progress=report)
+        if as_json:
+            print_json(manifest.to_dict())
+        else:
+            print_manifest(manifest, context.obj.corpus)
+        if watch:
+            follow(library, as_json)
 
 
 @app.command()
@@ -81,13 +95,14 @@ def ask(
     as_json: Json = False,
 ) -> None:
     """Answer a question with quotes, or say there is no answer."""
-    from rag import turn_of
+    from rag import QuestionLog, turn_of
     from ui.console import print_answer, waiting
 
     with waiting("Searching the notes"):
         library = library_of(context)
         before = None if after is None else turn_of(library.ask(after))
         answer = library.ask(question, before)
+    QuestionLog.of(library.settings).record(answer, "cli")  # written while the answer is printed
     if library.fit_problem:
         typer.echo(library.fit_problem, err=True)
     if as_json:
@@ -194,14 +209,23 @@ def compile_model(
 def serve(
     context: typer.Context,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Follow the folder of notes meanwhile.")
+    ] = False,
 ) -> None:
     """Serve the chat page and the HTTP API on this machine."""
     from ui.app import serve as serve_pages
+    from ui.common import until_stopped
+    from ui.following import following, prepare
 
     library = library_of(context)
-    if library.fit_problem:
-        typer.echo(library.fit_problem, err=True)
-    serve_pages(library, port)
+    with until_stopped():
+        if watch:
+            prepare(library)
+        if library.fit_problem:
+            typer.echo(library.fit_problem, err=True)
+        with following(library) if watch else nullcontext() as watcher:
+            serve_pages(library, port, watcher)
 
 
 @app.command()

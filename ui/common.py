@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,3 +26,20 @@ def library_of(context: typer.Context) -> Library:
 def print_json(value: Any) -> None:
     """Prints JSON in ASCII: no control character of a note reaches a terminal, in any encoding."""
     typer.echo(json.dumps(value))
+
+
+@contextmanager
+def until_stopped() -> Iterator[None]:
+    """Ends what is inside, without a word, at Ctrl+C and where the system asks for it (SIGTERM)."""
+    import signal
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -118,6 +118,19 @@ def print_manifest(done: Manifest, corpus: str) -> None:
             say(f"skipped: {more}: notesqa status --all", indent=4)
 
 
+def change_words(manifest: Manifest) -> str:
+    """Returns what a run of indexing changed, in one line, with the time of day."""
+    indexed, removed = len(manifest.indexed), len(manifest.removed)
+    skipped = len(manifest.skipped)
+    said = [f"{indexed} {'note' if indexed == 1 else 'notes'} indexed"]
+    if removed:
+        said.append(f"{removed} removed")
+    if skipped:
+        said.append(f"{skipped} skipped")
+    notes = indexed + len(manifest.unchanged)
+    return f"{', '.join(said)}; {notes} notes at {time.strftime('%H:%M:%S')}"
+
+
 def print_answer(answer: Answer) -> None:
     """Prints an answer with the deciding sentence marked, or a refusal."""
     if searched_otherwise(answer):
