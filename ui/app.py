@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 PORT = 7860
+
+LEAVE_SECONDS = 2
+"""How long answers in flight are waited for when serving ends."""
 
 
 def build_app(library: Library, watcher: Watcher | None = None) -> FastAPI:
@@ -72,13 +76,25 @@ def serve(library: Library, port: int, watcher: Watcher | None = None) -> None:
             ) from error
         app = build_app(library, watcher)
         library.search("Is the model loaded?", k=1)
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        # Open pages keep a connection each, which would never end by itself.
+        config = uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=LEAVE_SECONDS
+        )
         # In a thread of its own, since uvicorn in the main one prints a traceback at Ctrl+C.
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
+        ended = threading.Event()
+
+        def run() -> None:
+            try:
+                server.run(sockets=[listener])
+            finally:
+                ended.set()
+
+        threading.Thread(target=run).start()
+        # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
         try:
-            thread.join()
+            ended.wait()
         except KeyboardInterrupt:
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off
             server.should_exit = True
-            thread.join()
+            ended.wait()
