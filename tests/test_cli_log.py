@@ -19,34 +19,11 @@ def library(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def asks(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Runs the command line, each time to the end of its log, as if in a process of its own."""
-    from rag import QuestionLog
-
-    made: list[QuestionLog] = []
-    of = QuestionLog.of
-
-    def remembered(settings: object) -> QuestionLog:
-        made.append(of(settings))  # type: ignore[arg-type]
-        return made[-1]
-
-    monkeypatch.setattr(QuestionLog, "of", remembered)
-
-    def run_(*arguments: str):  # type: ignore[no-untyped-def]
-        done = run(*arguments)
-        while made:
-            made.pop().close()
-        return done
-
-    return run_
-
-
-def test_ask_is_kept_and_search_is_not(asks: Run, indexed: Path) -> None:
-    assert asks("ask", ASKED, "--json").status == 0
-    assert asks("ask", "And why?", "--after", ASKED).status == 0
-    assert asks("search", "badgers").status == 0
-    found = parsed(asks("log", "show", "--json"))
+def test_ask_is_kept_and_search_is_not(run: Run, indexed: Path) -> None:
+    assert run("ask", ASKED, "--json").status == 0
+    assert run("ask", "And why?", "--after", ASKED).status == 0
+    assert run("search", "badgers").status == 0
+    found = parsed(run("log", "show", "--json"))
     assert (found["file"], found["on"], found["days"]) == (".notesqa/questions.sqlite3", True, 90)
     assert found["total"] == 2
     newer, older = found["questions"]
@@ -55,17 +32,17 @@ def test_ask_is_kept_and_search_is_not(asks: Run, indexed: Path) -> None:
 
 
 def test_a_log_that_is_off_keeps_nothing(
-    asks: Run, indexed: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, indexed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NOTESQA_LOG_QUESTIONS", "false")
-    assert asks("ask", ASKED).status == 0
+    assert run("ask", ASKED).status == 0
     assert not (indexed / "questions.sqlite3").exists()
-    assert "the log is off (log_questions)" in asks("log", "show").out
+    assert "the log is off (log_questions)" in run("log", "show").out
 
 
-def test_show_prints_a_line_a_question(asks: Run, library: Path) -> None:
+def test_show_prints_a_line_a_question(run: Run, library: Path) -> None:
     keep(library, "one", "\x1b[31mtwo")
-    done = asks("log", "show", "-n", "1")
+    done = run("log", "show", "-n", "1")
     assert done.status == 0
     check_harmless(done.out)
     first, last = done.out.splitlines()
@@ -88,25 +65,25 @@ def test_show_says_that_there_are_none(run: Run) -> None:
     ],
 )
 def test_purge_says_how_many_it_deleted(
-    asks: Run, library: Path, options: list[str], deleted: str, left: list[str]
+    run: Run, library: Path, options: list[str], deleted: str, left: list[str]
 ) -> None:
     keep(library, "old", days_ago=40)
     keep(library, "newer", "new", days_ago=20)
-    done = asks("log", "purge", *options)
+    done = run("log", "purge", *options)
     assert (done.status, done.out) == (0, f"{deleted} deleted.\n")
-    found = parsed(asks("log", "show", "--json"))
+    found = parsed(run("log", "show", "--json"))
     assert [asked["question"] for asked in found["questions"]] == left
 
 
 def test_purge_asks_where_a_person_is(
-    asks: Run, library: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, library: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(library, "one")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("typer.confirm", lambda said, abort: (_ for _ in ()).throw(SystemExit(1)))
-    assert asks("log", "purge").status == 1
-    assert parsed(asks("log", "show", "--json"))["total"] == 1
-    assert asks("log", "purge", "--yes").out == "1 question deleted.\n"
+    assert run("log", "purge").status == 1
+    assert parsed(run("log", "show", "--json"))["total"] == 1
+    assert run("log", "purge", "--yes").out == "1 question deleted.\n"
 
 
 @pytest.mark.parametrize("moment", ["soon", "2026-13-01", "-3", "999999999999"])

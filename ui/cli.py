@@ -102,13 +102,15 @@ def ask(
         library = library_of(context)
         before = None if after is None else turn_of(library.ask(after))
         answer = library.ask(question, before)
-    QuestionLog.of(library.settings).record(answer, "cli")  # written while the answer is printed
+    kept = QuestionLog.of(library.settings)
+    kept.record(answer, "cli")  # written while the answer is printed
     if library.fit_problem:
         typer.echo(library.fit_problem, err=True)
     if as_json:
         print_json(answer.to_dict())
     else:
         print_answer(answer)
+    kept.close()
 
 
 @app.command()

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from conftest import WordLengths
+from playwright.sync_api import Browser, expect
+
+from rag import Library, LibraryError, Settings, Watcher
+from ui.pages import header
+from ui.pages.header import Header, ago, title
+
+NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
+
+
+def test_the_title_says_how_many_notes_and_when_they_changed() -> None:
+    said = title({"indexed": 37, "changed": "2026-05-04T13:57:00+02:00"}, False, NOW)
+    assert ">37 notes</a>, answered in their own words" in said
+    assert (
+        'datetime="2026-05-04T11:57:00+00:00" title="2026-05-04 11:57:00 UTC">3 minutes ago' in said
+    )
+    assert "Indexing" not in said
+    assert 'href="/library" target="_blank"' in said
+
+
+def test_the_title_says_that_changes_are_being_indexed() -> None:
+    assert title({"indexed": 1}, True, NOW).endswith("own words · Indexing …</p>")
+    assert ">1 note</a>" in title({"indexed": 1, "changed": None}, False, NOW)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (-5, "just now"),
+        (59.9, "just now"),
+        (60, "1 minute ago"),
+        (3599, "59 minutes ago"),
+        (3600, "1 hour ago"),
+        (172_800, "2 days ago"),
+    ],
+)
+def test_a_moment_is_said_in_words(seconds: float, said: str) -> None:
+    assert ago(seconds) == said
+
+
+@pytest.fixture
+def library(tmp_path: Path, embedder: WordLengths) -> Library:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "owls.md").write_text("Owls hunt at night.")
+    library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
+    library.index()
+    return library
+
+
+def test_many_open_pages_are_told_one_state(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+    status = library.status
+
+    def counted() -> dict[str, Any]:
+        nonlocal asked
+        asked += 1
+        return status()
+
+    monkeypatch.setattr(library, "status", counted)
+    watcher = Watcher(library, print, print)
+    top = Header(library, watcher)
+    assert [">1 note<" in top.html() for _ in range(50)] == [True] * 50
+    assert asked == 1
+    watcher.busy = True
+    assert "Indexing …" in top.html()
+    monkeypatch.setattr(header, "FRESH_SECONDS", -1.0)
+    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.")
+    library.index()
+    assert ">2 notes<" in top.html()
+
+    def broken() -> dict[str, Any]:
+        raise LibraryError("There is no library.")
+
+    monkeypatch.setattr(library, "status", broken)
+    assert ">2 notes<" in top.html()
+
+
+@pytest.fixture
+def address(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    from ui.app import build_app
+
+    monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
+    monkeypatch.setattr(header, "FRESH_SECONDS", 0.1)
+    changed = {"changed": (datetime.now(UTC) - timedelta(hours=5)).isoformat()}
+    status = library.status
+    monkeypatch.setattr(library, "status", lambda: status() | changed)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    config = uvicorn.Config(build_app(library), host="127.0.0.1", port=port, log_level="error")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}/"
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
+@pytest.mark.browser
+def test_an_open_page_follows_without_being_loaded_again(
+    chromium: Browser, address: str, library: Library
+) -> None:
+    page = chromium.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    expect(page.locator("#nq-title")).to_contain_text("1 note, answered in their own words")
+    expect(page.locator("#nq-title time")).to_have_text("5 hours ago")
+    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.")
+    library.index()
+    expect(page.locator("#nq-title")).to_contain_text("2 notes", timeout=20_000)
+    page.close()
