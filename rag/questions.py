@@ -148,8 +148,12 @@ class QuestionLog:
         return cls(Path(settings.library), settings.log_days, on=settings.log_questions)
 
     def record(self, answer: Answer, door: str, user: str | None = None) -> None:
-        """Keeps a question and what it got, where the log is on; never waits and never fails."""
+        """Keeps a question and what it got; never waits and never fails.
+
+        Where the log is off, it only sees to it that what was kept goes after its days.
+        """
         if not self.on:
+            self.start()
             return
         row = _row(answer, door, user)
         with self._news:
