@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rag.asking import Draft as Draft
     from rag.backends import ModelEmbedder as ModelEmbedder
+    from rag.cache import alone as alone
     from rag.confidence import Fit as Fit
     from rag.confidence import signals as signals
     from rag.confidence import threshold_for as threshold_for
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rag.errors import LibraryError as LibraryError
     from rag.errors import ModelError as ModelError
     from rag.errors import NotesQAError as NotesQAError
+    from rag.errors import QuestionError as QuestionError
     from rag.errors import QuestionSetError as QuestionSetError
     from rag.errors import RunError as RunError
     from rag.followup import Turn as Turn
@@ -76,6 +78,7 @@ _HOME = {
     "PlaceKind": "rag.types",
     "Places": "rag.types",
     "QuestionLog": "rag.questions",
+    "QuestionError": "rag.errors",
     "QuestionSetError": "rag.errors",
     "Reading": "rag.tokens",
     "Record": "rag.documents.records",
@@ -84,6 +87,7 @@ _HOME = {
     "Span": "rag.types",
     "Turn": "rag.followup",
     "Watcher": "rag.watching",
+    "alone": "rag.cache",
     "corpus_digest": "rag.index",
     "load_settings": "rag.config",
     "pack": "rag.tokens",
@@ -120,6 +124,7 @@ __all__ = [
     "PlaceKind",
     "Places",
     "QuestionLog",
+    "QuestionError",
     "QuestionSetError",
     "Reading",
     "Record",
@@ -128,6 +133,7 @@ __all__ = [
     "Span",
     "Turn",
     "Watcher",
+    "alone",
     "corpus_digest",
     "load_settings",
     "pack",

@@ -54,6 +54,9 @@ class Settings:
     max_question_chars: int = 2000
     log_questions: bool = True
     log_days: int = 90
+    hosts: str = ""
+    behind_proxy: bool = False
+    asks_per_minute: int = 120
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -66,6 +69,7 @@ class Settings:
             ("max_file_memory_mb", 256, 65_536),
             ("max_question_chars", 10, 100_000),
             ("log_days", 1, 36_500),
+            ("asks_per_minute", 0, 1_000_000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -103,6 +107,9 @@ DESCRIPTIONS = {
     "max_question_chars": "longest question, in characters",
     "log_questions": "whether questions are kept, on this machine, with what they got",
     "log_days": "days that they are kept for",
+    "hosts": "names the server answers to beside loopback and its own address, with commas between",
+    "behind_proxy": "whether a proxy on this machine says who asks and whether by HTTPS",
+    "asks_per_minute": "questions that one who signed in may ask a minute; 0 for any number",
 }
 
 _SWITCH = {"true": True, "false": False}

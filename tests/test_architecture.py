@@ -16,6 +16,7 @@ MAY_IMPORT = {"rag": {"rag"}, "eval": {"rag", "eval"}, "ui": {"rag", "eval", "ui
 """One direction only: ui → eval → rag."""
 
 HOME = {
+    "argon2": ["ui/auth.py"],
     "charset_normalizer": ["rag/documents/decoding.py"],
     "faiss": ["rag/vectors.py"],
     "filelock": ["rag/cache.py", "rag/store.py"],
@@ -51,7 +52,15 @@ PEERS = "eval/bench/peers/"
 """Scripts that drive other systems, with their libraries, in an environment of their own."""
 
 SLOW = [
-    *("charset_normalizer", "faiss", "fastapi", "gradio", "huggingface_hub", "ir_measures"),
+    *(
+        "argon2",
+        "charset_normalizer",
+        "faiss",
+        "fastapi",
+        "gradio",
+        "huggingface_hub",
+        "ir_measures",
+    ),
     *(
         "jinja2",
         "langchain_text_splitters",

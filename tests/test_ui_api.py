@@ -7,7 +7,8 @@ from conftest import WordLengths
 from fastapi.testclient import TestClient
 
 from rag import Library, Settings
-from ui.api import MAX_BODY_BYTES, build_api
+from ui.api import build_api
+from ui.guard import MAX_BODY_BYTES
 
 NOTE = "# Owls\n\nOwls hunt at night because their eyes gather <i>more</i> light.\n"
 
@@ -76,11 +77,15 @@ def test_another_host_name_is_refused(client: TestClient, host: str) -> None:
     assert client.get("/healthz", headers={"host": host}).status_code == 400
 
 
-def test_a_large_body_is_refused_before_it_is_read(client: TestClient) -> None:
+def test_a_large_body_is_refused_and_a_short_one_may_come_in_parts(client: TestClient) -> None:
     body = b'{"question": "' + b"x" * MAX_BODY_BYTES + b'"}'
     assert client.post("/api/v1/ask", content=body).status_code == 413
-    chunked = client.post("/api/v1/ask", content=(part for part in [b"{}"]))
+    chunked = client.post("/api/v1/ask", content=(part for part in [body[:-2], b'"}']))
     assert chunked.status_code == 413
+    parts = (part for part in [b'{"question"', b': "When?"}'])
+    kind = {"content-type": "application/json"}
+    short = client.post("/api/v1/ask", content=parts, headers=kind)
+    assert short.json()["question"] == "When?"
 
 
 def test_the_openapi_document_lies_where_it_should(client: TestClient) -> None:

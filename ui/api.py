@@ -1,4 +1,7 @@
-"""The HTTP door: the same JSON as the command line, and the pages that show sources."""
+"""The HTTP door: the same JSON as the command line, and the pages beside the chat.
+
+Each address is also a row of `ui/routes.py`, which says who may ask for it.
+"""
 
 from __future__ import annotations
 
@@ -6,48 +9,61 @@ from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.datastructures import Headers
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rag import Library, LibraryError, NotesQAError, Span, Turn
+from rag import Library, LibraryError, Span, Turn
+from ui import problems, signing
+from ui.asks import AskAs, asks_of
+from ui.auth import Users
+from ui.door import Door
+from ui.guard import Guard, user_of
+from ui.hosts import LOOPBACK
 from ui.pages import source
 from ui.pages.library import library_page
-from ui.pages.chat import Ask
-
-HOSTS = ["127.0.0.1", "localhost"]
-"""Host headers that are answered; any other name could be another site's (DNS rebinding)."""
-
-MAX_BODY_BYTES = 1_000_000
 
 AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
 
+MOST_CHARS = 2**53
+"""Beyond any offset in a note, within every JSON reader."""
 
-def build_api(library: Library, answered: Ask | None = None) -> FastAPI:
+Offset = Annotated[int, Query(ge=0, le=MOST_CHARS)]
+
+
+def build_api(
+    library: Library,
+    ask: AskAs | None = None,
+    *,
+    names: frozenset[str] = LOOPBACK,
+    shut: bool = False,
+) -> FastAPI:
     """Returns the application without the chat page.
 
     Args:
-        answered: answers questions, by default `library.ask`.
+        ask: answers all questions; by default from the library.
+        names: the hosts that are answered to.
+        shut: whether nobody comes in while there are no users.
     """
-    answered = answered or library.ask
+    answer = ask or asks_of(library)
+    door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
-    api.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
-    api.add_middleware(BodyLimit)
+    api.add_middleware(Guard, door=door, names=names)
+    problems.add_handlers(api)
+    signing.add_routes(api, door)
 
-    @api.exception_handler(NotesQAError)
-    async def plain_error(_: Request, error: NotesQAError) -> Response:
-        return _problem(400, str(error))
-
-    @api.get("/healthz")
+    @api.get("/healthz", responses=problems.described(400, 503))
     def health() -> dict[str, Any]:
         return {"status": "ready", "generation": library.status()["generation"]}
 
-    @api.post("/api/v1/ask", response_model=dict[str, Any])
-    def ask(
+    @api.post(
+        "/api/v1/ask",
+        response_model=dict[str, Any],
+        responses=problems.described(400, 401, 403, 413, 422, 429, 503),
+    )
+    def ask_question(
+        request: Request,
         question: Annotated[str, Body()],
         after: Annotated[Turn | None, Body(description=AFTER)] = None,
     ) -> Response:
-        return JSONResponse(answered(question, after).to_dict())
+        return JSONResponse(answer(question, after, user_of(request)).to_dict())
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:
@@ -56,8 +72,8 @@ def build_api(library: Library, answered: Ask | None = None) -> FastAPI:
     @api.get("/source/{document:path}", response_class=HTMLResponse, include_in_schema=False)
     def one_source(
         document: str,
-        start: Annotated[int, Query(ge=0)] = 0,
-        end: Annotated[int, Query(ge=0)] = 0,
+        start: Offset = 0,
+        end: Offset = 0,
         words: str = "",
     ) -> Response:
         try:
@@ -75,32 +91,3 @@ def build_api(library: Library, answered: Ask | None = None) -> FastAPI:
         )
 
     return api
-
-
-class BodyLimit:
-    """Refuses requests that are too long, or of a length that they do not say."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Passes a request on, or answers it with 413."""
-        app = self._app
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            length = headers.get("content-length", "")
-            too_long = length.isdigit() and int(length) > MAX_BODY_BYTES
-            if too_long or "chunked" in headers.get("transfer-encoding", ""):
-                app = _problem(
-                    413, f"A request may have {MAX_BODY_BYTES} bytes, sent in one piece."
-                )
-        await app(scope, receive, send)
-
-
-def _problem(status: int, detail: str) -> Response:
-    """Returns an error as problem details (RFC 9457)."""
-    return JSONResponse(
-        {"title": "Not answered", "status": status, "detail": detail},
-        status_code=status,
-        media_type="application/problem+json",
-    )

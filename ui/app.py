@@ -1,15 +1,20 @@
-"""The web face: the chat page mounted beside the HTTP door, served on loopback."""
+"""The web face: the chat page mounted beside the HTTP door, served on loopback or further."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import threading
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
 
-from rag import Library, NotesQAError, QuestionLog, Watcher, recording
+from rag import Library, NotesQAError, Watcher
+from ui.asks import asks_of
+from ui.auth import Users
+from ui.hosts import LOOPBACK, names_of
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -20,12 +25,29 @@ PORT = 7860
 LEAVE_SECONDS = 2
 """How long answers in flight are waited for when serving ends."""
 
+HEADER_SECONDS = 10.0
+"""How long the first lines of a request may take to arrive."""
 
-def build_app(library: Library, watcher: Watcher | None = None) -> FastAPI:
+MOST_CONNECTIONS = 1000
+"""A page holds two or three of them."""
+
+MOST_QUEUED = 256
+"""Questions of the page that wait."""
+
+
+def build_app(
+    library: Library,
+    watcher: Watcher | None = None,
+    *,
+    names: frozenset[str] = LOOPBACK,
+    shut: bool = False,
+) -> FastAPI:
     """Returns the whole application for a library that is there.
 
     Args:
         watcher: what keeps it up to date meanwhile; the page says when it is at it.
+        names: the hosts that are answered to.
+        shut: whether nobody comes in while there are no users.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
@@ -33,14 +55,14 @@ def build_app(library: Library, watcher: Watcher | None = None) -> FastAPI:
     from ui.api import build_api
     from ui.pages import chat, header
 
-    questions = QuestionLog.of(library.settings)
-    questions.start()
+    ask = asks_of(library)
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
         header.build(library, watcher)
-        chat.build(recording(library.ask, questions, "page"))
+        chat.build(ask)
+    page.queue(max_size=MOST_QUEUED)
 
     app: FastAPI = gr.mount_gradio_app(
-        build_api(library, recording(library.ask, questions, "api")),
+        build_api(library, ask, names=names, shut=shut),
         page,
         path="/",
         server_name=HOST,
@@ -59,26 +81,52 @@ def build_app(library: Library, watcher: Watcher | None = None) -> FastAPI:
     return app
 
 
-def serve(library: Library, port: int, watcher: Watcher | None = None) -> None:
-    """Serves on loopback until interrupted; the model is loaded before the first question."""
+def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None = None) -> None:
+    """Serves until interrupted; the model is loaded before the first question.
+
+    Args:
+        host: the address to listen at; loopback alone can be reached from this machine alone.
+
+    Raises:
+        NotesQAError: the address or port cannot be used, or others could reach it and nobody has
+            to sign in.
+    """
     import uvicorn
 
+    names = names_of(library.settings.hosts)
+    family, address = _resolved(host, port)
+    shut = bool(names) or library.settings.behind_proxy or not ip_address(address).is_loopback
+    if shut and not Users.beside(library.folder).all():
+        raise NotesQAError(
+            f"Sign-in is not configured, and others could reach {address} "
+            "(or the setting hosts or behind_proxy says so): make yourself a user first, "
+            "notesqa users add NAME --role instructor."
+        )
     # The protocol is named, since asyncio sends at once (TCP_NODELAY) only where it is: without,
     # every answer waits 40 ms for the client's acknowledgement of its first part.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
+    with socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((HOST, port))
+            listener.bind((address, port))
         except OSError as error:
             raise NotesQAError(
-                f"Port {port} cannot be used ({error.strerror}): choose another, "
-                "notesqa serve --port N."
+                f"Port {port} cannot be used at {address} ({error.strerror}): choose another, "
+                "notesqa serve --port N, or another of this machine's addresses, --host ADDRESS."
             ) from error
-        app = build_app(library, watcher)
+        app = build_app(library, watcher, names=LOOPBACK | names, shut=shut)
         library.search("Is the model loaded?", k=1)
-        # Open pages keep a connection each, which would never end by itself.
         config = uvicorn.Config(
-            app, log_level="warning", access_log=False, timeout_graceful_shutdown=LEAVE_SECONDS
+            app,
+            http=patient_protocol(),
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=library.settings.behind_proxy,
+            forwarded_allow_ips=HOST,
+            limit_concurrency=MOST_CONNECTIONS,
+            # Open pages keep a connection each, which would never end by itself.
+            timeout_graceful_shutdown=LEAVE_SECONDS,
         )
         # In a thread of its own, since uvicorn in the main one prints a traceback at Ctrl+C.
         server = uvicorn.Server(config)
@@ -98,3 +146,53 @@ def serve(library: Library, port: int, watcher: Watcher | None = None) -> None:
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off
             server.should_exit = True
             ended.wait()
+
+
+def patient_protocol() -> type[Any]:
+    """Returns uvicorn's protocol, which also gives up on a request that does not come to an end.
+
+    uvicorn waits for ever for the rest of a request's headers; the guard sees to the body.
+    """
+    import h11
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    class Patient(H11Protocol):
+        _deadline: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._watch()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            super().connection_lost(exc)
+            self._unwatch()
+
+        def _watch(self) -> None:
+            if self.conn.their_state is not h11.IDLE:
+                self._unwatch()
+            elif self._deadline is None:
+                self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
+
+        def _unwatch(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+    return Patient
+
+
+def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
+    """Returns a host's first address and its family."""
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise NotesQAError(
+            f"{host} is no address ({error.strerror}): give one of this machine's, "
+            "notesqa serve --host ADDRESS, such as 0.0.0.0 for all."
+        ) from error
+    family, _, _, _, address = found[0]
+    return family, str(address[0])

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import evaluation, log
+from ui import evaluation, log, users
 from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.add_typer(evaluation.app, name="eval")
 app.add_typer(log.app, name="log")
 model_app = typer.Typer(help="Prepare an embedding model.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
+app.add_typer(users.app, name="users")
 
 Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
 
@@ -210,14 +211,19 @@ def compile_model(
 @app.command()
 def serve(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port on 127.0.0.1.")] = 7860,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback users sign in."),
+    ] = "127.0.0.1",
     watch: Annotated[
         bool, typer.Option("--watch", help="Follow the folder of notes meanwhile.")
     ] = False,
 ) -> None:
-    """Serve the chat page and the HTTP API on this machine."""
+    """Serve the chat page and the HTTP API."""
     from ui.app import serve as serve_pages
     from ui.common import until_stopped
+    from ui.console import log_requests
     from ui.following import following, prepare
 
     library = library_of(context)
@@ -226,8 +232,9 @@ def serve(
             prepare(library)
         if library.fit_problem:
             typer.echo(library.fit_problem, err=True)
+        log_requests()
         with following(library) if watch else nullcontext() as watcher:
-            serve_pages(library, port, watcher)
+            serve_pages(library, port, host, watcher)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -216,3 +217,14 @@ def print_checks(checks: Sequence[Check]) -> None:
     for check in checks:
         mark = Text("ok  " if check.ok else "BAD ", style="green" if check.ok else "bold red")
         say(mark.append(f"{check.name}: {visible(check.detail)}", style="default"))
+
+
+def log_requests() -> None:
+    """Lets the server's modules write their lines, each with its time."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    for name in ("ui.door", "ui.guard"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False

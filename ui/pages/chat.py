@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from rag import Answer, NotesQAError, Span, Turn, turn_of
+from ui.asks import AskAs
+from ui.guard import user_of
 from ui.render import answer_html, escape, source_url
 
 SHOW_NEWEST = """() => setTimeout(() => {
@@ -22,7 +25,7 @@ suggestions, -1 where it is none; `chat.js` keeps them."""
 
 
 class Ask(Protocol):
-    """What `Library.ask` does."""
+    """What `Library.ask` does, for whoever asks."""
 
     def __call__(self, question: str, after: Turn | None = None) -> Answer: ...
 
@@ -101,7 +104,7 @@ def source_frame(address: str) -> str:
     )
 
 
-def build(ask: Ask) -> None:
+def build(ask: AskAs) -> None:
     """Lays the page out inside the current `gradio.Blocks`."""
     import gradio as gr
 
@@ -151,13 +154,22 @@ def build(ask: Ask) -> None:
         ]
         return after, messages, source_frame(address)
 
-    def handle(text: str, before: list[Exchange]) -> tuple[str, list[Exchange], list[Any], str]:
-        return "", *show(*respond(text, before, ask))
+    def asked_by(request: Any) -> Ask:
+        return partial(ask, user=user_of(request.request), door="page")
+
+    def handle(
+        text: str, before: list[Exchange], request: Any
+    ) -> tuple[str, list[Exchange], list[Any], str]:
+        return "", *show(*respond(text, before, asked_by(request)))
 
     def handle_alone(
-        chosen: int, offered: int, before: list[Exchange]
+        chosen: int, offered: int, before: list[Exchange], request: Any
     ) -> tuple[list[Exchange], list[Any], str]:
-        return show(*ask_alone(chosen, offered, before, ask))
+        return show(*ask_alone(chosen, offered, before, asked_by(request)))
+
+    for handler in (handle, handle_alone):
+        # Gradio passes the request by this type, and cannot look up a name of this function.
+        handler.__annotations__["request"] = gr.Request
 
     chat.clear(
         lambda: ([], source_frame(EMPTY_SOURCE)),

@@ -1,0 +1,309 @@
+"""Every request passes here, and every answer: what is refused goes no further.
+
+A request is looked at in this order: the name it was sent to, the site it comes from, its length,
+whether there is such a route (`ui/routes.py`), who asks, and what that user's role may do. An
+answer gets the headers that tell a browser to run and show nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import logging
+import re
+import traceback
+from collections.abc import Iterable
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import RedirectResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from rag import NotesQAError
+from ui.auth import User, require
+from ui.door import Door
+from ui.hosts import is_answered_to, is_from_elsewhere
+from ui.problems import of_error, problem
+from ui.render import visible
+from ui.routes import PAGE, SIGN_IN, Route, route_of
+
+MAX_BODY_BYTES = 1_000_000
+
+BODY_SECONDS = 20.0
+"""How long a body may take to arrive."""
+
+MOST_BODIES = 256
+"""Requests with a body that are answered at a time."""
+
+COOKIE = "notesqa"
+
+USER = "notesqa.user"
+"""Where a request carries its user, for `user_of`."""
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    # Not no-referrer: a browser would call the origin of the forms null.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=()",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+}
+"""Sent with every answer that does not say otherwise."""
+
+_PAGE_POLICY = (
+    # Gradio makes functions of strings (those of this page), and sets styles in elements.
+    "default-src 'none'; script-src 'self' 'unsafe-eval' {hashes}; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+
+_INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+
+_FORWARDED = (b"x-forwarded-", b"forwarded", b"x-gradio-", b"x-real-ip")
+"""What a proxy would say, and Gradio would believe of anybody; uvicorn has heeded it already."""
+
+_HSTS = "max-age=31536000"
+
+logger = logging.getLogger(__name__)
+
+
+def user_of(request: Request) -> User | None:
+    """Returns who sent a request; None where there is no sign-in."""
+    user: User | None = request.scope.get(USER)
+    return user
+
+
+class Guard:
+    """The middleware around all routes."""
+
+    def __init__(self, app: ASGIApp, door: Door, names: frozenset[str]) -> None:
+        """Args: `names` are the hosts that are answered to."""
+        self._app = app
+        self._door = door
+        self._names = names
+        self._bodies = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Passes a request on, or answers it."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})  # nothing here speaks it
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        route: Route | None = None
+        started = False
+
+        async def send_on(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _dress(message, scope, route)
+            await send(message)
+
+        try:
+            found = self._refusal(scope)
+            if isinstance(found, Route):
+                route = found
+                await self._pass_on(scope, receive, send_on, route)
+            else:
+                _log_refusal(scope, found.status_code)
+                await found(scope, receive, send_on)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            _log(scope, f"failed: {_where(error)}", logging.ERROR)
+            if not started:
+                await problem(500, "Something went wrong here; the server's log says where.")(
+                    scope, receive, send_on
+                )
+
+    def _refusal(self, scope: Scope) -> Route | Response:
+        """Returns the route of a request, or the answer to one that goes no further."""
+        headers = Headers(scope=scope)
+        if refused := self._strange(scope, headers):
+            return refused
+        route = route_of(scope["method"], scope["path"])
+        if isinstance(route, Route):
+            try:
+                return self._check_user(scope, headers, route) or route
+            except NotesQAError as error:
+                return of_error(error)
+        if route is None:
+            return problem(404, "There is nothing of that name.")
+        return problem(405, f"This answers to {route}.", {"Allow": route})
+
+    def _strange(self, scope: Scope, headers: Headers) -> Response | None:
+        """Returns the answer to a request that no client of this server sends."""
+        server = (scope.get("server") or [""])[0]
+        if not is_answered_to(headers, server, self._names):
+            return problem(
+                400, "This name is not answered to: the server's setting hosts says which are."
+            )
+        if is_from_elsewhere(scope["method"], headers):
+            return problem(403, "A page of another site sent this.")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length[:12]) > MAX_BODY_BYTES:
+            return _too_long()
+        return None
+
+    def _check_user(self, scope: Scope, headers: Headers, route: Route) -> Response | None:
+        """Returns the answer to one who may not; notes in the request who it is."""
+        scope[USER] = user = self._user(scope, headers)
+        if route.role is None or not self._door.demands():
+            return None
+        if user is None:
+            if route.page:
+                return RedirectResponse(SIGN_IN, status_code=303)
+            return problem(401, "Sign in first.", {"WWW-Authenticate": "Bearer"})
+        require(user, route.role)
+        return None
+
+    def _user(self, scope: Scope, headers: Headers) -> User | None:
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return self._door.users.by_token(token.strip())
+        cookie = Request(scope).cookies.get(COOKIE)
+        return self._door.by_cookie(cookie) if cookie else None
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(_FORWARDED)]
+        if route.path == PAGE:
+            # Its parameters are Gradio's doors, and its scripts are read below, uncompressed.
+            kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
+            await self._app({**scope, "headers": kept, "query_string": b""}, receive, _Page(send))
+        elif scope["method"] == "POST":
+            await self._pass_body({**scope, "headers": kept}, receive, send)
+        else:
+            await self._app({**scope, "headers": kept}, receive, send)
+
+    async def _pass_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Reads a body, as long as it may be, before anything is done with it."""
+        if self._bodies >= MOST_BODIES:
+            _log_refusal(scope, 503)
+            busy = problem(503, "Too many ask at once: ask again.", {"Retry-After": "1"})
+            return await busy(scope, receive, send)
+        self._bodies += 1
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _read(receive)
+        except TimeoutError:
+            _log_refusal(scope, 408)
+            late = problem(408, "The request did not arrive in time.", {"Connection": "close"})
+            return await late(scope, receive, send)
+        else:
+            if body is None:
+                _log_refusal(scope, 413)
+                return await _too_long()(scope, receive, send)
+            await self._app(scope, _replayed(body, receive), send)
+        finally:
+            self._bodies -= 1
+
+
+class _Page:
+    """Holds the chat page back until its own scripts are known, which alone may run."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body") or self._start is None:
+            return
+        hashes = " ".join(_hashes(_INLINE.findall(self._body)))
+        headers = MutableHeaders(raw=self._start["headers"])
+        headers["Content-Security-Policy"] = _PAGE_POLICY.format(hashes=hashes)
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": self._body})
+
+
+def _hashes(scripts: Iterable[bytes]) -> Iterable[str]:
+    for script in scripts:
+        yield f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Returns a body; None where it is too long.
+
+    Raises:
+        ClientDisconnect: the client is gone.
+    """
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _dress(message: Message, scope: Scope, route: Route | None) -> None:
+    """Gives an answer its headers, and takes those that would let other sites read it."""
+    raw: list[tuple[bytes, bytes]] = [
+        (name, value)
+        for name, value in message.get("headers", [])
+        if not name.lower().startswith(b"access-control-") and not re.search(rb"[\r\n\0]", value)
+    ]
+    headers = MutableHeaders(raw=raw)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    if route is None or not route.lasting:
+        headers["Cache-Control"] = "no-store"
+    if scope["scheme"] == "https":
+        headers["Strict-Transport-Security"] = _HSTS
+    message["headers"] = headers.raw
+
+
+def _too_long() -> Response:
+    return problem(413, f"A request may have {MAX_BODY_BYTES} bytes.", {"Connection": "close"})
+
+
+def _log_refusal(scope: Scope, status: int) -> None:
+    if status not in {303, 401, 404}:  # which a stranger makes as many of as he likes
+        _log(scope, f"refused with {status}")
+
+
+def _log(scope: Scope, what: str, level: int = logging.WARNING) -> None:
+    """Writes one line that names the request, without its query, headers and body."""
+    user = scope.get(USER)
+    who = [user.name] if user else []
+    address: Any = scope.get("client") or ["?"]
+    path = scope["path"] if len(scope["path"]) < 200 else scope["path"][:200] + "…"
+    line = " ".join([scope["method"], path, *who, f"from {address[0]}: {what}"])
+    logger.log(level, "%s", visible(line).replace("\n", "\ufffd"))
+
+
+def _where(error: Exception) -> str:
+    """Returns what failed and where; its message may hold what was asked."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"

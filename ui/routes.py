@@ -1,0 +1,74 @@
+"""Which requests are answered, and to whom: method and path come in, a route comes out, or none.
+
+What is not in this table does not exist for a client, whatever Gradio or FastAPI would answer: a
+Gradio app also has routes for files, uploads, a proxy, streams, its own sign-in and much besides.
+What it lists of Gradio is what a visit to the page was seen to ask for.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ui.auth import Role
+
+PAGE = "/"
+"""The address of the chat page."""
+
+SIGN_IN = "/sign-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests that are answered.
+
+    Attributes:
+        path: a regular expression for all of it.
+        role: who may; None for everybody, signed in or not.
+        page: whether a person opens it, and is led to the sign-in; else it is for a program.
+        lasting: whether a browser may keep it; it is the same for everybody.
+    """
+
+    methods: str
+    path: str
+    role: Role | None = Role.STUDENT
+    page: bool = False
+    lasting: bool = False
+
+    def matches(self, path: str) -> bool:
+        """Returns whether a path, decoded, is this route's."""
+        return re.fullmatch(self.path, path, re.DOTALL) is not None
+
+
+ROUTES = (
+    Route("GET HEAD", "/healthz", role=None),
+    Route("GET HEAD POST", SIGN_IN, role=None, page=True),
+    Route("POST", "/sign-out", role=None, page=True),
+    Route("GET HEAD", "/openapi.json"),
+    Route("POST", "/api/v1/ask"),
+    Route("GET HEAD", "/source/.*", page=True),
+    Route("GET HEAD", "/library", role=Role.INSTRUCTOR, page=True),
+    # Gradio's
+    Route("GET HEAD", PAGE, page=True),
+    Route("GET HEAD", r"/assets/[\w.-]+", lasting=True),
+    Route("GET HEAD", r"/static/js/iframeResizer\.contentWindow\.min\.js", lasting=True),
+    Route("GET HEAD", r"/theme\.css", lasting=True),
+    Route("GET HEAD", r"/favicon\.ico", lasting=True),
+    Route("GET", r"/gradio_api/heartbeat/\w+"),
+    Route("GET", "/gradio_api/app_id"),  # asked for when the server was away
+    Route("POST", "/gradio_api/queue/join"),
+    Route("GET", "/gradio_api/queue/data"),
+)
+
+_UPWARDS = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)|\x00")
+
+
+def route_of(method: str, path: str) -> Route | str | None:
+    """Returns the route, the methods that a path has where it lacks this one, or None."""
+    if _UPWARDS.search(path):
+        return None
+    found = [route for route in ROUTES if route.matches(path)]
+    for route in found:
+        if method in route.methods.split():
+            return route
+    return ", ".join(found[0].methods.split()) if found else None

@@ -1,0 +1,82 @@
+"""The addresses for signing in and out."""
+
+from __future__ import annotations
+
+import math
+from urllib.parse import parse_qs
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from ui.door import SESSION_SECONDS, Door, RefusedError
+from ui.guard import COOKIE, user_of
+from ui.pages import signin
+from ui.routes import PAGE, SIGN_IN
+
+WRONG = "Name or password are wrong."
+
+
+def add_routes(api: FastAPI, door: Door) -> None:
+    """Adds them to an application."""
+
+    @api.get(SIGN_IN, include_in_schema=False)
+    def sign_in_page(request: Request) -> Response:
+        if not door.demands():
+            return RedirectResponse(PAGE, status_code=303)
+        user = user_of(request)
+        page = signin.form_page() if user is None else signin.account_page(user)
+        return HTMLResponse(page, headers=signin.HEADERS)
+
+    @api.post(SIGN_IN, include_in_schema=False)
+    async def sign_in(request: Request) -> Response:
+        name, password = _fields(await request.body())
+        address = request.client.host if request.client else ""
+        try:
+            cookie, _ = await door.sign_in(name, password, address)
+        except RefusedError as refused:
+            return _refused(refused.wait)
+        _close(request, door)
+        response = RedirectResponse(PAGE, status_code=303)
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=SESSION_SECONDS,
+            httponly=True,
+            samesite="lax",
+            secure=request.url.scheme == "https",
+        )
+        return response
+
+    @api.post("/sign-out", include_in_schema=False)
+    def sign_out(request: Request) -> Response:
+        _close(request, door)
+        response = RedirectResponse(SIGN_IN, status_code=303)
+        response.delete_cookie(COOKIE)
+        return response
+
+
+def _refused(wait: float) -> Response:
+    if not wait:
+        return HTMLResponse(signin.form_page(WRONG), status_code=401, headers=signin.HEADERS)
+    seconds = math.ceil(wait)
+    said = f"Too many tries failed: try again in {seconds} s."
+    return HTMLResponse(
+        signin.form_page(said),
+        status_code=429,
+        headers={**signin.HEADERS, "Retry-After": str(seconds)},
+    )
+
+
+def _fields(body: bytes) -> tuple[str, str]:
+    """Returns name and password of a form; empty where they are missing or no UTF-8."""
+    try:
+        sent = parse_qs(body.decode("ascii"), errors="strict", max_num_fields=10)
+    except ValueError:
+        return "", ""
+    return sent.get("name", [""])[0], sent.get("password", [""])[0]
+
+
+def _close(request: Request, door: Door) -> None:
+    """Ends the session that a request comes with, if it does."""
+    if cookie := request.cookies.get(COOKIE):
+        door.sign_out(cookie)
