@@ -14,6 +14,7 @@ from typing import NamedTuple
 import hypothesis
 import numpy as np
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, sync_playwright
@@ -22,6 +23,7 @@ from rag import Fit, Library, Reading, Settings, chunking
 from rag.confidence import SIGNALS
 from rag.store import FILE, MIGRATIONS
 from rag.tokens import Packed
+from ui.auth import Users
 from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -171,6 +173,12 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Done(status, *capsys.readouterr())
 
     return run_
+
+
+def quick(users: Users) -> Users:
+    """Makes the hashes of new passwords cost nothing, and that of nobody's."""
+    users.__dict__["_hasher"] = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    return users
 
 
 @pytest.fixture(scope="session")

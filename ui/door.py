@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from ui.auth import MAX_CHARS, User, Users, digest
 from ui.rates import Buckets
-from ui.render import visible
+from ui.render import in_a_line
 
 SESSION_SECONDS = 12 * 3600
 
@@ -100,7 +100,7 @@ class Door:
         """
         name, address = name.strip().lower()[:MAX_CHARS], network_of(address)
         if wait := self._pay(name, address):
-            logger.warning("sign-in not looked at: %s from %s", visible(name), address)
+            logger.warning("sign-in not looked at: %s from %s", in_a_line(name), address)
             raise RefusedError(wait)
         user = None
         if len(password) <= MAX_CHARS:
@@ -113,7 +113,7 @@ class Door:
             finally:
                 self._waiting -= 1
         if user is None:
-            logger.warning("sign-in failed: %s from %s", visible(name), address)
+            logger.warning("sign-in failed: %s from %s", in_a_line(name), address)
             raise RefusedError(0)
         self._addresses.give_back(address)
         self._names.give_back(name)
@@ -161,7 +161,7 @@ class Door:
         cookie = secrets.token_urlsafe(32)
         with self._lock:
             theirs = [key for key, held in self._sessions.items() if held.user.name == user.name]
-            for key in theirs[: len(theirs) - MOST_SESSIONS + 1]:
+            for key in theirs[: max(0, len(theirs) - MOST_SESSIONS + 1)]:
                 del self._sessions[key]
             self._sessions[digest(cookie)] = Session(user, self.clock() + SESSION_SECONDS)
         return cookie

@@ -27,7 +27,7 @@ from ui.auth import User, require
 from ui.door import Door
 from ui.hosts import is_answered_to, is_from_elsewhere
 from ui.problems import of_error, problem
-from ui.render import visible
+from ui.render import in_a_line
 from ui.routes import PAGE, SIGN_IN, Route, route_of
 
 MAX_BODY_BYTES = 1_000_000
@@ -298,9 +298,8 @@ def _log(scope: Scope, what: str, level: int = logging.WARNING) -> None:
     user = scope.get(USER)
     who = [user.name] if user else []
     address: Any = scope.get("client") or ["?"]
-    path = scope["path"] if len(scope["path"]) < 200 else scope["path"][:200] + "…"
-    line = " ".join([scope["method"], path, *who, f"from {address[0]}: {what}"])
-    logger.log(level, "%s", visible(line).replace("\n", "\ufffd"))
+    asked = in_a_line(f"{scope['method']} {scope['path']}")
+    logger.log(level, "%s", " ".join([asked, *who, f"from {address[0]}: {what}"]))
 
 
 def _where(error: Exception) -> str:

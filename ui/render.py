@@ -30,6 +30,12 @@ def visible(text: str) -> str:
     return _CONTROL.sub("\ufffd", text.replace("\r\n", "\n"))
 
 
+def in_a_line(text: str) -> str:
+    """Returns `visible` text that stays in one line of a log, cut at 200 characters."""
+    cut = text if len(text) <= 200 else text[:200] + "…"
+    return re.sub(r"[\n\t\u2028\u2029]", "\ufffd", visible(cut.replace("\r\n", "\n")))
+
+
 def confidence_words(answer: Answer) -> str:
     """Returns a confidence and what it means, as a frequency where that was measured."""
     if answer.measured:
