@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Protocol
 
-from rag import Answer, Library, NotesQAError, QuestionLog, Turn
+from rag import Answer, Library, NotesQAError, QuestionError, QuestionLog, Turn
 from ui.auth import User
 from ui.rates import Buckets
 
@@ -47,12 +47,18 @@ def asks_of(library: Library) -> AskAs:
     log.start()
     pace = library.settings.asks_per_minute
     buckets = Buckets(pace, pace) if pace else None
+    limit = 4 * library.settings.max_question_chars
 
     def ask(
         question: str, after: Turn | None = None, user: User | None = None, door: str = "api"
     ) -> Answer:
         if buckets is not None and user is not None and (wait := buckets.take(user.name)):
             raise TooManyError(wait)
+        if after is not None and (long := len(after.query) + len(after.title or "")) > limit:
+            raise QuestionError(
+                f"The turn before has {long} characters, the limit is {limit}: "
+                "send the query and the cited title of its answer."
+            )
         answer = library.ask(question, after)
         log.record(answer, door, user.name if user else None)
         return answer

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path, PurePath
 
+from rag.documents.hidden import hidden_in
 from rag.errors import DocumentError
 from rag.types import Document
 
@@ -14,12 +16,35 @@ LOADERS = {
     ".markdown": "rag.documents.markdown",
     ".txt": "rag.documents.plaintext",
     ".text": "rag.documents.plaintext",
+    ".rst": "rag.documents.restructuredtext",
+    ".tex": "rag.documents.latex",
+    ".html": "rag.documents.html",
+    ".htm": "rag.documents.html",
+    ".xhtml": "rag.documents.html",
+    ".pdf": "rag.documents.pdf",
+    ".docx": "rag.documents.word",
+    ".docm": "rag.documents.word",
+    ".dotx": "rag.documents.word",
+    ".pptx": "rag.documents.slides",
+    ".pptm": "rag.documents.slides",
+    ".ppsx": "rag.documents.slides",
+    ".odt": "rag.documents.opendocument",
+    ".ott": "rag.documents.opendocument",
+    ".odp": "rag.documents.opendocument",
+    ".epub": "rag.documents.epub",
+    ".ipynb": "rag.documents.notebook",
+    ".vtt": "rag.documents.transcript",
+    ".srt": "rag.documents.transcript",
+    ".csv": "rag.documents.table",
+    ".tsv": "rag.documents.table",
+    ".eml": "rag.documents.mail",
+    ".mbox": "rag.documents.mail",
 }
 """Suffix to the module whose `parse(path, data)` returns a `Document`, or raises DocumentError."""
 
 REMEDIES = {
-    "save it as .docx": ".doc .dot .docm .rtf .pages .wps .wpd",
-    "save it as .pptx": ".ppt .pps .pptm .ppsx .key .odp",
+    "save it as .docx": ".doc .dot .rtf .pages .wps .wpd",
+    "save it as .pptx": ".ppt .pps .key",
     "save its sheets as .csv": ".xls .xlsx .xlsm .ods .numbers",
     "save it as .pdf": ".ps .djvu .xps .dvi .pub .one",
     "save it as .epub": ".mobi .azw .azw3 .fb2",
@@ -55,7 +80,8 @@ def load(path: str, data: bytes, loader: str | None = None) -> Document:
     document: Document = module.parse(path, data)
     if not document.text.strip():
         raise DocumentError("empty", "holds no text")
-    return document
+    remark = hidden_in(document.text)
+    return replace(document, remarks=(*document.remarks, remark)) if remark else document
 
 
 def version() -> str:

@@ -1,0 +1,171 @@
+"""Requests made up against the HTTP door: what is wrong gets a 4xx in plain words, never a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote, quote_from_bytes
+
+import pytest
+import schemathesis
+from conftest import WordLengths, constant_fit
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from rag import Library, Settings
+from ui.app import build_app
+
+HERE = {"host": "127.0.0.1:7860"}
+
+OPERATIONS = {("get", "/healthz"), ("post", "/api/v1/ask")}
+
+CHECKS = [
+    *(not_a_server_error, status_code_conformance, content_type_conformance),
+    *(response_schema_conformance, negative_data_rejection, unsupported_method),
+]
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    folder = tmp_path_factory.mktemp("fuzz")
+    (folder / "notes").mkdir()
+    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
+    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
+    library = Library(made, WordLengths(), constant_fit(0.1))
+    library.index()
+    return build_app(library)
+
+
+@pytest.fixture(scope="module")
+def client(app: FastAPI) -> Iterator[TestClient]:
+    yield TestClient(app, headers=HERE, raise_server_exceptions=True, follow_redirects=False)
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize(("method", "path"), [("get", "/healthz"), ("post", "/api/v1/ask")])
+def test_the_api_does_what_its_document_says(
+    app: FastAPI, method: str, path: str, mode: GenerationMode
+) -> None:
+    document = schemathesis.openapi.from_asgi("/openapi.json", app, headers=HERE)
+    assert {(o.ok().method, o.ok().path) for o in document.get_all_operations()} == OPERATIONS
+    try:
+        cases = document[path][method].as_strategy(generation_mode=mode)
+        check_cases(cases)
+    except Unsatisfiable:
+        assert (path, mode) == ("/healthz", GenerationMode.NEGATIVE)  # it takes nothing
+
+
+def check_cases(cases: st.SearchStrategy[Case]) -> None:
+    @settings(max_examples=150, derandomize=True, suppress_health_check=HealthCheck)
+    @given(cases)
+    def check(case: Case) -> None:
+        case.call_and_validate(headers=HERE, checks=CHECKS)
+
+    check()
+
+
+DEEP = b"[" * 100_000
+
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    st.sampled_from(
+        [
+            *(b'{"question":"\\ud800"}', b'{"question":"a\\u0000b"}', b'{"question":1e999}'),
+            *(DEEP, b'{"question":' + DEEP, b'{"question":"When?","after":' + DEEP),
+            *(b'{"question":' + b"9" * 5000 + b"}", b'{"question":"\xff"}'),
+            b'{"question":"And why?","after":{"query":"\\udfff owls","title":"\\ud800"}}',
+            b'{"question":"And why?","after":{"query":"' + b"y " * 40_000 + b'"}}',
+            b'{"question":"' + b"x" * 3000 + b'"}',
+            b'{"question":"\\r\\nSet-Cookie: a=b"}',
+        ]
+    ),
+    st.text(st.characters(exclude_categories=()), max_size=50).map(
+        lambda text: b'{"question":"' + text.encode("utf-8", "surrogatepass") + b'"}'
+    ),
+)
+
+
+@settings(max_examples=150, derandomize=True, suppress_health_check=HealthCheck)
+@given(BODIES, st.sampled_from(["application/json", "text/plain", "a;charset=utf-16", ""]))
+def test_a_body_of_any_bytes_is_answered(client: TestClient, body: bytes, kind: str) -> None:
+    response = client.post("/api/v1/ask", content=body, headers={"content-type": kind})
+    assert response.status_code in {200, 400, 413, 422}
+    assert response.json().get("title", "Not answered") == "Not answered"
+    assert len(response.content) < 20_000
+    assert "set-cookie" not in response.headers
+
+
+NUMBERS = st.integers().map(str) | st.sampled_from(["9" * 6000, "1e3", "\u0661", "", "-0", "0x1"])
+
+
+@settings(max_examples=150, derandomize=True, suppress_health_check=HealthCheck)
+@given(
+    st.binary(max_size=30).map(quote_from_bytes)
+    | st.sampled_from(
+        ["owls.md", "../lib/library.sqlite3", "%2e%2e/x", "%2fetc%2fpasswd", "a%0d%0ab"]
+    ),
+    NUMBERS,
+    NUMBERS,
+)
+def test_any_place_in_any_document_is_answered(
+    client: TestClient, document: str, start: str, end: str
+) -> None:
+    response = client.get(f"/source/{document}?start={quote(start)}&end={quote(end)}")
+    allowed = {200, 404, 422} if document in {"owls.md", ""} else {404, 422}
+    assert response.status_code in allowed | ({200} if document in {"/", "//"} else set())
+
+
+@settings(max_examples=100, derandomize=True, suppress_health_check=HealthCheck)
+@given(
+    st.sampled_from(["/", "/healthz", "/api/v1/ask", "/sign-in", "/openapi.json", "/source/"]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *(
+                    "cookie",
+                    "authorization",
+                    "origin",
+                    "content-length",
+                    "accept-encoding",
+                    "range",
+                ),
+                *("content-type", "x-forwarded-host", "x-forwarded-proto", "if-none-match"),
+                *("sec-fetch-site", "transfer-encoding", "accept", "connection", "range"),
+            ]
+        ),
+        st.text(st.characters(min_codepoint=32, max_codepoint=255), max_size=40)
+        | st.sampled_from(["notesqa=x", "Bearer", "Bearer \u00ff", "null", "9" * 5000]),
+        max_size=4,
+    ),
+)
+def test_headers_of_any_content_are_answered(
+    client: TestClient, path: str, headers: dict[str, str]
+) -> None:
+    sent = {name: value.encode("latin-1") for name, value in headers.items()}
+    response = client.get(path, headers=sent)  # type: ignore[arg-type]
+    assert response.status_code < 500
+
+
+def test_the_fuzzer_sees_what_fails(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr("rag.pipeline.Library.ask", broken)
+    assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == 500
+
+
+def test_the_document_of_the_api_names_its_errors(client: TestClient) -> None:
+    answers = client.get("/openapi.json").json()["paths"]["/api/v1/ask"]["post"]["responses"]
+    assert set(answers) == {"200", "400", "401", "403", "413", "422", "429", "503"}
+    assert list(answers["422"]["content"]) == ["application/problem+json"]
