@@ -174,7 +174,7 @@ def test_a_path_is_one_of_the_table_or_none(path: str, found: bool) -> None:
 
 def test_every_address_of_the_api_is_in_the_table(library: Library) -> None:
     addresses = [
-        (method, path.replace("{document:path}", "a.md"))
+        (method, path.replace("{document:document}", "a.md"))
         for route in build_api(library).routes
         for path in [str(getattr(route, "path", ""))]
         for method in getattr(route, "methods", None) or set()

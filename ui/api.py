@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.convertors import PathConvertor, register_url_convertor
 
 from rag import Library, LibraryError, Span, Turn
 from ui import problems, signing
@@ -26,6 +27,15 @@ MOST_CHARS = 2**53
 """Beyond any offset in a note, within every JSON reader."""
 
 Offset = Annotated[int, Query(ge=0, le=MOST_CHARS)]
+
+
+class DocumentConvertor(PathConvertor):
+    """A path whose names may hold line ends, as files' names may."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("document", DocumentConvertor())
 
 
 def build_api(
@@ -69,7 +79,7 @@ def build_api(
     def no_source() -> Response:
         return HTMLResponse(source.empty_page(), headers=source.HEADERS)
 
-    @api.get("/source/{document:path}", response_class=HTMLResponse, include_in_schema=False)
+    @api.get("/source/{document:document}", response_class=HTMLResponse, include_in_schema=False)
     def one_source(
         document: str,
         start: Offset = 0,
