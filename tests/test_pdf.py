@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from making_pdf import PICTURE, Line, PageText, pdf
 
 from rag.documents.directions import in_reading_order
+from rag.documents.letters import readable
 from rag.documents.pdf import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
@@ -88,6 +89,17 @@ def test_a_table_without_borders_keeps_its_rows_whole() -> None:
     )
 
 
+def test_a_table_of_several_words_a_cell_is_not_read_by_columns() -> None:
+    rows = [f"{animal} of the river" for animal in ("Otters", "Voles", "Herons", "Newts", "Frogs")]
+    cells = [
+        Line(left, 100 + 14 * down, f"{text} {word}")
+        for down, text in enumerate(rows)
+        for left, word in ((60, "eat"), (300, "rest"))
+    ]
+    words = " ".join(f"| {text} eat | {text} rest |" for text in rows)
+    assert " ".join(read(cells).text.split()) == words
+
+
 def test_words_that_a_line_end_parted_are_whole_again() -> None:
     lines = [
         "We write decision-making with a hyphen, and inter-",
@@ -104,6 +116,11 @@ def test_words_that_a_line_end_parted_are_whole_again() -> None:
         "decision-making\nof otters is state-of-the-art\namong the animals of which notes are "
         "efficiently\nkept."
     )
+
+
+def test_a_word_written_elsewhere_without_hyphen_has_none() -> None:
+    text = read("We stand under trees to understand otters, and we under-\nstand them.").text
+    assert text == "We stand under trees to understand otters, and we understand\nthem."
 
 
 def test_ligatures_are_letters() -> None:
@@ -167,6 +184,10 @@ def test_lists_have_items_and_code_its_indentation() -> None:
     ]
 
 
+def test_signs_that_only_a_font_knows_go_and_its_bullets_stay() -> None:
+    assert readable("\uf0b7 crabs\x03 \ue123and e\u0301tudes\ufffd") == "• crabs and \u00e9tudes"
+
+
 def test_running_heads_are_kept_once_and_page_numbers_not_at_all() -> None:
     def page(number: int) -> list[Line]:
         body = column(72, [f"{line} {number}" for line in PROSE])
@@ -179,8 +200,9 @@ def test_running_heads_are_kept_once_and_page_numbers_not_at_all() -> None:
 
 
 def test_pages_that_say_the_same_on_purpose_keep_their_words() -> None:
-    document = read(*(f"Card {number}" for number in range(1, 6)))
-    assert document.text.split() == [word for number in "12345" for word in ("Card", number)]
+    cards = [[Line(72, 100, "Name of the animal"), Line(72, 300, f"Card {n}")] for n in "12345"]
+    words = read(*cards).text.split()
+    assert words == [word for n in "12345" for word in ("Name", "of", "the", "animal", "Card", n)]
 
 
 def test_what_an_annotation_shows_belongs_to_its_page() -> None:

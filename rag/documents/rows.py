@@ -239,15 +239,21 @@ def _are_columns(left: Sequence[Piece], right: Sequence[Piece]) -> bool:
         return False
     words = min(median(_words(row) for row in side) for side in rows)
     filled = min(_filled(side) for side in rows)
+    goes_on = min(_going_on(side) for side in rows)
     in_order = sorted([*((p.order, 0) for p in left), *((p.order, 1) for p in right)])
     changes = sum(one[1] != other[1] for one, other in pairwise(in_order))
     if changes <= max(1, 0.2 * fewer):
         return words >= 2
-    return words >= 4 and filled >= 0.7
+    return words >= 4 and filled >= 0.7 and goes_on >= 0.3
 
 
 def _words(row: Sequence[Piece]) -> int:
     return sum(len(piece.text.split()) or 1 for piece in row)
+
+
+def _going_on(rows: Sequence[Sequence[Piece]]) -> float:
+    """Returns the share of rows that begin within a sentence, as lines do and cells do not."""
+    return sum(min(row, key=lambda piece: piece.left).text[0].islower() for row in rows) / len(rows)
 
 
 def _filled(rows: Sequence[Sequence[Piece]]) -> float:
