@@ -135,7 +135,7 @@ def test_headings_stand_out_and_numbers_are_none() -> None:
         *column(72, PROSE[:3]),
         Line(72, 160, "Food", 12, "bold"),
         *column(72, PROSE[3:], 178),
-        Line(72, 260, "2024 17 3.5", 20, "bold"),
+        Line(72, 260, "2024 17 3.5 cm 81", 20, "bold"),
         Line(72, 300, "Results", 10, "bold"),
         Line(72, 312, "Otters won."),
     ]
