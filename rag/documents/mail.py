@@ -42,7 +42,9 @@ def parse(path: str, data: bytes) -> Document:
         title = _add_message(build, _read(data), remarks)
         return build.document(path, title, remarks)
     starts = [match.end() for match in _BEGINS.finditer(data)]
-    if not starts and data.strip():
+    if not data.strip():
+        raise DocumentError("empty", "holds no text")
+    if not starts:
         raise DocumentError("damaged", "no mailbox: no line begins with From")
     for start, end in zip(starts, [*starts[1:], len(data)], strict=True):
         _, _, message = data[start:end].partition(b"\n")
@@ -50,7 +52,7 @@ def parse(path: str, data: bytes) -> Document:
             _add_message(build, _read(_ESCAPED.sub(b"", message)), remarks)
         except DocumentError as error:
             remarks.append(Remark("message skipped", f"one message: {error}"))
-    if starts and not build.count:
+    if not build.count:
         raise DocumentError(*_why(remarks))
     return build.document(path, title_of(path, "", ()), remarks)
 

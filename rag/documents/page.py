@@ -46,6 +46,9 @@ _LISTS = _names("ul ol dl menu dir")
 _PRE = _names("pre listing xmp plaintext textarea")
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _ENDS_TABLE = ("table", "pre", *_HEADINGS)
+_INDENTED = 10
+"""Lists in lists that are indented."""
+
 _COLUMNS = 200
 """Cells of a row that a `colspan` may fill up to."""
 
@@ -59,10 +62,16 @@ _PROSE_CHARS = 1500
 
 @dataclass(slots=True)
 class _List:
-    """A list that is open; `split` says that its item holds blocks that no item can."""
+    """A list that is open.
+
+    Attributes:
+        depth: how many lists its items stand in, those of the page's layout not counted.
+        split: whether its item holds blocks that no item can: it is layout, no list.
+    """
 
     ordered: bool
     number: int
+    depth: int
     split: bool = False
 
 
@@ -83,7 +92,7 @@ class Page:
         self._looks: list[Look] = [Look()]
         self._pieces: list[str] = []
         self._lists: list[_List] = []
-        self._items: list[str] = []
+        self._items: list[list[str]] = []
         self._marker: str | None = None
         self._heading = 0
         self._pre: Any = None
@@ -182,7 +191,7 @@ class Page:
             elif name in _LISTS and self._table is None:
                 start = element.get("start") or "1"
                 number = int(start) if re.fullmatch(r"\d{1,6}", start) else 1
-                self._lists.append(_List(name == "ol", number))
+                self._lists.append(_List(name == "ol", number, self._depth() + 1))
             elif name in ("li", "dt") and self._lists and self._table is None:
                 self._begin_item()
             elif name == "table" and self._table is None and not self._heading:
@@ -201,7 +210,7 @@ class Page:
             if name in _BLOCKS and self._pieces and not self._pieces[-1].endswith("\n"):
                 self._pieces.append("\n")
         elif element is self._table:
-            self._flush()
+            self._taken()
             rows, self._rows, self._table = [row for row in self._rows if any(row)], [], None
             if rows:
                 self._next_place()
@@ -218,7 +227,7 @@ class Page:
             if name in _LISTS and self._lists and self._table is None:
                 self._lists.pop()
                 self._marker = None
-                if not self._open_lists():
+                if not self._depth():
                     self._end_list()
 
     def _say(self, text: str) -> None:
@@ -241,7 +250,7 @@ class Page:
         if not tex:
             return
         alone = display and self._pre is None and self._table is None and not self._heading
-        if alone and not self._open_lists():
+        if alone and not self._depth():
             self._flush()
             self._next_place()
             self._build.math(f"$${tex}$$")
@@ -262,32 +271,33 @@ class Page:
 
     def _flush(self) -> None:
         """Ends the block that the pieces since the last one make."""
-        said = "".join(self._pieces)
-        self._pieces = []
-        if self._pre is not None or not said.strip():
-            if self._table is not None and said:
-                self._pieces = [" "]
-            return
-        said = unicodedata.normalize(
-            "NFC", re.sub(r" *\n *", "\n", re.sub(" +", " ", said)).strip()
-        )
         if self._table is not None:
-            self._pieces = [said, " "]
-        elif self._heading:
+            self._pieces.append(" ")
+            return
+        said = self._taken()
+        if not said:
+            return
+        if self._heading:
             self._next_place()
             self._build.heading(said.strip("¶#\u200b "), self._heading)
-        elif self._open_lists():
+        elif self._depth():
             self._add_to_item(said)
         else:
             self._next_place()
             (self._build.math if _WHOLE_FORMULA.match(said) else self._build.paragraph)(said)
+
+    def _taken(self) -> str:
+        """Returns what the pieces say, and forgets them."""
+        said, self._pieces = "".join(self._pieces), []
+        said = re.sub(r" *\n *", "\n", re.sub(" +", " ", said)).strip()
+        return unicodedata.normalize("NFC", said)
 
     def _end_pre(self, element: Any) -> None:
         said = unicodedata.normalize("NFC", "".join(self._pieces).replace("\r", ""))
         self._pieces, self._pre = [], None
         if not said.strip():
             return
-        if self._open_lists():
+        if self._depth():
             self._add_to_item(said.strip("\n"))
             return
         if not _is_prose(element, said):
@@ -300,8 +310,7 @@ class Page:
             self._build.blocks_of(part, parse_blocks(part, indented_code=False))
 
     def _end_cell(self, element: Any, name: str) -> None:
-        self._flush()
-        said, self._pieces = "".join(self._pieces).strip(), []
+        said = self._taken()
         if name == "caption":
             if said:
                 self._next_place()
@@ -315,41 +324,42 @@ class Page:
         extra = int(span) - 1 if re.fullmatch(r"\d{1,4}", span) else 0
         row.extend([""] * min(extra, max(_COLUMNS - len(row), 0)))
 
-    def _open_lists(self) -> list[_List]:
-        """Returns the lists that the next text is an item of, outermost first."""
-        for at in range(len(self._lists) - 1, -1, -1):
-            if self._lists[at].split:
-                return self._lists[at + 1 :]
-        return self._lists
+    def _depth(self) -> int:
+        """Returns how many lists the next text is an item in."""
+        return 0 if not self._lists or self._lists[-1].split else self._lists[-1].depth
 
     def _begin_item(self) -> None:
-        innermost = self._lists[-1]
-        innermost.split = False
-        indent = "  " * min(len(self._open_lists()) - 1, 10)
+        innermost = self._lists.pop()
+        innermost.split, innermost.depth = False, self._depth() + 1
+        self._lists.append(innermost)
+        indent = "  " * min(innermost.depth - 1, _INDENTED)
         self._marker = f"{indent}{innermost.number}. " if innermost.ordered else f"{indent}- "
         innermost.number += 1
 
     def _add_to_item(self, said: str) -> None:
-        inner = "  " * min(len(self._open_lists()), 11)
-        lines = said.split("\n")
+        first, *lines = said.split("\n")
+        inner = "  " * min(self._depth(), _INDENTED + 1)
         if self._marker is not None:
-            self._items.append(f"\n{inner}".join([self._marker + lines[0], *lines[1:]]))
+            self._items.append([self._marker + first])
             self._marker = None
         elif self._items:
-            self._items[-1] = f"\n{inner}".join([self._items[-1], *lines])
+            self._items[-1].append(inner + first)
         else:
-            self._items.append("\n".join(lines))
+            self._items.append([first])
+        self._items[-1] += [inner + line for line in lines]
 
     def _split_item(self) -> None:
         """Ends the items so far: what comes is no text that an item can hold."""
         self._end_list()
         self._marker = None
-        for open_list in self._open_lists():
-            open_list.split = True
+        for at in range(len(self._lists) - 1, -1, -1):
+            if self._lists[at].split:
+                break
+            self._lists[at].split = True
 
     def _end_list(self) -> None:
         if self._items:
-            items, self._items = self._items, []
+            items, self._items = ["\n".join(lines) for lines in self._items], []
             self._next_place()
             self._build.items(items)
 

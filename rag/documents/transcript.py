@@ -76,7 +76,7 @@ def _cues(text: str) -> Iterator[_Cue]:
         if match:
             # A line of its own right above names the cue that begins.
             above = len(said) - gap
-            if above == 1 or (above and said[-1].strip().isdecimal()):
+            if said and (above == 1 or (above and said[-1].strip().isdecimal())):
                 said.pop()
             if times is not None:
                 yield _cue(times, said)
