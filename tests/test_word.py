@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from making_office import archive, docx, p, relations
+from making_office import W, archive, docx, p, relations
 
 from rag.documents import load
 from rag.types import BlockKind, Document, Span
@@ -127,6 +127,7 @@ def test_a_text_box_is_read_once_and_after_its_paragraph() -> None:
     document = read(f"<w:p>{both}{run('Before.')}</w:p>{p('After.')}")
     assert document.text == "Before.\n\nIn the box.\n\nAfter."
     assert text_of(only, "</mc:AlternateContent></w:r>") == "Old."
+    assert text_of(run("Kept."), "<w:r><mc:AlternateContent/></w:r>") == "Kept."
 
 
 def test_notes_follow_the_block_that_names_them_headers_come_last_and_once() -> None:
@@ -268,3 +269,15 @@ def test_places_are_numbers_of_blocks() -> None:
     document = read(p("One.") + p("") + p("two", "Punkte") + p("Three."), numbering=NUMBERING)
     assert [place.name for place in document.places.listed] == ["1", "2", "3"]
     assert document.places.name(Span(len(document.text) - 1, len(document.text))) == "paragraph 3"
+
+
+def test_a_page_put_in_whole_is_read_and_another_file_told() -> None:
+    parts = {
+        "word/document.xml": f"<w:document {W}><w:body>{p('Before.')}"
+        '<w:altChunk r:id="rId1"/><w:altChunk r:id="rId2"/></w:body></w:document>',
+        "word/_rels/document.xml.rels": relations([("aFChunk", "a.html"), ("aFChunk", "b.mht")]),
+        "word/a.html": "<h1>Otters</h1><p>eat crabs.</p>",
+    }
+    document = load("n.docx", archive(parts))
+    assert document.text == "Before.\n\nOtters\n\neat crabs."
+    assert [remark.message.split()[0] for remark in document.remarks] == ["word/b.mht"]

@@ -126,7 +126,7 @@ class Archive:
             root, _ = _parse(data, recover=True)
             if root is None:
                 raise self.damaged(f"{name} is no XML") from error
-            self._mend(f"{name} is broken XML: what could be read of it is here")
+            self._remark(f"{name} is broken XML: what could be read of it is here")
         declared = root.getroottree().docinfo.internalDTD
         if declared is not None and not (dtd and next(declared.iterentities(), None) is None):
             raise DocumentError(
@@ -145,12 +145,16 @@ class Archive:
         try:
             return self.xml(name, dtd=dtd)
         except DocumentError as error:
-            if error.reason != "damaged":
-                raise
-            self._mend(f"{name} cannot be read and is left out")
+            self.leave_out(name, error)
             return None
 
-    def _mend(self, what: str) -> None:
+    def leave_out(self, name: str, error: DocumentError) -> None:
+        """Remarks that a member is left out; raises the error if it is about the whole file."""
+        if error.reason in ("too large", "encrypted"):
+            raise error
+        self._remark(f"{name} cannot be read and is left out")
+
+    def _remark(self, what: str) -> None:
         self.remarks.append(Remark("damaged parts", f"{what}; open the file and save it again"))
 
 

@@ -18,7 +18,7 @@ from rag.documents.building import Builder
 from rag.documents.html import lay_out
 from rag.documents.package import real_title
 from rag.errors import DocumentError
-from rag.types import Document, PlaceKind, Remark
+from rag.types import Document, PlaceKind
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
 _CONTAINER = "META-INF/container.xml"
@@ -42,25 +42,22 @@ def parse(path: str, data: bytes) -> Document:
             "encrypted", "its pages are locked by a shop (DRM): only its own reader opens them"
         )
     build = Builder(PlaceKind.CHAPTER)
-    remarks: list[Remark] = []
     chapter = 0
     for page in pages:
         before = build.length
         build.place(str(chapter + 1))
         try:
-            lay_out(build, archive.read(page), remarks, places=False)
+            lay_out(build, archive.read(page), archive.remarks, places=False)
         except DocumentError as error:
-            if error.reason in ("encrypted", "too large"):
-                raise
-            remarks.append(Remark("damaged parts", f"{page} is left out: {error}"))
+            archive.leave_out(page, error)
         chapter += build.length > before
-    if not chapter and not remarks:
+    if not chapter and not archive.remarks:
         raise DocumentError(
             "no text",
             f"{len(pages)} page{'s' * (len(pages) > 1)} of pictures only: text recognition (OCR) "
             "would make them readable",
         )
-    return build.document(path, _title(root), [*archive.remarks, *_once(remarks)])
+    return build.document(path, _title(root), list(dict.fromkeys(archive.remarks)))
 
 
 def _package(archive: Archive) -> str:
@@ -96,8 +93,3 @@ def _locked(archive: Archive) -> set[str]:
 def _title(root: Any) -> str:
     titles = (one.text or "" for one in root.iter() if local(one) == "title")
     return next((title for title in map(real_title, titles) if title), "")
-
-
-def _once(remarks: list[Remark]) -> list[Remark]:
-    """Returns each remark once; chapters tend to have the same."""
-    return list(dict.fromkeys(remarks))

@@ -7,6 +7,7 @@ without their namespaces, so that strict and transitional files are read alike.
 from __future__ import annotations
 
 import posixpath
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -38,7 +39,11 @@ _WINGDINGS = {
     **{0x6C: "●", 0x6E: "■", 0x71: "❑", 0xA7: "▪", 0xA8: "☐", 0xD8: "➢", 0xDF: "←", 0xE0: "→"},
     **{0xE1: "↑", 0xE2: "↓", 0xF0: "⇨", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑"},
 }
-_NO_TITLES = ("microsoft word", "microsoft powerpoint", "powerpoint presentation", "untitled")
+_NO_TITLE = re.compile(
+    r"microsoft (?:office )?(?:word|powerpoint)|powerpoint|untitled|(?:document|slide) ?\d*$"
+    r"|.*(?:\\|\.(?:docx?|pptx?|od[tp]|rtf|pdf|tex|txt|html?)$)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,7 @@ class Drawn:
 def real_title(title: str) -> str:
     """Returns a title from a file's properties, "" for what a program put there itself."""
     title = " ".join(title.split())
-    named = title.lower().startswith(_NO_TITLES) or "\\" in title or "." in title[-5:-2]
-    return "" if named or not any(map(str.isalpha, title)) else title
+    return "" if _NO_TITLE.match(title) or not any(map(str.isalpha, title)) else title
 
 
 def hidden(words: int) -> list[Remark]:

@@ -21,6 +21,7 @@ from typing import Any
 from rag.documents.archive import Archive, child, local, value
 from rag.documents.building import Builder
 from rag.documents.formulas import formulas_in, formulas_only, from_office, joined
+from rag.documents.html import lay_out
 from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
 from rag.documents.wordstyles import (
     Look,
@@ -86,6 +87,7 @@ class _Reader:
             for note in self._root_of(f"{kind}s", default=())
         }
         self._drawn = {one.id: one for one in self._related if one.kind in _DRAWN}
+        self._files = {one.id: one.target for one in self._related if one.kind == "aFChunk"}
         self._blocks_said = 0
         self._items: list[str] = []
         self._code: list[str] = []
@@ -123,7 +125,7 @@ class _Reader:
                 return default if root is None else root
         return default
 
-    def _say(self, say: Callable[..., None], *what: Any) -> None:
+    def _say(self, say: Callable[..., object], *what: Any) -> None:
         """Adds a block under the next number, if there is something in it."""
         before = self.build.length
         self.build.place(str(self._blocks_said + 1))
@@ -142,8 +144,22 @@ class _Reader:
                     self._say(self.build.math, from_office(one))
                 case "AlternateContent":
                     self._blocks(chosen(one))
+                case "altChunk":
+                    self._flush()
+                    if name := self._files.pop(reference(one), ""):
+                        self._file(name)
                 case name if name and name not in _SKIPPED:
                     self._blocks(one)
+
+    def _file(self, name: str) -> None:
+        """Adds a page that was put in whole; Word turns it into paragraphs when it saves."""
+        archive = self._package.archive
+        try:
+            if not name.lower().endswith((".html", ".htm", ".xhtml")):
+                raise archive.damaged("no page")
+            self._say(lay_out, self.build, archive.read(name), archive.remarks, False)
+        except DocumentError as error:
+            archive.leave_out(name, error)
 
     def _flush(self) -> None:
         """Ends a list or code, then adds what hung on it: boxes, drawings, notes.
