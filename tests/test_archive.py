@@ -89,6 +89,11 @@ def test_a_member_is_inflated_up_to_its_limit_whatever_the_headers_say() -> None
     assert refused("n.docx", bytes(data))[0] in ("damaged", "too large")
 
 
+def test_an_archive_that_declares_a_bomb_is_refused_unread() -> None:
+    picture = {"word/media/1.bmp": bytes(MEMBER_BYTES + 1)}
+    assert refused("n.docx", archive(members(FILES["docx"]) | picture))[0] == "too large"
+
+
 def test_all_members_together_have_a_limit() -> None:
     rough = random.Random(5).randbytes(600_000)
     said = {f"{n}.xml": bytes(MEMBER_BYTES - 2_000_000) for n in range(4)}

@@ -64,7 +64,8 @@ def test_tables_say_merged_cells_once() -> None:
     spanned, repeated = (f'table:number-columns-{how}="2"' for how in ("spanned", "repeated"))
     document = read(
         "<table:table><table:table-header-rows><table:table-row>"
-        f"{cell('Animal', spanned)}<table:covered-table-cell/>"
+        f"{cell('Animal', spanned)}<table:covered-table-cell><text:p>under it</text:p>"
+        "</table:covered-table-cell>"
         "</table:table-row></table:table-header-rows>"
         f"<table:table-row>{cell('otter')}{cell('vole')}</table:table-row>"
         f"<table:table-row>{cell('x', repeated)}</table:table-row>"

@@ -73,13 +73,18 @@ def test_headings_are_told_by_style_outline_and_what_a_style_is_based_on() -> No
 def test_lists_have_their_markers_and_count_on() -> None:
     body = p("one", "Punkte") + p("inner", "Punkte", paragraph=listed(1, 1)) + p("Between.")
     body += p("a", paragraph=listed(2)) + p("b", paragraph=listed(2, 1)) + p("")
-    body += p("c", paragraph=listed(2, 1)) + p("d", paragraph=listed(2)) + p("Again.")
+    body += (
+        p("c", paragraph=listed(2, 1))
+        + p("d", paragraph=listed(2))
+        + p("g", paragraph=listed(2, 1))
+        + p("Again.")
+    )
     body += p("e", paragraph=listed(3)) + p("f", paragraph=listed(3))
     document = read(body + p("none", "Punkte", paragraph=listed(0)), numbering=NUMBERING)
     assert said(document) == [
         (BlockKind.LIST, "- one\n  - inner"),
         (BlockKind.PARAGRAPH, "Between."),
-        (BlockKind.LIST, "1. a\n  1.a) b\n  1.b) c\n2. d"),
+        (BlockKind.LIST, "1. a\n  1.a) b\n  1.b) c\n2. d\n  2.a) g"),
         (BlockKind.PARAGRAPH, "Again."),
         (BlockKind.LIST, "5. e\n6. f"),
         (BlockKind.PARAGRAPH, "none"),
@@ -127,6 +132,9 @@ def test_a_text_box_is_read_once_and_after_its_paragraph() -> None:
     document = read(f"<w:p>{both}{run('Before.')}</w:p>{p('After.')}")
     assert document.text == "Before.\n\nIn the box.\n\nAfter."
     assert text_of(only, "</mc:AlternateContent></w:r>") == "Old."
+    sign = '<w:sym w:font="Symbol" w:char="F061"/>'
+    twice = f"<mc:Choice>{sign}</mc:Choice><mc:Fallback>{sign}</mc:Fallback>"
+    assert text_of(f"<w:r><mc:AlternateContent>{twice}</mc:AlternateContent></w:r>") == "α"
     assert text_of(run("Kept."), "<w:r><mc:AlternateContent/></w:r>") == "Kept."
 
 
@@ -158,6 +166,10 @@ def test_deletions_and_field_codes_are_out_insertions_and_results_in() -> None:
         f"<w:hyperlink>{run(' here')}</w:hyperlink><w:smartTag>{run('.')}</w:smartTag>",
     )
     assert told == "Otters eat crabs daily here."
+    begin, separate, end = (
+        f'<w:r><w:fldChar w:fldCharType="{kind}"/></w:r>' for kind in ("begin", "separate", "end")
+    )
+    assert text_of(begin, field("PAGE", "inner"), separate, run("outer"), end) == "outer"
     endless = '<w:p><w:r><w:fldChar w:fldCharType="begin"/></w:r></w:p>'
     assert read(endless + p("Still here.")).text == "Still here."
 
