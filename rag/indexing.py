@@ -11,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag import chunking
+from rag.ahead import Ahead
 from rag.config import Settings
-from rag.documents import Source, version
+from rag.course import CHUNKS, UNITS, Course, in_step
+from rag.documents import Source, suffix_of, version
 from rag.embedding import Embedder
 from rag.errors import CorpusError, DocumentError
 from rag.languages import AUTO
@@ -29,7 +31,7 @@ WINDOW_CHARS = 4_000_000
 WINDOW_TEXTS = 16_000
 """Texts to embed held at once; their vectors take 25 MB at 384 dimensions."""
 
-TEXTS_AT_ONCE = 4096
+TEXTS_AT_ONCE = 256
 """Texts that the embedder gets in one call, of which it makes batches of even length."""
 
 RACY_NS = 2_000_000_000
@@ -38,18 +40,46 @@ seconds are the steps in which the coarsest file system in use, FAT, counts."""
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[str, int, int], None]
-"""Called with the stage, how much is done and how much there is."""
+
+AHEAD_CHARS = 2_000_000
+"""Characters of documents that are read while others are embedded."""
+
+SLOW_SECONDS = 2.0
+"""After so long without a new document, the file that is being read is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What became of one source: a document, a reason why not, or neither where it is as it was."""
+
+    source: Source
+    signature: Signature
+    digest: str = ""
+    document: Document | None = None
+    error: DocumentError | None = None
+
+    @property
+    def chars(self) -> int:
+        return len(self.document.text) if self.document else 0
+
+    @property
+    def suffix(self) -> str:
+        return suffix_of(self.source.path)
 
 
 @dataclass(slots=True)
 class _Window:
-    """What one transaction takes: parts of documents, and the share of the run that they are."""
+    """What one transaction takes.
+
+    Attributes:
+        chars: held for it, of documents and of texts to embed.
+        covered: characters of documents that its chunks cover.
+    """
 
     parts: list[Part] = field(default_factory=list)
     chars: int = 0
     texts: int = 0
-    bytes: int = 0
+    covered: int = 0
 
     @property
     def full(self) -> bool:
@@ -60,16 +90,15 @@ class Indexing:
     """One run. Needs `Store.lock`."""
 
     def __init__(
-        self, store: Store, embedder: Embedder, settings: Settings, progress: Progress | None
+        self, store: Store, embedder: Embedder, settings: Settings, course: Course
     ) -> None:
         self._store = store
         self._embedder = embedder
         self._settings = settings
-        self._progress = progress or (lambda *_: None)
-        self._done = 0
-        self._total = 0
+        self._course = course
+        self._opening = ""
         self._embedded = 0
-        self._indexed: list[str] = []
+        self._indexed: set[str] = set()
         self._unchanged: set[str] = set()
         self._skipped: list[Skipped] = []
         self._signatures: dict[str, Signature] = {}
@@ -99,13 +128,16 @@ class Indexing:
         if meta.get("reading") != noted["reading"]:  # what was skipped may be read now
             known = {path: seen for path, seen in known.items() if path in before}
         to_read = list(self._looking_changed(sources, known, skipped))
-        self._total = sum(signature.size for _, signature in to_read)
+        kinds = [(suffix_of(source.path), signature.size) for source, signature in to_read]
+        for kind in kinds:
+            self._course.expect(*kind)
+        to_read = [to_read[place] for place in in_step(kinds)]
         for window in self._windows(self._read(to_read, before if as_now else {})):
             self._stage(window)
         if not self._indexed and not self._unchanged:
             raise CorpusError(_nothing_readable(name, self._skipped))
         self._skipped.sort(key=lambda item: item.document)  # as the store gives them back
-        removed = sorted(before.keys() - set(self._indexed) - self._unchanged)
+        removed = sorted(before.keys() - self._indexed - self._unchanged)
         renamed = meta.get("language", AUTO) != self._settings.language
         generation = store.generation
         if self._indexed or removed or renamed or self._skipped != skipped:
@@ -120,7 +152,7 @@ class Indexing:
             if new or not noted.items() <= meta.items():
                 store.sign(new, noted)
         return Manifest(
-            indexed=tuple(self._indexed),
+            indexed=tuple(s.path for s in sources if s.path in self._indexed),
             unchanged=tuple(s.path for s in sources if s.path in self._unchanged),
             removed=tuple(sorted(set(removed) - {item.document for item in self._skipped})),
             skipped=tuple(self._skipped),
@@ -157,34 +189,50 @@ class Indexing:
             else:
                 self._unchanged.add(path)
 
-    def _read(
+    def _open(
         self, sources: Iterable[tuple[Source, Signature]], known: Mapping[str, str]
-    ) -> Iterator[tuple[Document, str, Signature]]:
-        """Yields the documents that are new, each with its digest and signature."""
+    ) -> Iterator[_Read]:
+        """Yields what became of each source; runs in a thread that touches nothing else."""
         for source, looked in sources:
+            self._opening = source.path
             signature = _trusted(looked)
+            digest = ""
             try:
                 data = source.read()
                 digest = hashlib.sha256(data).hexdigest()
-                # What `read` itself refuses may be mended without a trace in time and size.
-                if signature.mtime_ns is not None:
-                    self._signatures[source.path] = signature
-                if known.get(source.path) == digest:
-                    self._unchanged.add(source.path)
-                    self._report(signature.size)
-                    continue
-                document = source.document(data)
+                same = known.get(source.path) == digest
+                document = None if same else source.document(data)
+                yield _Read(source, signature, digest, document)
             except DocumentError as error:
-                self._skipped.append(Skipped(source.path, error.reason, str(error)))
-                self._report(signature.size)
-                continue
-            self._signatures.pop(source.path, None)  # staged with the document
-            self._indexed.append(source.path)
-            yield document, digest, signature
+                yield _Read(source, signature, digest, error=error)
 
-    def _windows(self, documents: Iterator[tuple[Document, str, Signature]]) -> Iterator[_Window]:
+    def _read(
+        self, sources: Iterable[tuple[Source, Signature]], known: Mapping[str, str]
+    ) -> Iterator[_Read]:
+        """Yields the documents that are new."""
+        with Ahead(self._open(sources, known), lambda read: read.chars, AHEAD_CHARS) as ahead:
+            for read in ahead.items(SLOW_SECONDS, self._say_slow):
+                path = read.source.path
+                # What `read` itself refuses may be mended without a trace in time and size.
+                if read.digest and not read.document and read.signature.mtime_ns is not None:
+                    self._signatures[path] = read.signature
+                self._course.opened(read.suffix, read.signature.size, read.chars)
+                if read.error:
+                    self._skipped.append(Skipped(path, read.error.reason, str(read.error)))
+                elif read.document:
+                    self._indexed.add(path)
+                    yield read
+                else:
+                    self._unchanged.add(path)
+
+    def _say_slow(self) -> None:
+        self._course.tell(f"reading {self._opening}")
+
+    def _windows(self, documents: Iterator[_Read]) -> Iterator[_Window]:
         window = _Window()
-        for document, digest, signature in documents:
+        for read in documents:
+            document, digest, signature = read.document, read.digest, read.signature
+            assert document
             window.chars += len(document.text)
             chunks: list[Chunk] = []
             first = counted = 0
@@ -199,14 +247,15 @@ class Indexing:
                 window.texts += 1 + len(chunk.units)
                 if window.full:
                     window.parts.append(Part(document, digest, signature, first, chunks))
-                    here = signature.size * chunk.span.end // len(document.text)
-                    window.bytes += here - counted
+                    window.covered += chunk.span.end - counted
+                    counted = chunk.span.end
                     yield window
-                    first, counted = first + len(chunks), here
+                    first += len(chunks)
                     window, chunks = _Window(), []
             if chunks or not first:
                 window.parts.append(Part(document, digest, signature, first, chunks))
-            window.bytes += signature.size - counted
+            window.covered += len(document.text) - counted
+            self._course.read(read.suffix, signature.size)
             if window.full:
                 yield window
                 window = _Window()
@@ -220,25 +269,26 @@ class Indexing:
             for chunk in part.chunks
             for item in _read_of(chunk)
         }
-        rows = list(self._embed(items, window.bytes))
+        rows = list(self._embed(items, window.covered))
         self._store.stage(window.parts, rows, self._digest)
+        self._course.embedded(UNITS, 0)
 
     def _digest(self, item: Chunk | Unit) -> bytes:
         """Returns the name under which the vector of a chunk or unit is kept."""
         return digest_of(self._embedder, item)
 
-    def _embed(self, items: dict[bytes, Chunk | Unit], size: int) -> Iterator[VectorRow]:
+    def _embed(self, items: dict[bytes, Chunk | Unit], covered: int) -> Iterator[VectorRow]:
         """Yields what has no vector yet, chunks first, the longest first among each."""
         missing = sorted(self._store.missing(items), key=lambda d: -len(items[d].embedded))
         chunks = [digest for digest in missing if isinstance(items[digest], Chunk)]
         units = [digest for digest in missing if isinstance(items[digest], Unit)]
-        total = sum(len(items[digest].embedded) for digest in missing)
-        done, before = 0, self._done
-        for digests in (chunks, units):
+        sizes = (sum(len(items[d].embedded) for d in digests) for digests in (chunks, units))
+        self._course.known(covered, *sizes)
+        for kind, digests in ((CHUNKS, chunks), (UNITS, units)):
             for start in range(0, len(digests), TEXTS_AT_ONCE):
                 batch = digests[start : start + TEXTS_AT_ONCE]
                 texts = [items[digest].embedded for digest in batch]
-                if digests is chunks:
+                if kind == CHUNKS:
                     for digest, (vector, tokens) in zip(
                         batch, self._embedder.read_passages(texts), strict=True
                     ):
@@ -249,13 +299,7 @@ class Indexing:
                     ):
                         yield digest, vector.tobytes(), None
                 self._embedded += len(texts)
-                done += sum(len(text) for text in texts)
-                self._report(before + size * done // total - self._done)
-        self._report(before + size - self._done)
-
-    def _report(self, more: int) -> None:
-        self._done += more
-        self._progress("Indexing", self._done, self._total)
+                self._course.embedded(kind, sum(len(text) for text in texts))
 
 
 def digest_of(embedder: Embedder, item: Chunk | Unit) -> bytes:

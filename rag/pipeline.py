@@ -29,7 +29,7 @@ from rag.tokens import Reading
 from rag.types import Answer, Manifest, Note, Passage, Span
 
 if TYPE_CHECKING:
-    from rag.indexing import Progress
+    from rag.course import Progress
 
 LOCK_SECONDS = 10.0
 
@@ -219,15 +219,18 @@ class Library:
         progress: Progress | None,
         left_out: Mapping[str, str],
     ) -> Manifest:
+        from rag.course import Course
         from rag.indexing import Indexing  # a question needs none of it
 
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):
-                run = Indexing(store, self.embedder, self.settings, progress)
+                course = Course(progress)
+                run = Indexing(store, self.embedder, self.settings, course)
                 manifest = run.index(sources, name, left_out)
                 derived.ensure(store)
                 store.tidy()
+                course.end()
         finally:
             store.close()
         if self._engine:  # who has indexed asks the new state, whoever else is opening one

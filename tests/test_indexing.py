@@ -15,11 +15,12 @@ from conftest import ROOT, WordLengths
 from numpy.typing import NDArray
 
 from rag import Library, Settings, indexing
+from rag.documents import Loaders
 from rag.documents.records import Record
 from rag.errors import CorpusError
 from rag.store import Part, Store
 from rag.tokens import Packed
-from rag.types import Chunk, Signature
+from rag.types import Chunk, Document, Signature
 
 LONG_AGO = 10**18
 """A time of change, in nanoseconds, that no reading is near to."""
@@ -448,6 +449,16 @@ def test_why_all_notes_are_read_anew_is_said(
 # Progress
 
 
+def shares(seen: list[tuple[str, int, int]]) -> list[float]:
+    """Returns the shares that were told, checked to be of one bar that never moves back."""
+    assert {stage.partition(":")[0] for stage, _, _ in seen} == {"Indexing"}
+    assert len({whole for _, _, whole in seen}) == 1
+    told = [done / whole for _, done, whole in seen]
+    assert told == sorted(told)
+    assert told[-1] == 1 and all(share < 1 for share in told[:-1])
+    return told
+
+
 def test_progress_moves_inside_one_long_note(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -456,24 +467,36 @@ def test_progress_moves_inside_one_long_note(
     seen: list[tuple[str, int, int]] = []
     library = Library(Settings(library=str(tmp_path), chunk_tokens=32), WordLengths())
     library.index_sources([RECORDS[1]], "records", lambda *report: seen.append(report))
-    total = RECORDS[1].signature().size
-    assert {(stage, whole) for stage, _, whole in seen} == {("Indexing", total)}
-    done = [done for _, done, _ in seen]
-    assert done == sorted(done) and done[-1] == total
-    assert len(set(done)) > 8
+    assert len(set(shares(seen))) > 8
 
 
-def test_files_that_are_not_split_count_as_done(notes: Notes) -> None:
+def test_progress_ends_complete_where_nothing_is_split(notes: Notes) -> None:
     notes.index()
     notes.write("blank.md", "  \n")
     for name in ("otters.md", "herons.md"):
         notes.write(name, (notes.folder / name).read_text(), LONG_AGO + 1)
+    settings = Settings(library=str(notes.library), corpus=str(notes.folder))
+    for told in (3, 0):  # the second time, nothing is opened
+        seen: list[tuple[str, int, int]] = []
+        Library(settings, Unloaded()).index(progress=lambda *report: seen.append(report))  # noqa: B023
+        assert len(shares(seen)) == told + 1
+
+
+def test_a_file_that_takes_long_is_named(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "SLOW_SECONDS", 0.05)
+    load = Loaders.load
+
+    def slow(self: Loaders, path: str, data: bytes) -> Document:
+        if path == "herons.md":
+            time.sleep(0.5)
+        return load(self, path, data)
+
+    monkeypatch.setattr(Loaders, "load", slow)
     seen: list[tuple[str, int, int]] = []
     settings = Settings(library=str(notes.library), corpus=str(notes.folder))
-    Library(settings, Unloaded()).index(progress=lambda *report: seen.append(report))
-    sizes = [(notes.folder / name).stat().st_size for name in ("blank.md", "herons.md")]
-    total = sum(sizes) + (notes.folder / "otters.md").stat().st_size
-    assert seen == [("Indexing", done, total) for done in (sizes[0], sum(sizes), total)]
+    Library(settings, WordLengths()).index(progress=lambda *report: seen.append(report))
+    assert "Indexing: reading herons.md" in {stage for stage, _, _ in seen}
+    shares(seen)
 
 
 # Memory

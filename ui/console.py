@@ -66,7 +66,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
     console = Console(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(),
@@ -80,11 +80,12 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     def report(stage: str, done: int, total: int) -> None:
         if not bar.live.is_started and time.monotonic() - begun > PATIENCE_SECONDS:
             bar.start()
-        if stage not in tasks:
+        name = stage.partition(":")[0]
+        if name not in tasks:
             for task in tasks.values():
                 bar.update(task, completed=bar.tasks[task].total)
-            tasks[stage] = bar.add_task(stage, total=total)
-        bar.update(tasks[stage], completed=done)
+            tasks[name] = bar.add_task(name, total=total)
+        bar.update(tasks[name], completed=done, description=visible(snippet(stage, 60)))
 
     try:
         yield report

@@ -11,7 +11,7 @@ import contextlib
 from pathlib import Path
 
 from rag.documents.finding import Found, find_files
-from rag.documents.formats import LOADERS, load, version
+from rag.documents.formats import LOADERS, load, suffix_of, version
 from rag.documents.loading import Limits, Loaders
 from rag.documents.reading import File, Source, read
 from rag.errors import DocumentError
@@ -27,6 +27,7 @@ __all__ = [
     "load",
     "read",
     "read_notes",
+    "suffix_of",
     "version",
 ]
 
