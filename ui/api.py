@@ -11,7 +11,7 @@ from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from rag import Library, LibraryError, Span, Turn
+from rag import Library, LibraryError, QuestionLog, Span, Turn
 from ui import problems, signing
 from ui.asks import AskAs, asks_of
 from ui.auth import Users
@@ -52,7 +52,7 @@ def build_api(
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
     """
-    answer = ask or asks_of(library)
+    answer = ask or asks_of(library, QuestionLog.of(library.settings))
     door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
     api.add_middleware(Guard, door=door, names=names)

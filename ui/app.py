@@ -7,13 +7,15 @@ import logging
 import os
 import socket
 import threading
+from contextlib import nullcontext
 from importlib.resources import files
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from rag import Library, NotesQAError, Watcher
+from rag import Library, NotesQAError, QuestionLog, Watcher
 from ui.asks import asks_of
 from ui.auth import Users
+from ui.following import following
 from ui.hosts import LOOPBACK, names_of
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ MOST_QUEUED = 256
 def build_app(
     library: Library,
     watcher: Watcher | None = None,
+    questions: QuestionLog | None = None,
     *,
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
@@ -46,6 +49,7 @@ def build_app(
 
     Args:
         watcher: what keeps it up to date meanwhile; the page says when it is at it.
+        questions: where questions are kept, by default as the settings say.
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
     """
@@ -55,7 +59,7 @@ def build_app(
     from ui.api import build_api
     from ui.pages import chat, header
 
-    ask = asks_of(library)
+    ask = asks_of(library, questions or QuestionLog.of(library.settings))
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
         header.build(library, watcher)
         chat.build(ask)
@@ -113,7 +117,9 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
                 f"Port {port} cannot be used at {address} ({error.strerror}): choose another, "
                 "notesqa serve --port N, or another of this machine's addresses, --host ADDRESS."
             ) from error
-        app = build_app(library, watcher, names=LOOPBACK | names, shut=shut)
+        questions = QuestionLog.of(library.settings)
+        questions.start()
+        app = build_app(library, watcher, questions, names=LOOPBACK | names, shut=shut)
         library.search("Is the model loaded?", k=1)
         config = uvicorn.Config(
             app,
@@ -138,14 +144,18 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
             finally:
                 ended.set()
 
-        threading.Thread(target=run).start()
-        # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
-        try:
-            ended.wait()
-        except KeyboardInterrupt:
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # open pages are cut off
-            server.should_exit = True
-            ended.wait()
+        with following(watcher) if watcher else nullcontext():
+            threading.Thread(target=run).start()
+            # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
+            try:
+                ended.wait()
+            except KeyboardInterrupt:
+                # Open pages are cut off, which is no error.
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+                server.should_exit = True
+                ended.wait()
+            finally:
+                questions.close()
 
 
 def patient_protocol() -> type[Any]:

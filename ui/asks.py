@@ -41,10 +41,12 @@ class AskAs(Protocol):
     ) -> Answer: ...
 
 
-def asks_of(library: Library) -> AskAs:
-    """Returns what answers everybody's questions from a library, each user's so many a minute."""
-    log = QuestionLog.of(library.settings)
-    log.start()
+def asks_of(library: Library, log: QuestionLog) -> AskAs:
+    """Returns what answers everybody's questions from a library, each user's so many a minute.
+
+    Args:
+        log: where they are kept, with what they got.
+    """
     pace = library.settings.asks_per_minute
     buckets = Buckets(pace, pace) if pace else None
     limit = 4 * library.settings.max_question_chars

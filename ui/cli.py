@@ -224,7 +224,7 @@ def serve(
     from ui.app import serve as serve_pages
     from ui.common import until_stopped
     from ui.console import log_requests
-    from ui.following import following, prepare
+    from ui.following import prepare, watcher_of
 
     library = library_of(context)
     with until_stopped():
@@ -233,8 +233,7 @@ def serve(
         if library.fit_problem:
             typer.echo(library.fit_problem, err=True)
         log_requests()
-        with following(library) if watch else nullcontext() as watcher:
-            serve_pages(library, port, host, watcher)
+        serve_pages(library, port, host, watcher_of(library) if watch else None)
 
 
 @app.command()

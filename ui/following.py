@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +15,7 @@ from ui.common import print_json
 from ui.console import change_words, print_manifest, progress
 from ui.render import visible
 
-LEAVE_SECONDS = 5.0
+LEAVE_SECONDS = 3.0
 """How long a run of indexing is waited for when serving ends; it looks up between two batches."""
 
 
@@ -40,18 +42,30 @@ def prepare(library: Library) -> None:
         print_manifest(manifest, library.settings.corpus)
 
 
+def watcher_of(library: Library) -> Watcher:
+    """Returns what follows the notes beside a server; its lines go to stderr."""
+    return Watcher(library, lambda manifest: typer.echo(change_words(manifest), err=True), _tell)
+
+
 @contextmanager
-def following(library: Library) -> Iterator[Watcher]:
-    """Follows the notes in a thread of its own meanwhile; its lines go to stderr."""
+def following(watcher: Watcher) -> Iterator[None]:
+    """Follows the notes in a thread of its own meanwhile, to the end of the process.
+
+    Where a run does not end in time, the process ends here, with status 0: Python aborts where a
+    thread is left in the model's native code. A killed run leaves the old state.
+    """
     stop = threading.Event()
-    watcher = Watcher(library, lambda manifest: typer.echo(change_words(manifest), err=True), _tell)
     thread = threading.Thread(target=watcher.run, args=(stop,), daemon=True)
     thread.start()
     try:
-        yield watcher
+        yield
     finally:
         stop.set()
         thread.join(LEAVE_SECONDS)
+        if thread.is_alive():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
 
 
 def _tell(message: str) -> None:
