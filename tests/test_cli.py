@@ -17,7 +17,10 @@ from conftest import ROOT, Done, Named, Run, constant_fit
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
-COMMANDS = ["index", "ask", "search", "status", "doctor", "model", "serve", "demo", "eval", "log"]
+COMMANDS = [
+    *("index", "ask", "search", "status", "doctor", "model", "users", "serve", "demo", "eval"),
+    "log",
+]
 
 
 @pytest.fixture

@@ -478,7 +478,8 @@ def test_the_log_names_who_and_what_but_no_secret(
 ) -> None:
     caplog.set_level("INFO")
     client = client_of(build_api(library))
-    sign_in(client, "ada\r\nsigned in: eve\x1b[2J", "wrong password")
+    sign_in(client, "my secret", "wrong password")
+    sign_in(client, "ada", "my secret password")
     sign_in(client, "bob")
     token = users.new_token("bob")
     client.post(
@@ -486,12 +487,15 @@ def test_the_log_names_who_and_what_but_no_secret(
         json={"question": "Where is my secret?"},
         headers={"origin": "http://evil.example", "authorization": f"Bearer {token}"},
     )
+    client.post("/source/x%0d%0asigned%20in:%20eve%1b[2J")
     client.post("/sign-out")
     lines = [record.getMessage() for record in caplog.records if record.name.startswith("ui.")]
     assert lines == [
-        "sign-in failed: ada\ufffdsigned in: eve\ufffd[2j from testclient",
+        "sign-in failed: an unknown name from testclient",
+        "sign-in failed: ada from testclient",
         "signed in: bob (student) from testclient",
         "POST /api/v1/ask from testclient: refused with 403",
+        "POST /source/x\ufffdsigned in: eve\ufffd[2J from testclient: refused with 405",
         "signed out: bob",
     ]
 

@@ -97,6 +97,8 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
     """
     import uvicorn
 
+    from ui.console import log_requests
+
     names = names_of(library.settings.hosts)
     family, address = _resolved(host, port)
     shut = bool(names) or library.settings.behind_proxy or not ip_address(address).is_loopback
@@ -117,6 +119,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
                 f"Port {port} cannot be used at {address} ({error.strerror}): choose another, "
                 "notesqa serve --port N, or another of this machine's addresses, --host ADDRESS."
             ) from error
+        log_requests()
         questions = QuestionLog.of(library.settings)
         questions.start()
         app = build_app(library, watcher, questions, names=LOOPBACK | names, shut=shut)

@@ -223,7 +223,6 @@ def serve(
     """Serve the chat page and the HTTP API."""
     from ui.app import serve as serve_pages
     from ui.common import until_stopped
-    from ui.console import log_requests
     from ui.following import prepare, watcher_of
 
     library = library_of(context)
@@ -232,7 +231,6 @@ def serve(
             prepare(library)
         if library.fit_problem:
             typer.echo(library.fit_problem, err=True)
-        log_requests()
         serve_pages(library, port, host, watcher_of(library) if watch else None)
 
 

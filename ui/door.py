@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 
 from ui.auth import MAX_CHARS, User, Users, digest
 from ui.rates import Buckets
-from ui.render import in_a_line
 
 SESSION_SECONDS = 12 * 3600
 
@@ -99,8 +98,10 @@ class Door:
             RefusedError: name or password are wrong, or there were too many of late.
         """
         name, address = name.strip().lower()[:MAX_CHARS], network_of(address)
+        # Not what else was typed: it may be a password.
+        said = name if name in self.users.all() else "an unknown name"
         if wait := self._pay(name, address):
-            logger.warning("sign-in not looked at: %s from %s", in_a_line(name), address)
+            logger.warning("sign-in not looked at: %s from %s", said, address)
             raise RefusedError(wait)
         user = None
         if len(password) <= MAX_CHARS:
@@ -113,7 +114,7 @@ class Door:
             finally:
                 self._waiting -= 1
         if user is None:
-            logger.warning("sign-in failed: %s from %s", in_a_line(name), address)
+            logger.warning("sign-in failed: %s from %s", said, address)
             raise RefusedError(0)
         self._addresses.give_back(address)
         self._names.give_back(name)
