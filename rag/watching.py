@@ -24,7 +24,7 @@ from rag.errors import NotesQAError
 from rag.types import Manifest
 
 if TYPE_CHECKING:
-    from rag.indexing import Progress
+    from rag.course import Progress
     from rag.pipeline import Library
 
 QUIET_SECONDS = 0.5
