@@ -14,8 +14,10 @@ _SUSPECT = re.compile(
     "|(?P<selectors>[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,})"
 )
 _WORD_BREAK = "\u200b"
-_WITHOUT_SPACES = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u3000-\u9fff]")
-"""Thai, Lao, Tibetan, Burmese, Khmer, Chinese and Japanese part words by zero-width spaces."""
+_WITHOUT_SPACES = re.compile(
+    "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19df\u1a00-\u1bff\u3000-\u9fff\ua980-\uaadf]"
+)
+"""Thai, Tibetan, Burmese, Khmer, Javanese, Chinese … part words by zero-width spaces."""
 
 _UNJOINED = re.compile(r"[\x00-\u058f\u2000-\u206f]")
 """No letter up to here is shaped by a joiner: Latin, Greek, Cyrillic, Armenian, punctuation."""
