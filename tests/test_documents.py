@@ -256,6 +256,7 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths)
     (corpus / "big.md").write_bytes(b"x" * 2000)
     (corpus / "link.md").symlink_to("nowhere")
     (corpus / "scan.pdf").write_bytes(b"%PDF")
+    (corpus / "marks.xlsx").write_bytes(b"PK")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(corpus), max_file_mb=0.001)
     manifest = Library(settings, embedder).index()
     assert manifest.indexed == ("good.md",)
@@ -264,7 +265,8 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths)
         ("big.md", "too large"),
         ("empty.txt", "empty"),
         ("link.md", "unreadable"),
-        ("scan.pdf", "no loader"),
+        ("marks.xlsx", "no loader"),
+        ("scan.pdf", "damaged"),
     ]
 
 

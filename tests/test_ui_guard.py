@@ -310,7 +310,6 @@ def test_who_signs_in_may_ask_until_signing_out(library: Library, users: Users) 
     cookie = response.headers["set-cookie"].lower()
     assert "httponly" in cookie and "samesite=lax" in cookie and "secure" not in cookie
     assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == 200
-    assert 'href="/sign-in"' in client.get("/").text.replace("\\u003c", "<").replace('\\"', '"')
     assert "signed in as bob (student)" in client.get("/sign-in").text
     kept = dict(client.cookies)
     assert client.post("/sign-out").headers["location"] == "/sign-in"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import socket
 import threading
 import time
@@ -14,25 +15,38 @@ from conftest import WordLengths
 from playwright.sync_api import Browser, expect
 
 from rag import Library, LibraryError, Settings, Watcher
+from ui.auth import Role, User
 from ui.pages import header
-from ui.pages.header import Header, ago, title
+from ui.pages.header import Header, ago, title, visitor_of
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
 
 def test_the_title_says_how_many_notes_and_when_they_changed() -> None:
     said = title({"indexed": 37, "changed": "2026-05-04T13:57:00+02:00"}, False, NOW)
-    assert ">37 notes</a>, answered in their own words" in said
+    assert "<p>37 notes, answered in their own words · " in said
     assert (
         'datetime="2026-05-04T11:57:00+00:00" title="2026-05-04 11:57:00 UTC">3 minutes ago' in said
     )
-    assert "Indexing" not in said
-    assert 'href="/library" target="_blank"' in said
+    assert "Indexing" not in said and "href" not in said
+
+
+@pytest.mark.parametrize(
+    ("user", "links"),
+    [
+        (None, ["/library"]),
+        (User("eve", Role.STUDENT, ""), ["/sign-in"]),
+        (User("ann", Role.INSTRUCTOR, ""), ["/library", "/sign-in"]),
+    ],
+)
+def test_who_may_see_the_library_page_is_led_there(user: User | None, links: list[str]) -> None:
+    said = title({"indexed": 37}, False, NOW, visitor_of(user))
+    assert re.findall('href="([^"]*)"', said) == links
 
 
 def test_the_title_says_that_changes_are_being_indexed() -> None:
     assert title({"indexed": 1}, True, NOW).endswith("own words · Indexing …</p>")
-    assert ">1 note</a>" in title({"indexed": 1, "changed": None}, False, NOW)
+    assert ">1 note, answered" in title({"indexed": 1, "changed": None}, False, NOW)
 
 
 @pytest.mark.parametrize(
@@ -74,20 +88,20 @@ def test_many_open_pages_are_told_one_state(
     monkeypatch.setattr(library, "status", counted)
     watcher = Watcher(library, print, print)
     top = Header(library, watcher)
-    assert [">1 note<" in top.html() for _ in range(50)] == [True] * 50
+    assert [">1 note," in top.html() for _ in range(50)] == [True] * 50
     assert asked == 1
     watcher.busy = True
     assert "Indexing …" in top.html()
     monkeypatch.setattr(header, "FRESH_SECONDS", -1.0)
     (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.")
     library.index()
-    assert ">2 notes<" in top.html()
+    assert ">2 notes," in top.html()
 
     def broken() -> dict[str, Any]:
         raise LibraryError("There is no library.")
 
     monkeypatch.setattr(library, "status", broken)
-    assert ">2 notes<" in top.html()
+    assert ">2 notes," in top.html()
 
 
 @pytest.fixture

@@ -239,7 +239,7 @@ def test_a_run_that_failed_is_told_once_and_tried_again(
     store = Store(followed.library.folder, write=True)
     with store.lock(5):
         followed.write("otters.md", "Otters eat urchins.")
-        assert "Another notesqa is indexing" in followed.failed.get(timeout=PATIENCE)
+        assert "Another notesqa (process" in followed.failed.get(timeout=PATIENCE)
         assert followed.is_quiet()
         assert followed.failed.empty()
     store.close()

@@ -61,7 +61,7 @@ def build_app(
 
     ask = asks_of(library, questions or QuestionLog.of(library.settings))
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
-        header.build(library, watcher)
+        header.build(page, library, watcher)
         chat.build(ask)
     page.queue(max_size=MOST_QUEUED)
 

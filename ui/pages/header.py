@@ -6,10 +6,13 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rag import Library, LibraryError, Watcher
+from ui.auth import Role, User
+from ui.guard import user_of
 from ui.render import escape
 
 REFRESH_SECONDS = 15
@@ -18,10 +21,26 @@ REFRESH_SECONDS = 15
 FRESH_SECONDS = 5.0
 """How old the state of the library may be that open pages are told, however many they are."""
 
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What depends on who looks.
+
+    Attributes:
+        looks: whether the visitor may see the library page.
+        signed_in: whether there is an account to go to.
+    """
+
+    looks: bool = False
+    signed_in: bool = False
+
+
+STRANGER = Visitor()
+
 STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
-def title(status: Mapping[str, Any], busy: bool, now: datetime) -> str:
+def title(status: Mapping[str, Any], busy: bool, now: datetime, visitor: Visitor = STRANGER) -> str:
     """Returns the header as HTML.
 
     Args:
@@ -29,15 +48,22 @@ def title(status: Mapping[str, Any], busy: bool, now: datetime) -> str:
         busy: whether changes are being indexed.
     """
     notes = int(status["indexed"])
-    said = [
-        f'<a href="/library" target="_blank" rel="noopener">{notes} note'
-        f"{'' if notes == 1 else 's'}</a>, answered in their own words"
-    ]
+    counted = f"{notes} note{'' if notes == 1 else 's'}"
+    if visitor.looks:
+        counted = f'<a href="/library" target="_blank" rel="noopener">{counted}</a>'
+    said = [f"{counted}, answered in their own words"]
     if changed := status.get("changed"):
         said.append(f"Notes last changed {_time(datetime.fromisoformat(changed), now)}")
     if busy:
         said.append("Indexing …")
+    if visitor.signed_in:
+        said.append('<a href="/sign-in">Account</a>')
     return f"<h1>notesqa</h1><p>{' · '.join(said)}</p>"
+
+
+def visitor_of(user: User | None) -> Visitor:
+    """Returns what one who asks may see; without sign-in that is everything."""
+    return Visitor(user is None or user.role.covers(Role.INSTRUCTOR), user is not None)
 
 
 def ago(seconds: float) -> str:
@@ -66,7 +92,7 @@ class Header:
         self._status: dict[str, Any] = library.status()
         self._asked = time.monotonic()
 
-    def html(self) -> str:
+    def html(self, visitor: Visitor = STRANGER) -> str:
         """Returns the header of this moment."""
         with self._lock:
             if time.monotonic() - self._asked > FRESH_SECONDS:
@@ -74,19 +100,20 @@ class Header:
                 with suppress(LibraryError):  # who asks a question is told
                     self._status = self._library.status()
             busy = self._watcher is not None and self._watcher.busy
-            return title(self._status, busy, datetime.now(UTC))
+            return title(self._status, busy, datetime.now(UTC), visitor)
 
 
-def build(library: Library, watcher: Watcher | None = None) -> None:
-    """Lays the header out inside the current `gradio.Blocks`."""
+def build(page: Any, library: Library, watcher: Watcher | None = None) -> None:
+    """Lays the header out inside the current `gradio.Blocks`, which is `page`."""
     import gradio as gr
 
     header = Header(library, watcher)
-    line = gr.HTML(header.html, elem_id="nq-title")
-    gr.Timer(REFRESH_SECONDS).tick(
-        header.html,
-        outputs=line,
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+
+    def shown(request: Any) -> str:
+        return header.html(visitor_of(user_of(request.request)))
+
+    # Gradio passes the request by this type, and cannot look up a name of this function.
+    shown.__annotations__["request"] = gr.Request
+    line = gr.HTML(header.html(), elem_id="nq-title")
+    for moment in (page.load, gr.Timer(REFRESH_SECONDS).tick):
+        moment(shown, outputs=line, queue=False, show_progress="hidden", api_visibility="private")
