@@ -25,6 +25,7 @@ from rag.types import AnswerSentence
 from ui import guard
 from ui.app import build_app
 from ui.auth import Role, Users
+from ui.pages import header
 from ui.render import visible
 
 PASSWORD = "correct horse battery"
@@ -282,6 +283,24 @@ def test_a_page_of_another_site_gets_nothing(chromium: Browser, address: str) ->
         assert got == "refused", call
     assert page.frames[1].url.startswith(("chrome-error:", target))
     assert [line for line in asked if target in line and not line.startswith("403")] == []
+    page.close()
+    next(servers, None)
+
+
+@pytest.mark.browser
+def test_the_page_gets_all_it_asks_for(
+    chromium: Browser, hostile: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
+    servers = serve(build_app(hostile))
+    page = chromium.new_page()
+    answered: list[str] = []
+    page.on("response", lambda response: answered.append(f"{response.status} {response.url}"))
+    page.goto(next(servers))
+    with page.expect_response("**/gradio_api/run/predict"):
+        ask(page, "0")
+    page.wait_for_timeout(300)
+    assert [line for line in answered if not line.startswith("200 ")] == []
     page.close()
     next(servers, None)
 

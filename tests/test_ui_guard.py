@@ -292,6 +292,7 @@ def test_signed_out_one_is_led_to_the_sign_in(library: Library, users: Users) ->
     for response in (
         client.post("/api/v1/ask", json={"question": "When?"}),
         client.post("/gradio_api/queue/join", json=join),
+        client.post("/gradio_api/run/predict", json=join),
         client.get("/gradio_api/queue/data?session_hash=x"),
         client.get("/gradio_api/heartbeat/x"),
         client.get("/openapi.json"),

@@ -58,6 +58,7 @@ ROUTES = (
     Route("GET", "/gradio_api/app_id"),  # asked for when the server was away
     Route("POST", "/gradio_api/queue/join"),
     Route("GET", "/gradio_api/queue/data"),
+    Route("POST", "/gradio_api/run/predict"),  # what does not queue: the line at the top
 )
 
 _UPWARDS = re.compile(r"(^|[/\\])\.{1,2}([/\\]|$)|\x00")
