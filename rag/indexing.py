@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from rag import chunking
 from rag.ahead import Ahead
 from rag.config import Settings
-from rag.course import CHUNKS, UNITS, Course, in_step
+from rag.course import CHUNKS, UNITS, Course, effort, in_step
 from rag.documents import Source, suffix_of, version
 from rag.embedding import Embedder
 from rag.errors import CorpusError, DocumentError
@@ -282,8 +282,8 @@ class Indexing:
         missing = sorted(self._store.missing(items), key=lambda d: -len(items[d].embedded))
         chunks = [digest for digest in missing if isinstance(items[digest], Chunk)]
         units = [digest for digest in missing if isinstance(items[digest], Unit)]
-        sizes = (sum(len(items[d].embedded) for d in digests) for digests in (chunks, units))
-        self._course.known(covered, *sizes)
+        efforts = (effort(items[d].embedded for d in digests) for digests in (chunks, units))
+        self._course.known(covered, *efforts)
         for kind, digests in ((CHUNKS, chunks), (UNITS, units)):
             for start in range(0, len(digests), TEXTS_AT_ONCE):
                 batch = digests[start : start + TEXTS_AT_ONCE]
@@ -299,7 +299,7 @@ class Indexing:
                     ):
                         yield digest, vector.tobytes(), None
                 self._embedded += len(texts)
-                self._course.embedded(kind, sum(len(text) for text in texts))
+                self._course.embedded(kind, effort(texts))
 
 
 def digest_of(embedder: Embedder, item: Chunk | Unit) -> bytes:

@@ -110,7 +110,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_run_with_nothing_changed_opens_no_file_and_loads_no_model(notes: Notes) -> None:
     notes.write("blank.md", " \n")
     notes.write("noise.txt", "\0\0")
-    notes.write("slides.pdf", "%PDF")
+    notes.write("slides.ppt", "slides")
     first = notes.index()
     assert sorted(notes.opened) == [
         *("badgers.md", "blank.md", "herons.md", "noise.txt", "otters.md")
