@@ -34,6 +34,12 @@ WINDOW_TEXTS = 16_000
 TEXTS_AT_ONCE = 256
 """Texts that the embedder gets in one call, of which it makes batches of even length."""
 
+PASSING = ("too slow", "too much memory", "crashed")
+"""Reasons that may be the machine's at that moment: such a file is tried once more, by the next
+run."""
+
+_SAID_AS = {"fingerprint": "model", "loaders": "version of notesqa"}
+
 RACY_NS = 2_000_000_000
 """A file changed so shortly before it was read may change again at the same time of change: two
 seconds are the steps in which the coarsest file system in use, FAT, counts."""
@@ -102,6 +108,7 @@ class Indexing:
         self._unchanged: set[str] = set()
         self._skipped: list[Skipped] = []
         self._signatures: dict[str, Signature] = {}
+        self._failed: set[tuple[str, str]] = set()
 
     def index(
         self, sources: Sequence[Source], name: str, left_out: Mapping[str, str] | None = None
@@ -113,7 +120,7 @@ class Indexing:
             left_out: what is noted of the files that are no sources.
 
         Raises:
-            CorpusError: nothing can be read; the library stays as it was.
+            CorpusError: there are no sources; the library stays as it was.
         """
         store = self._store
         store.discard()
@@ -122,11 +129,13 @@ class Indexing:
         as_now = made_with.items() <= meta.items()
         if before and not as_now:
             changed = [name for name, value in made_with.items() if meta.get(name) != value]
-            log.info("All notes are read anew: another %s.", " and ".join(changed))
+            words = [_SAID_AS.get(name, name) for name in changed]
+            log.info("All notes are read anew: another %s.", " and ".join(words))
         known = store.signatures() if as_now else {}
-        noted = {**(left_out or {}), "reading": self._reading()}
-        if meta.get("reading") != noted["reading"]:  # what was skipped may be read now
+        noted = {**(left_out or {}), "limits": self._limits()}
+        if meta.get("limits") != noted["limits"]:  # what was skipped may be read now
             known = {path: seen for path, seen in known.items() if path in before}
+        self._failed = {(item.document, item.reason) for item in skipped}
         to_read = list(self._looking_changed(sources, known, skipped))
         kinds = [(suffix_of(source.path), signature.size) for source, signature in to_read]
         for kind in kinds:
@@ -134,8 +143,8 @@ class Indexing:
         to_read = [to_read[place] for place in in_step(kinds)]
         for window in self._windows(self._read(to_read, before if as_now else {})):
             self._stage(window)
-        if not self._indexed and not self._unchanged:
-            raise CorpusError(_nothing_readable(name, self._skipped))
+        if not sources:
+            raise CorpusError(f"{name} holds nothing to index.")
         self._skipped.sort(key=lambda item: item.document)  # as the store gives them back
         removed = sorted(before.keys() - self._indexed - self._unchanged)
         renamed = meta.get("language", AUTO) != self._settings.language
@@ -161,10 +170,9 @@ class Indexing:
             generation=generation,
         )
 
-    def _reading(self) -> str:
-        """Returns what decides which files can be read."""
-        limits = self._settings.max_file_seconds, self._settings.max_file_memory_mb
-        return f"{version()}:{limits[0]:g}:{limits[1]}"
+    def _limits(self) -> str:
+        """Returns what decides, beside the loaders, which files can be read."""
+        return f"{self._settings.max_file_seconds:g}:{self._settings.max_file_memory_mb}"
 
     def _made_with(self) -> dict[str, str]:
         return {
@@ -172,6 +180,7 @@ class Indexing:
             "fingerprint": self._embedder.fingerprint,
             "precision": self._embedder.precision,
             "chunking": f"{chunking.VERSION}:{self._settings.chunk_tokens}",
+            "loaders": version(),
         }
 
     def _looking_changed(
@@ -214,7 +223,7 @@ class Indexing:
             for read in ahead.items(SLOW_SECONDS, self._say_slow):
                 path = read.source.path
                 # What `read` itself refuses may be mended without a trace in time and size.
-                if read.digest and not read.document and read.signature.mtime_ns is not None:
+                if read.digest and not read.document and not self._may_pass(read):
                     self._signatures[path] = read.signature
                 self._course.opened(read.suffix, read.signature.size, read.chars)
                 if read.error:
@@ -224,6 +233,12 @@ class Indexing:
                     yield read
                 else:
                     self._unchanged.add(path)
+
+    def _may_pass(self, read: _Read) -> bool:
+        """Returns whether the next run has to open a file again, though it looks as it did."""
+        if read.error and read.error.reason in PASSING:
+            return (read.source.path, read.error.reason) not in self._failed
+        return read.signature.mtime_ns is None
 
     def _say_slow(self) -> None:
         self._course.tell(f"reading {self._opening}")
@@ -323,11 +338,3 @@ def _trusted(signature: Signature) -> Signature:
     if signature.mtime_ns is not None and signature.mtime_ns > time.time_ns() - RACY_NS:
         return replace(signature, mtime_ns=None)
     return signature
-
-
-def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
-    if not skipped:
-        return f"{corpus} holds nothing to index."
-    first = skipped[0]
-    more = f" ({len(skipped) - 1} more files likewise)" if len(skipped) > 1 else ""
-    return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."

@@ -26,7 +26,7 @@ from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
 from rag.store import FILE, PATIENCE, Store, hold
 from rag.tokens import Reading
-from rag.types import Answer, Manifest, Note, Passage, Span
+from rag.types import Answer, Manifest, Note, Passage, Skipped, Span
 
 if TYPE_CHECKING:
     from rag.course import Progress
@@ -181,8 +181,8 @@ class Library:
         killed run leaves it in place and loses at most one window of texts.
 
         Raises:
-            CorpusError: the folder is missing or holds nothing readable; the library stays as
-                it was.
+            CorpusError: the folder is missing or holds no files, and the library stays as it was;
+                or no file can be read, and the library holds none.
             WorkerError: the process that reads files cannot be started.
             LibraryError: the library cannot be written, or another process is writing it.
         """
@@ -191,7 +191,8 @@ class Library:
         found = find_files(corpus)
         if not found.files:
             raise CorpusError(
-                f"{corpus} holds no files: put notes there (.md, .txt), then run notesqa index."
+                f"{corpus} holds no files: put notes there, then run notesqa index; until then "
+                "the library keeps what it holds."
             )
         left_out = {"ignored": str(found.ignored), "hidden_files": str(found.hidden)}
         limits = Limits(self.settings.max_file_seconds, self.settings.max_file_memory_mb)
@@ -236,6 +237,8 @@ class Library:
         if self._engine:  # who has indexed asks the new state, whoever else is opening one
             with self._opening:
                 self._engine = self._opened(self._engine)
+        if not manifest.indexed and not manifest.unchanged:
+            raise CorpusError(_nothing_readable(name, manifest.skipped))
         return manifest
 
     # Asking
@@ -608,6 +611,12 @@ class Library:
         except ModelError as error:
             return [Check("reranker", False, str(error))]
         return [Check("reranker", True, f"{name}, for {budget} ms a question")]
+
+
+def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
+    first = skipped[0]
+    more = f" ({len(skipped) - 1} more: notesqa status)" if len(skipped) > 1 else ""
+    return f"Nothing in {corpus} can be indexed: {first.document}: {first.message}{more}."
 
 
 def _size_of(folder: Path) -> int:
