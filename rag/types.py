@@ -98,7 +98,7 @@ class Place:
     Attributes:
         start: in characters of the document's text; it ends where the next one begins.
         name: what a person calls it, without the word for its kind: `3`; of a transcript's cue
-            its times, `00:01:02–00:01:09`.
+            its times, `00:01:02–00:01:09`; of a row in one of several sheets `Marks!12`.
     """
 
     start: int
@@ -128,6 +128,8 @@ class Places:
         first, last = touched[0].name, touched[-1].name
         if self.kind is PlaceKind.TIME:
             return f"{first.partition('–')[0]}–{last.rpartition('–')[2]}"
+        if self.kind is PlaceKind.ROW and first != last:
+            last = last.removeprefix(f"{first.rpartition('!')[0]}!")
         return f"{self.kind} {first}" if first == last else f"{self.kind}s {first}–{last}"
 
     def to_json(self) -> str:

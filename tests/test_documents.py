@@ -256,7 +256,7 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths)
     (corpus / "big.md").write_bytes(b"x" * 2000)
     (corpus / "link.md").symlink_to("nowhere")
     (corpus / "scan.pdf").write_bytes(b"%PDF")
-    (corpus / "marks.xlsx").write_bytes(b"PK")
+    (corpus / "marks.xls").write_bytes(b"PK")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(corpus), max_file_mb=0.001)
     manifest = Library(settings, embedder).index()
     assert manifest.indexed == ("good.md",)
@@ -265,7 +265,7 @@ def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths)
         ("big.md", "too large"),
         ("empty.txt", "empty"),
         ("link.md", "unreadable"),
-        ("marks.xlsx", "no loader"),
+        ("marks.xls", "no loader"),
         ("scan.pdf", "damaged"),
     ]
 

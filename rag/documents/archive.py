@@ -65,9 +65,9 @@ class Archive:
         self._folded = {name.lower(): name for name in self._members}
         declared = sum(member.file_size for member in members)
         if len(members) > MEMBERS:
-            raise _too_large(f"{len(members)} files inside")
+            raise too_large(f"{len(members)} files inside")
         if declared > max(MEMBER_BYTES, RATIO * len(data)):
-            raise _too_large(f"{len(data) / 1e6:.1f} MB that unpack to {declared / 1e6:,.0f} MB")
+            raise too_large(f"{len(data) / 1e6:.1f} MB that unpack to {declared / 1e6:,.0f} MB")
 
     def damaged(self, found: str) -> DocumentError:
         """Returns the error of a file that is not what its suffix says."""
@@ -107,7 +107,7 @@ class Archive:
             raise self.damaged(f"{name} cannot be unpacked") from error
         if len(data) > limit:
             what, most = (name, limit) if limit == MEMBER_BYTES else ("its parts", TOTAL_BYTES)
-            raise _too_large(f"{what} unpack to more than {most / 1e6:.0f} MB")
+            raise too_large(f"{what} unpack to more than {most / 1e6:.0f} MB")
         self._read += len(data)
         return data
 
@@ -192,6 +192,11 @@ def locked() -> DocumentError:
     )
 
 
+def too_large(found: str) -> DocumentError:
+    """Returns the error of a file that holds more than notes do."""
+    return DocumentError("too large", f"{found}: too much for one file of notes, split it")
+
+
 def _parse(data: bytes, *, recover: bool) -> tuple[Any, Exception | None]:
     """Returns a root, or None and why there is none.
 
@@ -210,7 +215,7 @@ def _parse(data: bytes, *, recover: bool) -> tuple[Any, Exception | None]:
     except etree.XMLSyntaxError as error:
         limits = (etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_NAME_TOO_LONG)
         if error.code in (*limits, etree.ErrorTypes.ERR_ENTITY_LOOP):
-            raise _too_large("XML nested or grown past all use") from error
+            raise too_large("XML nested or grown past all use") from error
         return None, error
     except ValueError as error:  # an encoding that is not known
         return None, error
@@ -226,7 +231,3 @@ def _compound(data: bytes, suffix: str) -> DocumentError:
     return DocumentError(
         "damaged", f"a file of an older Office under this name: open it and save it as {suffix}"
     )
-
-
-def _too_large(found: str) -> DocumentError:
-    return DocumentError("too large", f"{found}: too much for one file of notes, split it")

@@ -38,7 +38,7 @@ class Builder:
         return len(self._blocks)
 
     def place(self, name: str) -> None:
-        """Begins the page, slide, cell … of that name; one without text gets no place."""
+        """Begins the page, slide, cell … of that name, or goes on with it; needs text to count."""
         self._begun = name
 
     def heading(self, text: str, level: int) -> None:
@@ -121,7 +121,8 @@ class Builder:
             if names:
                 self._begun = names[number]
             if self._begun is not None:
-                self._places.append(Place(self._length if self._places else 0, self._begun))
+                if not self._places or self._places[-1].name != self._begun:
+                    self._places.append(Place(self._length if self._places else 0, self._begun))
                 self._begun = None
             spans.append(Span(self._length, self._length + len(line)))
             self._push(line)

@@ -28,6 +28,8 @@ LOADERS = {
     ".pptx": "rag.documents.slides",
     ".pptm": "rag.documents.slides",
     ".ppsx": "rag.documents.slides",
+    ".xlsx": "rag.documents.workbook",
+    ".xlsm": "rag.documents.workbook",
     ".odt": "rag.documents.opendocument",
     ".ott": "rag.documents.opendocument",
     ".odp": "rag.documents.opendocument",
@@ -45,7 +47,7 @@ LOADERS = {
 REMEDIES = {
     "save it as .docx": ".doc .dot .rtf .pages .wps .wpd",
     "save it as .pptx": ".ppt .pps .key",
-    "save its sheets as .csv": ".xls .xlsx .xlsm .ods .numbers",
+    "save its sheets as .csv": ".xls .ods .numbers",
     "save it as .pdf": ".ps .djvu .xps .dvi .pub .one",
     "save it as .epub": ".mobi .azw .azw3 .fb2",
     "save its text as .md or .txt": ".json .jsonl .xml .yaml .yml .log .org .wiki .asciidoc .adoc",

@@ -1,7 +1,7 @@
 """An Office Open XML package: its parts by relationship, its title, its drawings' words.
 
-What Word documents and presentations have in common (ECMA-376 parts 1 and 2). Names are compared
-without their namespaces, so that strict and transitional files are read alike.
+What Word documents, presentations and workbooks have in common (ECMA-376 parts 1 and 2). Names are
+compared without their namespaces, so that strict and transitional files are read alike.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ _WINGDINGS = {
     **{0xE1: "↑", 0xE2: "↓", 0xF0: "⇨", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑"},
 }
 _NO_TITLE = re.compile(
-    r"microsoft (?:office )?(?:word|powerpoint)|powerpoint|untitled|(?:document|slide) ?\d*$"
-    r"|.*(?:\\|\.(?:docx?|pptx?|od[tp]|rtf|pdf|tex|txt|html?)$)",
+    r"microsoft (?:office )?(?:word|excel|powerpoint)|powerpoint|untitled"
+    r"|(?:document|slide|book) ?\d*$"
+    r"|.*(?:\\|\.(?:docx?|pptx?|xls[xm]?|od[tp]|rtf|pdf|tex|txt|html?)$)",
     re.IGNORECASE,
 )
 

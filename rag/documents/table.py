@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rag.documents.building import Builder
@@ -47,19 +47,29 @@ def parse(path: str, data: bytes) -> Document:
     start, delimiter = _preamble(text)
     rows = _rows(text[start:], delimiter or ("\t" if path.lower().endswith(".tsv") else ""))
     before = text.count("\n", 0, start)
-    numbered = [(n, row) for n, row in enumerate(rows, before + 1) if any(map(str.strip, row))]
     build = Builder(PlaceKind.ROW)
-    if numbered:
-        header = [name.strip().lower() for name in numbered[0][1]]
-        asked = _first(_QUESTIONS, header)
-        answered = _first(_ANSWERS, header)
-        if asked is not None and answered is not None:
-            _add_cards(build, numbered[1:], numbered[0][1], asked, answered)
-        elif start and "#" in text[:start] or _asks(numbered):
-            _add_cards(build, numbered, [], 0, 1)
-        else:
-            build.table([row for _, row in numbered], [str(number) for number, _ in numbered])
+    noted = "#" in text[:start]
+    add_rows(build, [(str(n), row) for n, row in enumerate(rows, before + 1)], noted=noted)
     return build.document(path, title_of(path, "", ()))
+
+
+def add_rows(
+    build: Builder, named: Iterable[tuple[str, Sequence[str]]], *, noted: bool = False
+) -> None:
+    """Adds rows, each a place of that name: questions and answers, or a table.
+
+    Args:
+        noted: whether these are notes of Anki, which have no header.
+    """
+    rows = [(name, row) for name, row in named if any(map(str.strip, row))]
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
+    asked, answered = _first(_QUESTIONS, header), _first(_ANSWERS, header)
+    if asked is not None and answered is not None:
+        _add_cards(build, rows[1:], rows[0][1], asked, answered)
+    elif noted or _asks(rows):
+        _add_cards(build, rows, [], 0, 1)
+    else:
+        build.table([row for _, row in rows], [name for name, _ in rows])
 
 
 def _preamble(text: str) -> tuple[int, str]:
@@ -108,29 +118,29 @@ def _first(pattern: re.Pattern[str], header: Sequence[str]) -> int | None:
     return next((at for at, name in enumerate(header) if pattern.match(name)), None)
 
 
-def _asks(numbered: Sequence[tuple[int, Sequence[str]]]) -> bool:
+def _asks(rows: Sequence[tuple[str, Sequence[str]]]) -> bool:
     """Returns whether there are two columns, and most cells of the first are questions."""
-    asking = sum(row[0].rstrip().endswith(("?", "？")) for _, row in numbered)
-    return all(len(row) == 2 for _, row in numbered) and asking * 2 > len(numbered)
+    asking = sum(row[0].rstrip().endswith(("?", "？")) for _, row in rows)
+    return all(len(row) == 2 for _, row in rows) and asking * 2 > len(rows)
 
 
 def _add_cards(
     build: Builder,
-    numbered: Sequence[tuple[int, Sequence[str]]],
+    rows: Sequence[tuple[str, Sequence[str]]],
     names: Sequence[str],
     asked: int,
     answered: int,
 ) -> None:
-    for number, row in numbered:
-        build.place(str(number))
+    for name, row in rows:
+        build.place(name)
         cells = dict(enumerate(row))
         question = cells.pop(asked, "")
         build.heading(plain(question) if _ELEMENT.search(question) else question, 2)
         _add(build, cells.pop(answered, ""))
         others = []
         for at, cell in cells.items():
-            name = names[at].strip() if at < len(names) else ""
-            others.append(f"{name}: {cell}" if name and cell.strip() else cell)
+            column = names[at].strip() if at < len(names) else ""
+            others.append(f"{column}: {cell}" if column and cell.strip() else cell)
         build.paragraph("\n".join(others))
 
 

@@ -89,7 +89,9 @@ class _Names:
         """Returns HTML that names the places that begin up to here and were not named yet."""
         said = []
         while self._left and self._left[0].start <= end:
-            said.append(self._left.popleft().name)
+            name = self._left.popleft().name
+            # A row's sheet is the heading above it, and there is no room for it beside each line.
+            said.append(name.rpartition("!")[2] if self._kind is PlaceKind.ROW else name)
         word = f"{self._kind.capitalize()} " if self._kind in _TITLED else ""
         return "".join(
             f'<span class="place">{word}{html.escape(visible(name))}</span>' for name in said
