@@ -26,6 +26,13 @@ P = (
     'xmlns:dgm="http://schemas.openxmlformats.org/drawingml/2006/diagram" '
     f'xmlns:r="{_TYPES}"'
 )
+S = (
+    'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
+    'xmlns:xdr="http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing" '
+    'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main" '
+    'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006" '
+    f'xmlns:r="{_TYPES}"'
+)
 _ODF = "urn:oasis:names:tc:opendocument:xmlns:"
 ODF = " ".join(
     [
@@ -141,6 +148,66 @@ def pptx(slides: Sequence[str], notes: Mapping[int, str] | None = None, **parts:
             )
         made[f"ppt/slides/_rels/s{number}.xml.rels"] = relations(targets)
     return archive(made | {f"ppt/{kind}.xml": said for kind, said in parts.items()})
+
+
+def row(number: int, *cells: str, more: str = "") -> str:
+    """A row of a sheet from column A on, each cell its text or a whole `c` element."""
+    said = "".join(
+        cell
+        if cell.startswith("<c")
+        else f'<c r="{chr(65 + at)}{number}" t="inlineStr"><is><t>{cell}</t></is></c>'
+        for at, cell in enumerate(cells)
+        if cell
+    )
+    return f'<row r="{number}" {more}>{said}</row>'
+
+
+def xlsx(
+    sheets: Mapping[str, str],
+    title: str = "",
+    strings: Sequence[str] = (),
+    states: Mapping[str, str] | None = None,
+    properties: str = "",
+    drawn: Sequence[tuple[str, str, str]] = (),
+    **parts: str,
+) -> bytes:
+    """A workbook; `sheets` are rows by name, or all that a worksheet holds.
+
+    Args:
+        strings: what the shared ones hold.
+        states: `hidden` or `veryHidden`, by name.
+        drawn: kinds, names and contents of parts; the first is the first sheet's drawing, the
+            others hang on it.
+        parts: `styles` and the like, by their kinds.
+    """
+    made: dict[str, str | bytes] = {
+        "_rels/.rels": relations([("officeDocument", "xl/workbook.xml")]),
+        "docProps/core.xml": core(title),
+        "xl/_rels/workbook.xml.rels": relations(
+            [
+                *(("worksheet", f"worksheets/s{at}.xml") for at in range(len(sheets))),
+                ("sharedStrings", "sharedStrings.xml"),
+                *((kind, f"{kind}.xml") for kind in parts),
+            ]
+        ),
+        "xl/workbook.xml": f"<workbook {S}><workbookPr {properties}/><sheets>"
+        + "".join(
+            f'<sheet name="{name}" sheetId="{at}" state="{(states or {}).get(name, "visible")}" '
+            f'r:id="rId{at}"/>'
+            for at, name in enumerate(sheets, 1)
+        )
+        + "</sheets></workbook>",
+        "xl/sharedStrings.xml": f"<sst {S}>{''.join(f'<si>{one}</si>' for one in strings)}</sst>",
+    }
+    for at, said in enumerate(sheets.values()):
+        inside = said if "<sheetData" in said else f"<sheetData>{said}</sheetData>"
+        made[f"xl/worksheets/s{at}.xml"] = f"<worksheet {S}>{inside}</worksheet>"
+    if drawn:
+        (kind, name, _), *others = drawn
+        made["xl/worksheets/_rels/s0.xml.rels"] = relations([(kind, f"../{name}")])
+        made[f"xl/_rels/{name}.rels"] = relations([(kind, name) for kind, name, _ in others])
+    made |= {f"xl/{name}": said for _, name, said in drawn}
+    return archive(made | {f"xl/{kind}.xml": said for kind, said in parts.items()})
 
 
 def odt(

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from making_office import ODF, P, W, archive, docx, epub, odt, p, pptx, shape, slide
+from making_office import ODF, P, W, archive, docx, epub, odt, p, pptx, row, shape, slide, xlsx
 
 from rag.documents import load
 from rag.documents.archive import MEMBER_BYTES, Archive
@@ -18,6 +18,10 @@ from rag.types import Document
 FILES = {
     "docx": docx(p("Otters eat crabs.") + "<w:tbl><w:tr><w:tc/><w:tc/></w:tr></w:tbl>", "Otters"),
     "pptx": pptx([slide(shape("Otters", "title") + shape("They eat\ncrabs."))], {1: "At night."}),
+    "xlsx": xlsx(
+        {"Pond": row(1, "Otters", "<c><v>1</v></c>") + row(3, "", "They eat crabs."), "Lake": ""},
+        styles="<styleSheet/>",
+    ),
     "odt": odt('<text:h text:outline-level="1">Otters</text:h><text:p>They eat crabs.</text:p>'),
     "odp": odt("<draw:page><text:p>Otters</text:p></draw:page>", kind="presentation"),
     "epub": epub(["<h1>Otters</h1><p>They eat crabs.</p>", "<p>At night.</p>"], "Otters"),
@@ -25,6 +29,7 @@ FILES = {
 MAIN = {
     "docx": "word/document.xml",
     "pptx": "ppt/slides/s1.xml",
+    "xlsx": "xl/worksheets/s0.xml",
     "odt": "content.xml",
     "odp": "content.xml",
     "epub": "OEBPS/book.opf",

@@ -65,6 +65,12 @@ ORDER = {
         "- Details 2",
         "| 2 | A2 | B2 | C2 |",
     ],
+    "markitdown/test.xlsx": [
+        "Sheet1",
+        "| Alpha | Beta | Gamma | Delta |",
+        "| 89 | 82 | 100 | 12 |",
+        "09060124-b5e7-4717-9d07-3c046eb",
+    ],
     "unstructured/fake.odt": ["Lorem ipsum dolor sit amet.", "| Leader | Sarah | Mark | Ryan |"],
     "docling/odf_presentation_01.odp": [
         "Test Table Slide",
@@ -111,7 +117,14 @@ def test_eight_hundred_pages_take_seconds() -> None:
     assert len(document.text.split()) > 120_000
 
 
-@pytest.mark.parametrize(("name", "reason"), [("unstructured/test-image-jpg-mime.pptx", "no text")])
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("unstructured/test-image-jpg-mime.pptx", "no text"),
+        ("unstructured/empty.xlsx", "empty"),
+        ("unstructured/password_protected.xlsx", "encrypted"),
+    ],
+)
 def test_what_holds_no_text_says_why(name: str, reason: str) -> None:
     with pytest.raises(DocumentError) as caught:
         read(name)

@@ -79,6 +79,13 @@ def test_words_that_have_moved_are_found_and_lost_ones_are_said_to_be(
     assert (GONE in page) == (not expected)
 
 
+def test_rows_of_a_sheet_are_numbered_below_its_name() -> None:
+    rows = Place(0, "Week 2!1"), Place(8, "Week 2!3")
+    page = source_page(note("Week 2\n\n| a |", Places(PlaceKind.ROW, rows)), None)
+    assert '<span class="place">1</span>Week 2<' in page
+    assert '<span class="place">3</span>| a |<' in page
+
+
 def test_of_several_places_the_nearest_is_marked() -> None:
     text = "Otters. " * 9
     page = source_page(note("x" + text), Span(16, 23), "Otters.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from rag.documents.archive import child, local
@@ -147,7 +148,7 @@ def _unescaped(text: str) -> str:
 def _plain(number: float) -> str:
     """Returns a number to 15 digits, all that spreadsheets keep."""
     said = f"{number + 0.0:.15g}"  # no minus before nought
-    return f"{number:.0f}" if "e+" in said and abs(number) < 1e21 else said
+    return f"{Decimal(said):f}" if "e+" in said and abs(number) < 1e21 else said
 
 
 def _dated(said: str, shape: str) -> str:

@@ -254,7 +254,7 @@ def _hidden_columns(columns: Iterable[Any]) -> bytearray:
     unshown = bytearray(_COLUMNS + 1)
     for one in columns:
         ends = one.get("min", ""), one.get("max", "")
-        if _is_on(one, "hidden") and all(re.fullmatch(r"[0-9]{1,7}", end) for end in ends):
+        if _is_on(one, "hidden") and all(re.fullmatch(r"[0-9]{1,9}", end) for end in ends):
             first, last = int(ends[0]), min(int(ends[1]), _COLUMNS)
             unshown[first : last + 1] = b"\1" * max(last + 1 - first, 0)
     return unshown
