@@ -215,11 +215,13 @@ def test_what_holds_no_text_says_why() -> None:
 
 
 def test_what_is_missing_is_told() -> None:
-    document = read(row(1, "a", "<c t='s'><v>7</v></c>", "<c><f>A1</f></c>", "<c t='s'><v/></c>"))
+    lost = "<c t='s'><v>7</v></c><c t='s'><v>x</v></c>"
+    formulas = "<c><f>1+1</f></c><c><f>1+1</f><v/></c><c t='str'><f>A9</f><v/></c>"
+    document = read(row(1, "a", lost, formulas))
     assert document.text == "| a |"
     assert [(remark.reason, remark.message.partition(";")[0]) for remark in document.remarks] == [
         ("damaged parts", "the text of 2 cells is missing"),
-        ("formulas without results", "1 formula never calculated"),
+        ("formulas without results", "2 formulas never calculated"),
     ]
     parts = members(xlsx({"A": row(1, "x"), "B": row(1, "y")}))
     parts["xl/worksheets/s1.xml"] = b"\x00"

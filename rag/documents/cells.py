@@ -58,10 +58,11 @@ class Cells:
             return ""
         if inline is not None:
             return _string(inline)
-        if said is None:
-            self.uncalculated += child(cell, "f") is not None
+        kind, value = cell.get("t", "n"), "" if said is None else (said.text or "").strip()
+        if not value:
+            self.uncalculated += kind != "str" and child(cell, "f") is not None
             return ""
-        return self._said((said.text or "").strip(), cell.get("t", "n"), shape)
+        return self._said(value, kind, shape)
 
     def _said(self, value: str, kind: str, shape: str) -> str:
         match kind:

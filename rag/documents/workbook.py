@@ -5,8 +5,8 @@ nothing left out, then the words of its text boxes and charts. Where several do,
 headings. Hidden sheets, rows and columns are left out with a remark; comments, headers and footers
 without. White text stays: what a table's or a rule's style paints below it is not known here.
 
-The walk is our own: openpyxl (3.1.5, of June 2024) reads no text boxes, and stops at parts that
-others repair.
+The walk is our own: openpyxl (3.1.5, of June 2024) reads no text boxes, and nothing of a file with
+a sheet that is cut short.
 """
 
 from __future__ import annotations
