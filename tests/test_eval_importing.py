@@ -389,7 +389,7 @@ def test_notes_go_to_a_folder_that_is_empty(collection: Path, tmp_path: Path) ->
 
 
 def test_an_import_that_fails_leaves_nothing(collection: Path, tmp_path: Path) -> None:
-    record = {"_id": "d 1", "title": "", "text": "word " * 2_100_000}  # 10.5 MB, the limit is 10
+    record = {"_id": "d 1", "title": "", "text": "word " * 10_100_000}  # 50.5 MB, the limit is 50
     (collection / "corpus.jsonl").write_text(lines([record]), encoding="utf-8")
     out, folder = tmp_path / "set.jsonl", tmp_path / "notes"
     with pytest.raises(QuestionSetError, match="Query q1: a relevant record cannot be read"):

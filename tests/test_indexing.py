@@ -421,14 +421,18 @@ def rows_in(notes: Notes) -> list[int]:
         return [store._value(f"SELECT count(*) FROM {name}") for name in tables]
 
 
-def test_nothing_readable_leaves_no_trace(notes: Notes) -> None:
+def test_notes_that_hold_nothing_any_more_are_told_and_gone(notes: Notes) -> None:
     notes.index()
-    before = contents(notes.library)
     for file in notes.folder.iterdir():
         notes.write(file.name, "", LONG_AGO + 1)
-    with pytest.raises(CorpusError, match="holds no text"):
+    with pytest.raises(CorpusError, match="badgers.md: holds no text .2 more: notesqa status"):
         notes.index()
-    assert contents(notes.library) == before
+    library = Library(Settings(library=str(notes.library)), WordLengths())
+    status = library.status()
+    assert (status["indexed"], status["chunks"]) == (0, 0)
+    assert [item["reason"] for item in status["skipped"]] == ["empty"] * 3
+    assert not library.ask("What do otters eat?").answered
+    assert all(check.ok for check in library.doctor())
 
 
 def test_why_all_notes_are_read_anew_is_said(
@@ -531,6 +535,7 @@ class Generated:
         return "\\n\\n".join(parts).encode()
 
     def document(self, data):
+        peaks[self.number] = peak()
         return load(self.path, data)
 
 class Flat(WordLengths):
@@ -548,14 +553,10 @@ def peak():
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) / 1000
 
-def report(stage, done, total):
-    peaks[done] = peak()
-
 size = len(Generated(0).read())
 sources = [Generated(number) for number in range(megabytes * 1_000_000 // size)]
-manifest = Library(Settings(library=folder), Flat()).index_sources(sources, "x", report)
-first = next(peak for done, peak in peaks.items() if done > 5_000_000)
-print(manifest.chunks, first, peaks[max(peaks)], peak())
+manifest = Library(Settings(library=folder), Flat()).index_sources(sources, "x")
+print(manifest.chunks, peaks[5_000_000 // size], peaks[len(sources) - 1], peak())
 """
 
 
