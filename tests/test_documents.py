@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from pathlib import Path
@@ -74,8 +75,60 @@ def test_text_that_is_not_unicode_is_read_as_it_was_written(text: str, encoding:
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"], include_characters="\r\n\t")))
 def test_utf_8_is_never_changed(text: str) -> None:
+    text = re.sub(r"\r(?!\n)", "\n", text)
     if text.strip() and not text.startswith("\ufeff"):
         assert load("a.txt", text.encode()).text == text
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("a.md", "# T\r\rFirst para.\r\r## Sub\r\rLine seven.\r"),
+        ("a.txt", "T\r==\r\rFirst para.\r\rSub\r---\r\rLine seven.\r"),
+        ("a.rst", "T\r===\r\rFirst para.\r\rSub\r---\r\rLine seven.\r"),
+        ("a.tex", "\\section{T}\r\rFirst para.\r\r\\subsection{Sub}\r\rLine seven.\r"),
+        ("a.html", "<h1>T</h1><p>First para.\r<h2>Sub</h2><pre>Line\rseven.</pre>"),
+    ],
+)
+def test_line_ends_of_a_mac_end_lines(path: str, text: str) -> None:
+    document = load(path, text.encode())
+    kinds = [block.kind.value for block in document.blocks]
+    last = "code" if path == "a.html" else "paragraph"
+    assert kinds == ["heading", "paragraph", "heading", last]
+    assert document.title == "T"
+    assert "\r" not in document.text
+    assert load("a.txt", b"One\r\ntwo\r").text == "One\r\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ((GERMAN * 50).encode() + b"caf\xe9\n", GERMAN * 50 + "café\n"),
+        ((GERMAN * 50).encode() + "ü".encode()[:1], GERMAN * 50 + "\ufffd"),
+        ("Größe 😀".encode()[:-1], "Größe \ufffd"),
+        ((GERMAN + "It\x92s so.").encode("utf-8") + b"\x92\n", GERMAN + "It\x92s so.’\n"),
+        ((ENGLISH * 9).encode() + b"a quoted \x93word\x94", ENGLISH * 9 + "a quoted “word”"),
+        ((GERMAN * 9).encode() + b"\x81", GERMAN * 9 + "\ufffd"),
+        (GERMAN.encode() + b"trans\x02fer", GERMAN + "transfer"),
+        (GERMAN.encode() + b"nu\0ll", GERMAN + "null"),
+        (GERMAN.encode("cp1252") + b"trans\x02fer", GERMAN + "transfer"),
+    ],
+)
+@pytest.mark.parametrize("path", ["a.md", "a.txt", "a.rst", "a.tex"])
+def test_few_bad_bytes_cost_no_note(path: str, data: bytes, said: str) -> None:
+    document = load(path, b"First.\n\n" + data)
+    assert document.text == "First.\n\n" + said
+    (remark,) = [one for one in document.remarks if one.reason == "damaged text"]
+    assert "on line 3:" in remark.message
+
+
+@pytest.mark.parametrize("path", ["a.html", "a.csv", "a.srt"])
+def test_bad_bytes_are_remarked_in_every_format_made_of_text(path: str) -> None:
+    start = "1\n00:00:01,000 --> 00:00:02,000\n" if path == "a.srt" else ""
+    data = (start + GERMAN).encode() + b"caf\xe9."
+    document = load(path, data)
+    assert "café" in document.text
+    assert [remark.reason for remark in document.remarks] == ["damaged text"]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def lay_out(
     Raises:
         DocumentError: not text, or nested or crowded beyond reason.
     """
-    root = _parsed(_decoded(data))
+    root = _parsed(_decoded(data, remarks))
     if root is None:
         return ""
     before = build.length
@@ -80,7 +80,7 @@ def lay_out(
     return _title(root)
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, remarks: list[Remark] | None) -> str:
     said = _META.search(data, 0, _BEGIN)
     if said and not data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         name = said[1].decode("ascii", "replace").lower()
@@ -88,10 +88,10 @@ def _decoded(data: bytes) -> str:
             try:
                 text = data.decode(_MEANT.get(name, name))
                 # Codecs that are none of a text's would raise here too.
-                return text if "\0" not in text else decode(data)
+                return text if "\0" not in text else decode(data, remarks)
             except (LookupError, UnicodeError, ValueError):
                 pass
-    return decode(data)
+    return decode(data, remarks)
 
 
 def _parsed(text: str) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from rag.documents.decoding import decode
 from rag.documents.markup import lines_of, title_of
 from rag.sentences import plain
-from rag.types import Block, BlockKind, Document, Span
+from rag.types import Block, BlockKind, Document, Remark, Span
 
 _BODY = re.compile(r"^[^%\n]*\\begin\{document\}", re.MULTILINE)
 _END = re.compile(r"^[^%\n]*\\end\{document\}", re.MULTILINE)
@@ -67,7 +67,8 @@ def parse(path: str, data: bytes) -> Document:
     Raises:
         DocumentError: the bytes are not text.
     """
-    text = decode(data)
+    remarks: list[Remark] = []
+    text = decode(data, remarks)
     begin = _BODY.search(text)
     start = begin.end() if begin else 0
     stop = _END.search(text, start)
@@ -75,7 +76,8 @@ def parse(path: str, data: bytes) -> Document:
     title = ""
     if found := _TITLE.search(text):
         title = plain(text[found.end() : _closing(text, found.end())].replace("\\\\", " "))
-    return Document(path, title or title_of(path, text, blocks), text, blocks)
+    title = title or title_of(path, text, blocks)
+    return Document(path, title, text, blocks, remarks=tuple(remarks))
 
 
 def _closing(text: str, start: int) -> int:

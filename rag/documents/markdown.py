@@ -19,11 +19,13 @@ _ATTRIBUTE = re.compile(
 
 def parse(path: str, data: bytes) -> Document:
     """Returns the document; front matter gives its title and is not indexed."""
-    text = decode(data)
+    remarks: list[Remark] = []
+    text = decode(data, remarks)
     title, start = front_matter(text)
     blocks = parse_blocks(text, start=start, indented_code=True)
-    remarks = _remarks(text, blocks)
-    return Document(path, title or title_of(path, text, blocks), text, blocks, remarks=remarks)
+    remarks += _remarks(text, blocks)
+    title = title or title_of(path, text, blocks)
+    return Document(path, title, text, blocks, remarks=tuple(remarks))
 
 
 def _remarks(text: str, blocks: Sequence[Block]) -> tuple[Remark, ...]:

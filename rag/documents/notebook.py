@@ -28,7 +28,8 @@ def parse(path: str, data: bytes) -> Document:
     Raises:
         DocumentError: not text, or no notebook (formats 3 and 4 are read).
     """
-    notebook = _loaded(decode(data))
+    remarks: list[Remark] = []
+    notebook = _loaded(decode(data, remarks))
     build = Builder(PlaceKind.CELL)
     cut = []
     for number, cell in enumerate(_cells(notebook), start=1):
@@ -44,7 +45,6 @@ def parse(path: str, data: bytes) -> Document:
             said = [_output(build, output) for output in _records(cell.get("outputs"))]
             if any(said):
                 cut.append(str(number))
-    remarks = []
     if cut:
         cells = f"{'cell' if len(cut) == 1 else 'cells'} {', '.join(cut[:20])}"
         remarks.append(

@@ -293,7 +293,7 @@ class Page:
         return unicodedata.normalize("NFC", said)
 
     def _end_pre(self, element: Any) -> None:
-        said = unicodedata.normalize("NFC", "".join(self._pieces).replace("\r", ""))
+        said = unicodedata.normalize("NFC", re.sub(r"\r\n?", "\n", "".join(self._pieces)))
         self._pieces, self._pre = [], None
         if not said.strip():
             return

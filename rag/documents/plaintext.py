@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from rag.documents.decoding import decode
 from rag.documents.markup import parse_blocks, title_of
-from rag.types import Document
+from rag.types import Document, Remark
 
 
 def parse(path: str, data: bytes) -> Document:
     """Returns the document."""
-    text = decode(data)
+    remarks: list[Remark] = []
+    text = decode(data, remarks)
     blocks = parse_blocks(text, indented_code=False)
-    return Document(path, title_of(path, text, blocks), text, blocks)
+    title = title_of(path, text, blocks)
+    return Document(path, title, text, blocks, remarks=tuple(remarks))

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from rag.documents.decoding import decode
 from rag.documents.markup import lines_of, title_of
-from rag.types import Block, BlockKind, Document, Span
+from rag.types import Block, BlockKind, Document, Remark, Span
 
 _ADORNMENT = re.compile(r"([!-/:-@\[-`{-~])\1{2,}[ \t]*$")
 _SIMPLE_BORDER = re.compile(r"[ \t]*=+(?:[ \t]+=+)+[ \t]*$")
@@ -43,9 +43,11 @@ def parse(path: str, data: bytes) -> Document:
     Raises:
         DocumentError: the bytes are not text.
     """
-    text = decode(data)
+    remarks: list[Remark] = []
+    text = decode(data, remarks)
     blocks = _Walk(text).blocks()
-    return Document(path, title_of(path, text, blocks), text, blocks)
+    title = title_of(path, text, blocks)
+    return Document(path, title, text, blocks, remarks=tuple(remarks))
 
 
 class _Walk:

@@ -15,7 +15,7 @@ from rag.documents.html import lay_out
 from rag.documents.markup import parse_blocks, title_of
 from rag.errors import DocumentError
 from rag.sentences import plain
-from rag.types import Document, PlaceKind
+from rag.types import Document, PlaceKind, Remark
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 50_000
@@ -43,14 +43,15 @@ def parse(path: str, data: bytes) -> Document:
     Raises:
         DocumentError: the bytes are not text, or no rows.
     """
-    text = re.sub(r"\r\n?", "\n", decode(data)).removeprefix("\ufeff")
+    remarks: list[Remark] = []
+    text = decode(data, remarks).replace("\r\n", "\n").removeprefix("\ufeff")
     start, delimiter = _preamble(text)
     rows = _rows(text[start:], delimiter or ("\t" if path.lower().endswith(".tsv") else ""))
     before = text.count("\n", 0, start)
     build = Builder(PlaceKind.ROW)
     noted = "#" in text[:start]
     add_rows(build, [(str(n), row) for n, row in enumerate(rows, before + 1)], noted=noted)
-    return build.document(path, title_of(path, "", ()))
+    return build.document(path, title_of(path, "", ()), remarks)
 
 
 def add_rows(

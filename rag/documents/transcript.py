@@ -15,7 +15,7 @@ from rag.documents.building import Builder
 from rag.documents.decoding import decode
 from rag.documents.markup import title_of
 from rag.errors import DocumentError
-from rag.types import Document, PlaceKind
+from rag.types import Document, PlaceKind, Remark
 
 _CLOCK = r"(?:(\d{1,3}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
 _TIMES = re.compile(rf"[ \t]*{_CLOCK}[ \t]*-{{2,3}}>[ \t]*{_CLOCK}(?:[ \t]|$)")
@@ -52,7 +52,8 @@ def parse(path: str, data: bytes) -> Document:
     Raises:
         DocumentError: the bytes are not text, or hold no cue with its times.
     """
-    cues = list(_cues(decode(data)))
+    remarks: list[Remark] = []
+    cues = list(_cues(decode(data, remarks)))
     if not cues:
         raise DocumentError("damaged", "no cue with its times (00:01:02 --> 00:01:09) in it")
     build = Builder(PlaceKind.TIME)
@@ -63,7 +64,7 @@ def parse(path: str, data: bytes) -> Document:
             held = []
         held.append(cue)
     _add(build, held)
-    return build.document(path, title_of(path, "", ()))
+    return build.document(path, title_of(path, "", ()), remarks)
 
 
 def _cues(text: str) -> Iterator[_Cue]:
