@@ -43,6 +43,13 @@ def test_the_plain_body_is_preferred_unless_it_is_a_stub() -> None:
     stub = message(body="No HTML here.")
     stub.add_alternative(f"<h2>News</h2><p>{'Long words. ' * 40}", subtype="html")
     assert said(parse("a.eml", stub.as_bytes()))[2] == "News"
+    short = message(body="Your mail program does not support HTML.")
+    short.add_alternative("<p>The exam is on 12 May in hall 4", subtype="html")
+    assert said(parse("a.eml", short.as_bytes()))[2:] == ["The exam is on 12 May in hall 4"]
+    words = "Many words that both say. " * 30
+    long = message(body=f"{words}\n\nUnsubscribe: https://example.org/x?y=z")
+    long.add_alternative(f"<p>{words}<p>The room is 12.", subtype="html")
+    assert said(parse("a.eml", long.as_bytes()))[-1].startswith("Unsubscribe")
     page = message()
     page.set_content("<p>Only <b>HTML</b>.<p hidden>x y", subtype="html")
     document = parse("a.eml", page.as_bytes())
@@ -59,6 +66,22 @@ def test_attachments_are_named_and_forwarded_mail_is_read() -> None:
     assert [block.level for block in document.blocks if block.level] == [1, 2]
     (remark,) = document.remarks
     assert (remark.reason, "slides.pdf" in remark.message) == ("attachments", True)
+
+
+def test_an_alternative_s_attachments_are_named_and_all_of_its_page_is_read() -> None:
+    both = message(body="No HTML here.")
+    both.add_alternative("<p>Before the file.", subtype="html")
+    page = both.get_payload(1)
+    assert isinstance(page, EmailMessage)
+    page.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="slides.pdf")
+    page.add_attachment("Of its own.", filename="notes.txt")
+    after = EmailMessage()
+    after.set_content("<p>After the file.", subtype="html")
+    page.attach(after)
+    document = parse("a.eml", both.as_bytes())
+    assert said(document)[2:] == ["Before the file.", "After the file."]
+    (remark,) = document.remarks
+    assert "slides.pdf, notes.txt" in remark.message
 
 
 def test_soft_line_ends_are_no_line_ends() -> None:

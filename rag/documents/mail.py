@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from email.message import EmailMessage, Message
 
@@ -26,7 +27,10 @@ _BEGINS = re.compile(rb"(?:\A|\n\r?\n)(?=From [^\r\n]+\d{4}\s*\r?\n[A-Za-z-]+:)"
 _ESCAPED = re.compile(rb"^>(?=>*From )", re.MULTILINE)
 _ARMOUR = re.compile(r"\s*-----BEGIN PGP MESSAGE-----")
 _ENCRYPTED = ("multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime")
-_SHORT = 300
+_CONTAINED = 0.9
+"""Share of a page's words that stand in the plain part too where both say the same."""
+
+_WORD = re.compile(r"\w+")
 _DEEPEST = 8
 
 
@@ -117,15 +121,18 @@ def _sorted(
     forwarded: list[EmailMessage] = []
     for part in _parts(message):
         kind = part.get_content_type()
-        name = part.get_filename()
         if kind == "multipart/alternative":
-            found = {inner.get_content_type(): inner for inner in reversed(list(_leaves(part)))}
-            plain, page = found.get("text/plain"), found.get("text/html")
-            bodies.append((_payload(plain) if plain else "", _payload(page) if page else ""))
+            said: dict[str, list[str]] = {"text/plain": [], "text/html": []}
+            for inner in part.walk():
+                if _is_attached(inner):
+                    attached.append(_name(inner))
+                elif not inner.is_multipart() and inner.get_content_type() in said:
+                    said[inner.get_content_type()].append(_payload(inner))
+            bodies.append(("\n\n".join(said["text/plain"]), "\n".join(said["text/html"])))
         elif kind == "message/rfc822" and part.is_multipart():
             forwarded += [one for one in part.get_payload() if isinstance(one, EmailMessage)]
-        elif name or part.get_content_disposition() == "attachment":
-            attached.append(" ".join(str(name or kind).split()))
+        elif _is_attached(part):
+            attached.append(_name(part))
         elif kind == "text/html":
             bodies.append(("", _payload(part)))
         elif kind.startswith("text/"):
@@ -158,8 +165,13 @@ def _parts(message: Message) -> Iterator[EmailMessage]:
             yield part
 
 
-def _leaves(part: Message) -> Iterator[Message]:
-    return (inner for inner in part.walk() if not inner.is_multipart() and not inner.get_filename())
+def _is_attached(part: Message) -> bool:
+    named = bool(part.get_filename()) or part.get_content_disposition() == "attachment"
+    return named and not part.is_multipart()
+
+
+def _name(part: Message) -> str:
+    return " ".join(str(part.get_filename() or part.get_content_type()).split())
 
 
 def _payload(part: Message) -> str:
@@ -180,14 +192,19 @@ def _add_body(build: Builder, body: tuple[str, str], remarks: list[Remark]) -> N
     plain, page = body
     if _ARMOUR.match(plain):
         raise DocumentError("encrypted", "needs a password: the e-mail is encrypted with PGP")
-    if page and len(plain.strip()) < _SHORT:
-        # Many plain bodies only say that there is another.
-        trial = Builder(PlaceKind.PARAGRAPH)
-        lay_out(trial, page.encode("utf-8", "replace"))
-        if not plain.strip() or trial.length > 4 * len(plain):
-            lay_out(build, page.encode("utf-8", "replace"), remarks)
-            return
+    if page and not _says_all(plain, page):
+        lay_out(build, page.encode("utf-8", "replace"), remarks)
+        return
     text = clean(plain).strip("\n")
     for block in parse_blocks(text, indented_code=False):
         part = block.span.of(text)
         _next(build).blocks_of(part, parse_blocks(part, indented_code=False))
+
+
+def _says_all(plain: str, page: str) -> bool:
+    """Returns whether a plain body says what the page does: many only say that there is one."""
+    trial = Builder(PlaceKind.PARAGRAPH)
+    lay_out(trial, page.encode("utf-8", "replace"))
+    shown = Counter(_WORD.findall(trial.document("", "page").text.lower()))
+    common = shown & Counter(_WORD.findall(plain.lower()))
+    return bool(plain.strip()) and common.total() >= _CONTAINED * shown.total()
