@@ -135,3 +135,21 @@ def test_an_encrypted_file_needs_a_password() -> None:
 
 def test_a_title_of_the_properties_is_the_title() -> None:
     assert read("<text:p>Plain.</text:p>", title="On otters").title == "On otters"
+
+
+@pytest.mark.parametrize(("up", "down"), [("super 58%", "sub 58%"), ("33% 58%", "-33% 58%")])
+def test_superscripts_and_subscripts_stay_apart_from_the_digits_before_them(
+    up: str, down: str
+) -> None:
+    styles = "".join(
+        f'<style:style style:name="{name}" style:family="text">'
+        f'<style:text-properties style:text-position="{position}"/></style:style>'
+        for name, position in (("up", up), ("down", down), ("flat", "0% 100%"))
+    )
+    said = (
+        '10<text:span text:style-name="up">5</text:span> samples of H'
+        '<text:span text:style-name="down">2</text:span>O'
+        '<text:span text:style-name="flat">, pure</text:span>'
+    )
+    document = load("a.odt", odt(f"<text:p>{said}</text:p>", styles))
+    assert document.text == "10⁵ samples of H₂O, pure"

@@ -129,3 +129,15 @@ def test_a_hidden_shape_is_left_out_and_told() -> None:
 def test_a_word_document_under_this_name_is_damaged() -> None:
     with pytest.raises(DocumentError, match=r"a document inside, save it as \.docx"):
         load("talk.pptx", docx(p("Otters")))
+
+
+def test_superscripts_and_subscripts_stay_apart_from_the_digits_before_them() -> None:
+    runs = [("10", "0"), ("5", "30000"), (" samples of H", ""), ("2", "-25000"), ("O", "")]
+    said = "".join(
+        f'<a:r><a:rPr baseline="{shift}"/><a:t>{text}</a:t></a:r>'
+        if shift
+        else f"<a:r><a:t>{text}</a:t></a:r>"
+        for text, shift in runs
+    )
+    document = load("a.pptx", pptx([slide(shape("", more=f"<a:p>{said}</a:p>"))]))
+    assert document.text == "10⁵ samples of H₂O"

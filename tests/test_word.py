@@ -293,3 +293,24 @@ def test_a_page_put_in_whole_is_read_and_another_file_told() -> None:
     document = load("n.docx", archive(parts))
     assert document.text == "Before.\n\nOtters\n\neat crabs."
     assert [remark.message.split()[0] for remark in document.remarks] == ["word/b.mht"]
+
+
+def test_superscripts_and_subscripts_stay_apart_from_the_digits_before_them() -> None:
+    up, down = '<w:vertAlign w:val="superscript"/>', '<w:vertAlign w:val="subscript"/>'
+    runs = [
+        *(
+            ("10", ""),
+            ("−", up),
+            ("5", up),
+            (" samples of H", ""),
+            ("2", '<w:rStyle w:val="Low"/>'),
+        ),
+        *(("O, 10", ""), ("k+1", up), (" of x", ""), ("i", down)),
+    ]
+    body = "".join(
+        f"<w:r><w:rPr>{look}</w:rPr><w:t xml:space='preserve'>{said}</w:t></w:r>"
+        for said, look in runs
+    )
+    styles = f'<w:style w:type="character" w:styleId="Low"><w:rPr>{down}</w:rPr></w:style>'
+    document = load("a.docx", docx(f"<w:p>{body}</w:p>", styles=styles))
+    assert document.text == "10⁻⁵ samples of H₂O, 10^{k+1} of xᵢ"

@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Any
 
 from rag.documents.archive import child, local, value
+from rag.documents.raised import lowered, raised
 
 _NAMES = re.findall(
     r"(\S+) (\S+)",
@@ -65,6 +67,18 @@ class Formula(str):
     __slots__ = ()
 
 
+class Raised(str):
+    """A superscript among the pieces of a paragraph, or a part of one."""
+
+    __slots__ = ()
+
+
+class Lowered(str):
+    """A subscript among the pieces of a paragraph, or a part of one."""
+
+    __slots__ = ()
+
+
 def formulas_in(element: Any) -> list[Formula]:
     """Returns the LaTeX of an `oMath`, or of each in an `oMathPara`."""
     if local(element) == "oMath":
@@ -80,8 +94,18 @@ def formulas_only(pieces: Sequence[str]) -> str:
 
 
 def joined(pieces: Sequence[str]) -> str:
-    """Returns a paragraph, each formula in it between dollars."""
-    return "".join(f"${one}$" if isinstance(one, Formula) else one for one in pieces)
+    """Returns a paragraph: formulas between dollars, superscripts and subscripts told as such."""
+    said: list[str] = []
+    for kind, group in groupby(pieces, key=type):
+        if kind is Formula:
+            said += (f"${one}$" for one in group)
+        elif kind is Raised:
+            said.append(raised("".join(group)))
+        elif kind is Lowered:
+            said.append(lowered("".join(group)))
+        else:
+            said += group
+    return "".join(said)
 
 
 def from_office(formula: Any) -> str:

@@ -17,7 +17,14 @@ from typing import Any
 
 from rag.documents.archive import Archive, child, local, locked, value
 from rag.documents.building import Builder
-from rag.documents.formulas import Formula, formulas_only, from_mathml, joined
+from rag.documents.formulas import (
+    Formula,
+    Lowered,
+    Raised,
+    formulas_only,
+    from_mathml,
+    joined,
+)
 from rag.documents.package import hidden, real_title, titled, whole
 from rag.documents.wordstyles import counted
 from rag.errors import DocumentError
@@ -75,12 +82,18 @@ def parse(path: str, data: bytes) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """What a paragraph or text style says; `level` is a heading's, from 1."""
+    """What a paragraph or text style says.
+
+    Attributes:
+        level: of a heading, from 1.
+        stands: the class of its words: raised, lowered or neither; None where it says nothing.
+    """
 
     level: int = 0
     code: bool = False
     hidden: bool = False
     white: bool = False
+    stands: type[str] | None = None
 
 
 class _Reader:
@@ -191,7 +204,7 @@ class _Reader:
         style = self._style(value(one, "style-name"))
         pieces: list[str] = []
         before, self._after = self._after, deque()
-        self._inline(one, pieces, self._unseen(style))
+        self._inline(one, pieces, self._unseen(style), style.stands or str)
         hanging, self._after = self._after, before
         text = whole(joined(pieces))
         level = style.level
@@ -215,7 +228,9 @@ class _Reader:
         if not self._code:
             self.flush()
 
-    def _inline(self, parent: Any, pieces: list[str], unseen: bool) -> None:
+    def _inline(
+        self, parent: Any, pieces: list[str], unseen: bool, stands: type[str] = str
+    ) -> None:
         """Adds the visible words of a paragraph or a part of one."""
 
         def hear(text: str | None) -> None:
@@ -223,7 +238,7 @@ class _Reader:
             if unseen:
                 self._hidden += len(said.split())
             elif said:
-                pieces.append(said)
+                pieces.append(stands(said))
 
         hear(parent.text)
         for one in parent:
@@ -242,14 +257,15 @@ class _Reader:
                 case "ruby":
                     base, said = child(one, "ruby-base"), child(one, "ruby-text")
                     if base is not None:
-                        self._inline(base, pieces, unseen)
+                        self._inline(base, pieces, unseen, stands)
                     if said is not None:
                         hear(f"({said.text or ''})")
                 case "p" | "h":  # of a shape
                     self._after.append([one])
                 case name if name and name not in _SKIPPED:
                     style = self._style(value(one, "style-name")) if name == "span" else _Style()
-                    self._inline(one, pieces, unseen or self._unseen(style))
+                    hides = unseen or self._unseen(style)
+                    self._inline(one, pieces, hides, style.stands or stands)
             hear(one.tail)
 
     def _unseen(self, style: _Style) -> bool:
@@ -263,7 +279,8 @@ class _Reader:
             name = local(one)
             if name in ("p", "h"):
                 pieces: list[str] = []
-                self._inline(one, pieces, self._unseen(self._style(value(one, "style-name"))))
+                style = self._style(value(one, "style-name"))
+                self._inline(one, pieces, self._unseen(style), style.stands or str)
                 if (text := whole(joined(pieces))).strip():
                     lines.append(text.strip())
             elif name == "object":
@@ -362,7 +379,18 @@ def _upon(base: _Style, said: Any) -> _Style:
         base.code or bool(_MONOSPACED.search(name)),
         base.hidden or unseen,
         white or (base.white and not value(looks, "color")),
+        _stands(value(looks, "text-position")) or base.stands,
     )
+
+
+def _stands(position: str) -> type[str] | None:
+    """Returns what a text position makes of words: `super 58%`, `-33% 58%` …"""
+    shift = position.partition(" ")[0]
+    if not shift:
+        return None
+    if shift == "sub" or shift.startswith("-"):
+        return Lowered
+    return str if re.fullmatch(r"0+(?:\.0+)?%?", shift) else Raised
 
 
 def _backed(style: Any) -> bool:

@@ -11,13 +11,13 @@ stands in `AlternateContent`, and inflates the whole package, videos included.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from rag.documents.archive import Archive, child, local, value
 from rag.documents.building import Builder
-from rag.documents.formulas import formulas_in, formulas_only, joined
+from rag.documents.formulas import Lowered, Raised, formulas_in, formulas_only, joined
 from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
 from rag.documents.wordstyles import counted
 from rag.errors import DocumentError
@@ -286,11 +286,12 @@ def _pieces(paragraph: Any) -> list[str]:
     return pieces
 
 
-def _inline(parent: Iterable[Any], pieces: list[str]) -> None:
+def _inline(parent: Any, pieces: list[str]) -> None:
     for one in parent:
         name = local(one)
         if name == "t":
-            pieces.append(_LINE_END.sub("\n", one.text or ""))
+            said = _LINE_END.sub("\n", one.text or "")
+            pieces.append(_standing(child(parent, "rPr"))(said))
         elif name == "br":
             pieces.append("\n")
         elif name in ("oMath", "oMathPara"):
@@ -299,6 +300,14 @@ def _inline(parent: Iterable[Any], pieces: list[str]) -> None:
             _inline(chosen(one), pieces)
         elif name and name not in _SKIPPED:
             _inline(one, pieces)
+
+
+def _standing(properties: Any | None) -> type[str]:
+    """Returns what characters are by how far they stand from the line, in thousandths."""
+    shift = value(properties, "baseline", "0")
+    if shift.startswith("-"):
+        return Lowered
+    return str if re.fullmatch("0+%?", shift) else Raised
 
 
 def _whole(pieces: list[str]) -> str:

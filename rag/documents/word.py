@@ -20,7 +20,14 @@ from typing import Any
 
 from rag.documents.archive import Archive, child, local, value
 from rag.documents.building import Builder
-from rag.documents.formulas import formulas_in, formulas_only, from_office, joined
+from rag.documents.formulas import (
+    Lowered,
+    Raised,
+    formulas_in,
+    formulas_only,
+    from_office,
+    joined,
+)
 from rag.documents.html import lay_out
 from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
 from rag.documents.wordstyles import (
@@ -42,6 +49,7 @@ _SKIPPED = frozenset(
         *("del", "moveFrom", "instrText", "delText", "delInstrText"),
     )
 )
+_STANDING = {"superscript": Raised, "subscript": Lowered}
 _CHARACTERS = {"tab": "\t", "ptab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _HANGING = ("txbxContent", "footnoteReference", "endnoteReference", "chart", "relIds")
 _CODE_SIGNS = re.compile(r"[;{}()\[\]=<>]|^\s*(?:#|//|\$ )|^ {2,}\S")
@@ -274,7 +282,7 @@ class _Reader:
             self._hidden += len(said.split())
         elif True not in self._fields:
             self._monospaced &= bool(look.monospaced) or not said.strip()
-            pieces.append(said)
+            pieces.append(_STANDING.get(look.stands or "", str)(said))
 
     def _ruby(self, ruby: Any, style: Style, pieces: list[str]) -> None:
         """Adds characters, then how they are pronounced, as print does without small type."""

@@ -26,12 +26,17 @@ _BODY = 9
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What styles and direct formatting make of characters; None where they say nothing."""
+    """What styles and direct formatting make of characters; None where they say nothing.
+
+    Attributes:
+        stands: `superscript`, `subscript` or `baseline`.
+    """
 
     hidden: bool | None = None
     white: bool | None = None
     shaded: bool | None = None
     monospaced: bool | None = None
+    stands: str | None = None
 
     def over(self, below: Look) -> Look:
         """Returns this look where it says something, else the one below."""
@@ -40,6 +45,7 @@ class Look:
             below.white if self.white is None else self.white,
             below.shaded if self.shaded is None else self.shaded,
             below.monospaced if self.monospaced is None else self.monospaced,
+            self.stands or below.stands,
         )
 
 
@@ -185,7 +191,7 @@ def roman(number: int) -> str:
 
 def look(properties: Any) -> Look:
     """Returns what run properties say of the characters; text of a point or less is hidden."""
-    hidden = white = shaded = monospaced = None
+    hidden = white = shaded = monospaced = stands = None
     for one in properties:
         match local(one):
             case "vanish":
@@ -198,10 +204,12 @@ def look(properties: Any) -> Look:
                 shaded = value(one, "val") not in ("none", "white")
             case "shd":
                 shaded = is_shaded(one)
+            case "vertAlign":
+                stands = value(one, "val")
             case "rFonts":
                 if font := value(one, "ascii").lower():
                     monospaced = bool(_MONOSPACED.search(font))
-    return Look(hidden, white, shaded, monospaced)
+    return Look(hidden, white, shaded, monospaced, stands)
 
 
 def is_on(toggle: Any | None) -> bool:
