@@ -302,3 +302,15 @@ def test_the_same_bytes_give_the_same_document() -> None:
     data = pdf([column(60, PROSE), column(320, PROSE), PICTURE])
     first, second, third = (parse("a.pdf", data) for _ in range(3))
     assert all(one == other for one, other in pairwise([first, second, third]))
+
+
+def test_digits_off_the_line_are_not_added_to_those_before() -> None:
+    page = [
+        *(Line(72, 100, "We took 10"), Line(124.1, 96.5, "5", 7), Line(130, 100, "samples of H")),
+        *(Line(188.4, 101.6, "2", 7), Line(192.3, 100, "O.")),
+        *column(72, PROSE[:2], 140),
+        *(Line(72, 180, "S", 10), Line(78.7, 180, "MALL", 7), Line(98, 180, "capitals are words.")),
+    ]
+    document = read(page)
+    assert document.text.splitlines()[0] == "We took 10⁵ samples of H₂O."
+    assert document.text.splitlines()[-1].startswith("SMALL capitals")

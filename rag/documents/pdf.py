@@ -15,12 +15,13 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, repeat
+from itertools import groupby, pairwise, repeat
 from typing import Any
 
 from rag.documents.directions import LEFTWARDS, in_reading_order, runs_left
 from rag.documents.letters import UNREADABLE, readable
 from rag.documents.rows import CELL_GAP, Page, Piece
+from rag.documents.scripts import script_of
 from rag.documents.titles import real_title
 from rag.documents.typesetting import typeset
 from rag.errors import DocumentError
@@ -204,7 +205,7 @@ class _Reader:
         styles = [self._style(at) for at, _ in words]
         quarter = self._quarter(words[0][0], words[-1][1] - 1, styles[0])
         boxes = [self._edges(at, until - 1, quarter) for at, until in words]
-        said = [text[at:until] for at, until in words]
+        said = [self._said(text, at, until, quarter) for at, until in words]
         leftwards = runs_left(text[start:end])
         order = list(range(len(words)))
         if leftwards:
@@ -240,6 +241,22 @@ class _Reader:
             return run[0][::-1] if first[0] < last[0] else run[0]
 
         return LEFTWARDS.sub(read, word)
+
+    def _said(self, text: str, start: int, end: int, quarter: int) -> str:
+        """Returns a word, its superscripts and subscripts told as such."""
+        if end - start < 2 or self._style(start) is self._style(end - 1):
+            return text[start:end]
+        said = ""
+        base, line = self._style(start), self._base_line(start, quarter)
+        for look, run in groupby(range(start, end), key=self._style):
+            letters = list(run)
+            here = text[letters[0] : letters[-1] + 1]
+            y = self._base_line(letters[0], quarter)
+            script = script_of(here, look.size, y, base.size, line)
+            if script is None:
+                base, line = look, y
+            said += here if script is None else script
+        return said
 
     def _style(self, at: int) -> _Style:
         raw = self._raw

@@ -15,6 +15,7 @@ from statistics import median
 from typing import NamedTuple
 
 from rag.documents.directions import runs_left
+from rag.documents.scripts import script_of
 
 CELL_GAP = 1.2
 """White space within a row, in letter heights, from which on it parts two cells."""
@@ -151,8 +152,16 @@ def row_of(members: Sequence[Piece], page: int, region: int) -> Row:
     size = max(sizes, key=lambda size: (sizes[size], size))
     cells: list[Cell] = []
     before: Piece | None = None
+    base: Piece | None = None
     for piece in members:
         gap = 0.0
+        script = _script(piece, base, before) if backwards == 0 else None
+        if script is not None:
+            left, right, text = cells[-1]
+            cells[-1] = Cell(left, max(right, piece.right), text + script)
+            before = piece
+            continue
+        base = piece
         if before is not None:
             gap = max(piece.left - before.right, before.left - piece.right)
         if before is None or gap > CELL_GAP * size:
@@ -174,6 +183,16 @@ def row_of(members: Sequence[Piece], page: int, region: int) -> Row:
         page=page,
         region=region,
     )
+
+
+def _script(piece: Piece, base: Piece | None, before: Piece | None) -> str | None:
+    """Returns a superscript or subscript of what ends right before it, None for other pieces."""
+    if base is None or before is None:
+        return None
+    gap = piece.left - (base if before.size > piece.size else before).right
+    behind = min(gap, piece.left - base.right) <= 0.25 * base.size and piece.left > base.left
+    found = script_of(piece.text, piece.size, piece.y, base.size, base.y)
+    return found if behind else None
 
 
 def _regions(pieces: Sequence[Piece], depth: int = 0) -> Iterator[Sequence[Piece]]:

@@ -32,7 +32,7 @@ _NO_TITLE = re.compile(
     "sommaire|table des matières|índice|resumen|indice",
     re.IGNORECASE,
 )
-_END = re.compile(r"[.!?:;。！？؟…][\"'”’»)\]]*\d{0,3}$")
+_END = re.compile(r"[.!?:;。！？؟…][\"'”’»)\]]*[\d⁰¹²³⁴-⁹]{0,3}$")
 
 
 @dataclass(frozen=True, slots=True)
