@@ -213,14 +213,14 @@ def test_a_corpus_that_is_no_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.MD", "a.Markdown", "a.txt", "a.text"])
 def test_suffix_chooses_the_loader_in_any_case(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Words.")
-    assert load(name, read(tmp_path / name, 100)).text == "Words."
+    assert load(name, read(tmp_path / name, 100, tmp_path)).text == "Words."
 
 
 @pytest.mark.parametrize("name", ["README", "a.md.bak", "a.unheard-of"])
 def test_a_format_without_loader_is_named_with_those_there_are(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Words.")
     with pytest.raises(DocumentError, match=", ".join(LOADERS)) as caught:
-        read(tmp_path / name, 100)
+        read(tmp_path / name, 100, tmp_path)
     assert caught.value.reason == "no loader"
 
 
@@ -239,7 +239,7 @@ def test_what_to_do_with_a_format_without_loader_is_said(
 ) -> None:
     (tmp_path / name).write_text("Words.")
     with pytest.raises(DocumentError, match=said):
-        read(tmp_path / name, 100)
+        read(tmp_path / name, 100, tmp_path)
 
 
 def test_no_format_has_both_a_loader_and_a_remedy() -> None:
@@ -251,27 +251,29 @@ def test_no_format_has_both_a_loader_and_a_remedy() -> None:
 def test_size_limit_includes_its_last_byte(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
     file.write_bytes(b"x" * 100)
-    assert read(file, 100) == b"x" * 100
-    assert reason(read, file, 99) == "too large"
+    assert read(file, 100, tmp_path) == b"x" * 100
+    assert reason(read, file, 99, tmp_path) == "too large"
 
 
 def test_a_file_over_the_limit_is_not_read(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
     with file.open("wb") as handle:
         handle.truncate(50_000_000_000)  # sparse; reading it would not end well
-    assert reason(read, file, 10_000_000) == "too large"
+    assert reason(read, file, 10_000_000, tmp_path) == "too large"
 
 
 def test_a_link_that_leads_nowhere_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.md").symlink_to(tmp_path / "gone.md")
     (tmp_path / "b.md").symlink_to(tmp_path / "b.md")
-    assert [reason(read, file, 100) for _, file in find_files(tmp_path).files] == ["unreadable"] * 2
+    assert [reason(read, file, 100, tmp_path) for _, file in find_files(tmp_path).files] == [
+        "unreadable"
+    ] * 2
 
 
 def test_a_folder_named_like_a_note_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "a.md").mkdir()
     assert find_files(tmp_path).files == ()
-    assert reason(read, tmp_path / "a.md", 100) == "unreadable"
+    assert reason(read, tmp_path / "a.md", 100, tmp_path) == "unreadable"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
@@ -279,7 +281,7 @@ def test_a_pipe_is_unreadable_and_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.md")
     reasons: list[str] = []
     thread = threading.Thread(
-        target=lambda: reasons.append(reason(read, tmp_path / "a.md", 100)), daemon=True
+        target=lambda: reasons.append(reason(read, tmp_path / "a.md", 100, tmp_path)), daemon=True
     )
     thread.start()
     thread.join(10)
@@ -291,13 +293,13 @@ def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
     file.write_text("x")
     file.chmod(0)
-    assert reason(read, file, 100) == "unreadable"
+    assert reason(read, file, 100, tmp_path) == "unreadable"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_a_file_that_fails_while_it_is_read_is_unreadable(tmp_path: Path) -> None:
     (tmp_path / "a.md").symlink_to("/proc/self/mem")  # a regular file that even root cannot read
-    assert reason(read, tmp_path / "a.md", 100) == "unreadable"
+    assert reason(read, tmp_path / "a.md", 100, Path("/")) == "unreadable"
 
 
 def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths) -> None:

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 IGNORE_FILE = ".notesqaignore"
 
+MAX_RULES_BYTES = 1_000_000
+"""A longer file of rules is not read; git stops at 100 MB."""
+
 _ANY = None
 """Stands for `**` among the parts of a rule."""
 
