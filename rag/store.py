@@ -56,7 +56,7 @@ FILE = "library.sqlite3"
 HOLDER = "lock.json"
 """Who holds the lock, for those who wait; the lock itself is the operating system's."""
 
-_APPLICATION_ID = 0x4E515341
+APPLICATION_ID = 0x4E515341
 
 PATIENCE = 30.0
 """Seconds that a connection waits for another that writes."""
@@ -280,7 +280,7 @@ class Store:
             empty = not self._value("SELECT count(*) FROM sqlite_master")
             found = self._value("PRAGMA user_version")
             owner = self._value("PRAGMA application_id")
-        foreign = owner != _APPLICATION_ID and not (empty and owner == 0)
+        foreign = owner != APPLICATION_ID and not (empty and owner == 0)
         if foreign or found > FORMAT:
             raise LibraryError(
                 f"{self._file} has format version {found}; this notesqa reads versions up to "
@@ -306,7 +306,7 @@ class Store:
                 for statement in MIGRATIONS[version].split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {version + 1}")
-                self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         self._db.execute("PRAGMA foreign_keys = ON")
 
     def close(self) -> None:

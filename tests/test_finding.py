@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from conftest import WordLengths
@@ -13,9 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import Library, Settings
-from rag.documents import find_files
+from rag.documents import File, Loaders, find_files, reading
 from rag.documents.ignoring import IGNORE_FILE, Rules, parse_rule
-from rag.errors import CorpusError
+from rag.documents.reading import open_regular
+from rag.errors import DocumentError
 
 
 def write(folder: Path, **files: str) -> None:
@@ -146,10 +149,38 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert (found.ignored, found.hidden) == (2, 2)
 
 
-def test_rules_that_cannot_be_read_stop_the_run(tmp_path: Path) -> None:
-    (tmp_path / IGNORE_FILE).write_bytes(b"\xff\xfe")
-    with pytest.raises(CorpusError, match="one rule a line"):
-        find_files(tmp_path)
+@pytest.mark.skipif(sys.platform != "linux", reason="names are bytes there")
+def test_rules_hold_byte_by_byte(tmp_path: Path) -> None:
+    write(tmp_path, **{"a.md": "", "sub/b.md": "", "sub/c.md": ""})
+    (tmp_path / "sub" / IGNORE_FILE).write_bytes(b"# Entw\xfcrfe\nb.md\n\xfc.md\n")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/sub/\xfc.md")).write_text("")
+    assert names(tmp_path) == ["a.md", "sub/c.md"]
+
+
+def no_rules(file: Path, kind: str, outside: Path) -> None:
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "folder":
+        file.mkdir()
+    elif kind == "link":
+        outside.write_text("*.md")
+        file.symlink_to(outside)
+    else:
+        file.write_bytes(b"*.md\n" + b"#" * 1_000_000)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "long"])
+def test_rules_that_cannot_be_read_stop_nothing_and_are_told(tmp_path: Path, kind: str) -> None:
+    corpus = tmp_path / "notes"
+    write(corpus, **{"a.md": "Otters.", "sub/b.md": "Crabs."})
+    no_rules(corpus / "sub" / IGNORE_FILE, kind, tmp_path / "rules")
+    library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(corpus)), WordLengths())
+    manifest = library.index()
+    assert manifest.indexed == ("a.md", "sub/b.md")
+    (skipped,) = manifest.skipped
+    assert (skipped.document, skipped.reason) == (f"sub/{IGNORE_FILE}", "unreadable")
+    assert "regular file" in skipped.message
 
 
 def test_a_library_among_the_notes_is_no_note(tmp_path: Path) -> None:
@@ -158,6 +189,19 @@ def test_a_library_among_the_notes_is_no_note(tmp_path: Path) -> None:
     for _ in range(2):
         assert library.index().skipped == ()
     assert library.status()["files"] == 1
+    assert library.status()["ignored"] == 1
+
+
+def test_a_folder_that_holds_a_file_of_that_name_is_no_library(tmp_path: Path) -> None:
+    write(tmp_path, **{"a.md": "", "sub/b.md": "", "sub/library.sqlite3": "mine"})
+    with sqlite3.connect(tmp_path / "library.sqlite3") as other:
+        other.execute("CREATE TABLE x (y)")
+    other.close()
+    write(tmp_path, **{"third/c.md": ""})
+    (tmp_path / "library.sqlite3").rename(tmp_path / "third" / "library.sqlite3")
+    kept = ["a.md", "sub/b.md", "sub/library.sqlite3", "third/c.md", "third/library.sqlite3"]
+    assert names(tmp_path) == kept
+    assert find_files(tmp_path).ignored == 0
 
 
 def linked(tmp_path: Path) -> Path:
@@ -196,6 +240,43 @@ def test_a_link_that_leads_out_is_skipped_and_others_count_once(tmp_path: Path) 
     (corpus / "c-again.md").symlink_to(tmp_path / "secret.md")
     (corpus / "c.md").unlink()
     assert "c-again.md" in {item.document for item in library.index().skipped}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need a permission elsewhere")
+@pytest.mark.parametrize("when", ["before", "between"])
+def test_a_folder_that_becomes_a_link_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    corpus = tmp_path / "notes"
+    write(corpus, **{"a/x.md": "Otters.", "b.md": "Crabs."})
+    write(tmp_path, **{"secrets/x.md": "Secret."})
+    file = File("a/x.md", corpus / "a" / "x.md", corpus, 100, Loaders())
+
+    def replace_folder() -> None:
+        (corpus / "a").rename(tmp_path / "away")
+        (corpus / "a").symlink_to(tmp_path / "secrets")
+
+    def replaced_before(path: str) -> BinaryIO:
+        replace_folder()
+        return open_regular(path)
+
+    if when == "before":
+        replace_folder()
+    else:
+        monkeypatch.setattr(reading, "open_regular", replaced_before)
+    with pytest.raises(DocumentError) as caught:
+        file.read()
+    assert caught.value.reason == "outside"
+
+
+def test_a_file_that_grows_while_it_is_read_stays_within_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, **{"a.md": "x" * 101})
+    monkeypatch.setattr(reading, "_size_of", lambda _: 100)
+    with pytest.raises(DocumentError) as caught:
+        reading.read(tmp_path / "a.md", 100, tmp_path)
+    assert caught.value.reason == "too large"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need a permission elsewhere")

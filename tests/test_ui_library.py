@@ -102,7 +102,7 @@ def test_status_groups_by_reason_and_names_a_few(run: Run, tmp_path: Path) -> No
     for told in (
         *("2 of 8 files indexed (2 passages); 6 skipped.", "The notes last changed 2"),
         *("no loader: 5\n", "a.doc, b.doc, c.doc and 2 more: no loader for .doc: save it as"),
-        *("empty: 1\n    empty.md: holds no text", "2 by .notesqaignore; 1 hidden"),
+        *("empty: 1\n    empty.md: holds no text", "2 by .notesqaignore or as libraries; 1 hidden"),
         "The same content under several names: 1\n  one.md, two.md",
     ):
         assert told in text

@@ -30,7 +30,7 @@ def circumstances(found: Mapping[str, Any]) -> list[str]:
     left_out = [
         f"{number:,} {how}"
         for number, how in (
-            (found["ignored"], "by .notesqaignore"),
+            (found["ignored"], "by .notesqaignore or as libraries"),
             (found["hidden_files"], "hidden, with a dot before their name"),
         )
         if number

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.documents.ignoring import IGNORE_FILE, Rules
-from rag.documents.reading import leads_out
+from rag.documents.ignoring import IGNORE_FILE, MAX_RULES_BYTES, Rules
+from rag.documents.reading import leads_out, open_regular
 from rag.errors import CorpusError
 
 
@@ -18,8 +18,10 @@ class Found:
 
     Attributes:
         files: each with its path relative to the corpus, sorted. A folder that cannot be listed,
-            or is a link out of the corpus, stands there like a file that cannot be read.
-        ignored: how many files and folders a rule of the notes' own leaves out.
+            or is a link out of the corpus, and a file of rules that cannot be read, stand there
+            like a file that cannot be read.
+        ignored: how many files and folders are left out by a rule of the notes' own, or since they
+            are libraries.
         hidden: how many are left out since their names begin with a dot.
     """
 
@@ -34,8 +36,7 @@ def find_files(corpus: Path) -> Found:
     Links inside to what is there anyway are left out, so nothing is indexed twice.
 
     Raises:
-        CorpusError: the folder is missing, is no folder, or cannot be listed; or a file of rules
-            cannot be read.
+        CorpusError: the folder is missing, is no folder, or cannot be listed.
     """
     if not corpus.is_dir():
         problem = "is not a folder" if corpus.exists() else "does not exist"
@@ -67,14 +68,17 @@ class _Walk:
 
     def visit(self, folder: Path, subfolders: list[str], names: Sequence[str]) -> None:
         """Takes the files of one folder, and leaves of `subfolders` those to walk into."""
-        from rag.store import FILE  # not at the start: loaders know nothing of it
-
         rules = self._rules.pop(folder)
-        if FILE in names and folder != self.corpus:
+        if folder != self.corpus and _is_library(folder, names):
+            self.ignored += 1
             subfolders.clear()
             return
-        if IGNORE_FILE in names:
-            rules = rules.inside(_parts(folder, self.corpus), _lines(folder / IGNORE_FILE))
+        if IGNORE_FILE in names or IGNORE_FILE in subfolders:
+            lines = _lines(folder / IGNORE_FILE)
+            if lines is None:
+                self._files.append(folder / IGNORE_FILE)
+            else:
+                rules = rules.inside(_parts(folder, self.corpus), lines)
         walked = []
         for name in self._kept(folder, subfolders, rules, folders=True):
             if (folder / name).is_symlink():
@@ -105,7 +109,7 @@ class _Walk:
 
     def _link(self, link: Path) -> None:
         # A folder inside is walked where it stands.
-        if not link.is_dir() or leads_out(link, self.corpus):
+        if not os.path.isdir(link) or leads_out(link, self.corpus):
             self._links.append(link)
 
     def files(self) -> list[tuple[str, Path]]:
@@ -129,11 +133,25 @@ def _named(file: Path, corpus: Path) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _lines(file: Path) -> str:
-    """Returns the text of a file of rules."""
+def _is_library(folder: Path, names: Sequence[str]) -> bool:
+    """Returns whether a library lies in a folder, by what SQLite keeps in the head of its file."""
+    from rag.store import APPLICATION_ID, FILE  # not at the start: loaders know nothing of it
+
+    if FILE not in names:
+        return False
     try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise CorpusError(
-            f"{file} cannot be read ({error}): write one rule a line, as in a .gitignore."
-        ) from error
+        with open_regular(folder / FILE) as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    return head.startswith(b"SQLite format 3\0") and head[68:] == APPLICATION_ID.to_bytes(4, "big")
+
+
+def _lines(file: Path) -> str | None:
+    """Returns the text of a file of rules, what is no UTF-8 as in names; None if it fails."""
+    try:
+        with open_regular(file) as opened:
+            data = opened.read(MAX_RULES_BYTES + 1)
+    except OSError:
+        return None
+    return data.decode("utf-8-sig", "surrogateescape") if len(data) <= MAX_RULES_BYTES else None
