@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rag.asking import Draft as Draft
     from rag.backends import ModelEmbedder as ModelEmbedder
     from rag.cache import alone as alone
+    from rag.checks import Check as Check
     from rag.confidence import Fit as Fit
     from rag.confidence import signals as signals
     from rag.confidence import threshold_for as threshold_for
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from rag.followup import Turn as Turn
     from rag.followup import turn_of as turn_of
     from rag.index import corpus_digest as corpus_digest
-    from rag.pipeline import Check as Check
     from rag.pipeline import Library as Library
     from rag.questions import Asked as Asked
     from rag.questions import QuestionLog as QuestionLog
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 _HOME = {
     "Answer": "rag.types",
     "Asked": "rag.questions",
-    "Check": "rag.pipeline",
+    "Check": "rag.checks",
     "Citation": "rag.types",
     "DESCRIPTIONS": "rag.config",
     "Draft": "rag.asking",

@@ -5,16 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag import asking, spelling
+from rag import asking, checks, spelling
 from rag import index as derived
 from rag.answers import Answers
 from rag.asking import Draft
 from rag.backends import ModelEmbedder
+from rag.checks import Check
 from rag.confidence import Fit, read_fit
 from rag.config import FIT, Settings
 from rag.documents import File, Limits, Loaders, Source, find_files
@@ -24,7 +25,7 @@ from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
-from rag.store import FILE, PATIENCE, Store, hold
+from rag.store import PATIENCE, Store
 from rag.tokens import Reading
 from rag.types import Answer, Manifest, Note, Passage, Skipped, Span
 
@@ -43,15 +44,6 @@ one by one, 72 by twos.
 
 HIDDEN = "hidden text"
 """The reason of a remark that a person has to judge; the others say what could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that `Library.doctor` looked at."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 class Library:
@@ -544,27 +536,15 @@ class Library:
             LibraryError: there is no library, or its store cannot be read at all.
         """
         with self._lock, self._store.snapshot():
-            store = self._store.problems()
-            stale = derived.check(self._store)
-            engine = None if stale else derived.checked(self._store)
+            found, engine = checks.of_state(self._store)
             meta = self._store.meta()
-        try:
-            self._check_model(meta)
-            model = ""
-        except ModelError as error:
-            model = str(error)
-        return [
-            Check("store", not store, "; ".join(store) or "whole"),
-            Check(
-                "indexes",
-                not stale,
-                "; ".join(stale) if engine is None else _agreement(engine),
-            ),
-            Check("model", not model, model or f"{self.embedder.name}, as the library was made"),
-            self._check_encoder(meta),
-            *self._check_fit(engine),
-            *self._check_reranker(),
-        ]
+        found += [checks.of_model(self.embedder, lambda: self._check_model(meta))]
+        found += [checks.of_encoder(self.embedder, meta)]
+        if engine and (self.folder / FIT).is_file():
+            found.append(checks.of_fit(self._own_fit(lambda: engine)[1]))
+        if self.reranker:
+            found.append(checks.of_reranker(self.reranker, self.settings))
+        return found
 
     def repair(self) -> list[str]:
         """Returns what was done to mend the library, a line each; nothing where all was well.
@@ -576,41 +556,9 @@ class Library:
             LibraryError: there is no library, it is of another format or cannot be written, or
                 another process is writing it.
         """
-        from rag.repair import mend  # a question needs none of it
-
-        if not (self.folder / FILE).is_file():
-            raise LibraryError(f"There is no library in {self.folder}: make it with notesqa index.")
-        with self._lock, hold(self.folder, LOCK_SECONDS, "repairing"):
+        with self._lock:
             self._reading = self._looking = self._engine = None
-            return mend(self.folder)
-
-    def _check_encoder(self, meta: Mapping[str, str]) -> Check:
-        """Returns the check of what runs the model."""
-        made_by = f"passages were read by {meta.get('precision', 'nothing yet')}"
-        try:
-            why = self.embedder.why
-            return Check("encoder", True, f"{self.embedder.backend}: {why}; {made_by}")
-        except ModelError as error:
-            return Check("encoder", False, str(error))
-
-    def _check_fit(self, engine: derived.Engine | None) -> list[Check]:
-        """Returns the check of the library's own fit, where there is one to hold for."""
-        if engine is None or not (self.folder / FIT).is_file():
-            return []
-        problem = self._own_fit(lambda: engine)[1]
-        return [Check("fit", problem is None, problem or "the library's own, in use")]
-
-    def _check_reranker(self) -> list[Check]:
-        """Returns the check of the reranker, where the settings name one."""
-        name, budget = self.settings.reranker, self.settings.rerank_ms
-        if not name:
-            return []
-        try:
-            if self.reranker:
-                self.reranker.load()
-        except ModelError as error:
-            return [Check("reranker", False, str(error))]
-        return [Check("reranker", True, f"{name}, for {budget} ms a question")]
+            return checks.repair(self.folder, LOCK_SECONDS)
 
 
 def _nothing_readable(corpus: str, skipped: Sequence[Skipped]) -> str:
@@ -634,7 +582,3 @@ def _alike(digests: Mapping[str, str]) -> list[list[str]]:
     for path in sorted(digests):
         groups.setdefault(digests[path], []).append(path)
     return [group for group in groups.values() if len(group) > 1]
-
-
-def _agreement(engine: derived.Engine) -> str:
-    return f"agree with the store; language: {engine.language}"

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from rag import index as derived
 from rag.errors import DamagedError
-from rag.store import UNFINISHED, Store, replace_damaged
+from rag.salvage import replace_damaged
+from rag.soundness import UNFINISHED
+from rag.store import Store
 
 
 def mend(folder: Path) -> list[str]:
-    """Returns what was done, a line each; nothing where all is well. Needs `store.hold`.
+    """Returns what was done, a line each; nothing where all is well. Needs `locking.hold`.
 
     Raises:
         LibraryError: the library is of another format or cannot be written.

@@ -16,24 +16,21 @@ connections checkpoint at the wrong moment, and 3.40.1 is widespread.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
-import socket
 import sqlite3
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rag import migrations
 from rag.errors import DamagedError, LibraryError, LockedError
+from rag.locking import hold
+from rag.soundness import CHUNKS, INVARIANTS, checksum
 from rag.types import (
     Chunk,
     Document,
@@ -53,9 +50,6 @@ if TYPE_CHECKING:
     DigestOf = Callable[[Chunk | Unit], bytes]
 
 FILE = "library.sqlite3"
-HOLDER = "lock.json"
-"""Who holds the lock, for those who wait; the lock itself is the operating system's."""
-
 APPLICATION_ID = 0x4E515341
 
 PATIENCE = 30.0
@@ -69,124 +63,6 @@ _DROPPED_CHUNKS = 2_000
 
 _SWEPT_VECTORS = 20_000
 """Vectors looked at in one transaction of deleting those that nothing refers to."""
-
-MIGRATIONS = (
-    """
-    CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-    CREATE TABLE documents (
-        id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, title TEXT NOT NULL,
-        digest TEXT NOT NULL, text TEXT NOT NULL
-    );
-    CREATE TABLE chunks (
-        id INTEGER PRIMARY KEY,
-        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-        ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector BLOB NOT NULL,
-        UNIQUE (document, ordinal)
-    );
-    CREATE TABLE units (
-        chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE,
-        ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
-        start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector BLOB NOT NULL,
-        PRIMARY KEY (chunk, ordinal)
-    ) WITHOUT ROWID;
-    CREATE TABLE vectors (digest BLOB PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE skipped (
-        document TEXT PRIMARY KEY, reason TEXT NOT NULL, message TEXT NOT NULL
-    ) WITHOUT ROWID;
-    INSERT INTO meta VALUES ('generation', '0'), ('library', lower(hex(randomblob(16))));
-    """,
-    # Tokens cannot be made of vectors: without the line on chunking, the next indexing reads every
-    # note again, and keeps the vectors of units.
-    """
-    ALTER TABLE vectors ADD COLUMN tokens BLOB;
-    DELETE FROM meta WHERE key = 'chunking';
-    """,
-    # Documents may be there that no path means yet, or any more. Vectors are numbered, so that new
-    # ones are appended: kept in the order of their digests, every one of them went to another page
-    # of the file. Of 15,400 vectors of 384 dimensions, added to 290,000, that took 2.4 to 3.0 s
-    # and twice the space; numbered, 0.4 s.
-    """
-    CREATE TABLE new_vectors (
-        id INTEGER PRIMARY KEY, digest BLOB NOT NULL UNIQUE, vector BLOB NOT NULL, tokens BLOB
-    );
-    INSERT INTO new_vectors (digest, vector, tokens) SELECT digest, vector, tokens FROM vectors;
-    CREATE TABLE new_documents (id INTEGER PRIMARY KEY, text TEXT NOT NULL);
-    INSERT INTO new_documents SELECT id, text FROM documents;
-    CREATE TABLE current (
-        path TEXT PRIMARY KEY, document INTEGER NOT NULL UNIQUE REFERENCES documents (id),
-        title TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER, mtime_ns INTEGER
-    ) WITHOUT ROWID;
-    INSERT INTO current SELECT path, id, title, digest, NULL, NULL FROM documents;
-    CREATE TABLE staged (
-        path TEXT PRIMARY KEY, document INTEGER NOT NULL UNIQUE REFERENCES documents (id),
-        title TEXT NOT NULL, digest TEXT NOT NULL, size INTEGER, mtime_ns INTEGER
-    ) WITHOUT ROWID;
-    CREATE TABLE stale (document INTEGER PRIMARY KEY REFERENCES documents (id) ON DELETE CASCADE);
-    CREATE TABLE loose (vector INTEGER PRIMARY KEY);
-    CREATE TABLE new_chunks (
-        id INTEGER PRIMARY KEY,
-        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-        ordinal INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector INTEGER NOT NULL,
-        UNIQUE (document, ordinal)
-    );
-    INSERT INTO new_chunks SELECT id, document, ordinal, start, "end", headings, embedded,
-        coalesce((SELECT id FROM new_vectors WHERE digest = chunks.vector), 0) FROM chunks;
-    CREATE TABLE new_units (
-        chunk INTEGER NOT NULL REFERENCES chunks (id) ON DELETE CASCADE,
-        ordinal INTEGER NOT NULL, kind TEXT NOT NULL,
-        start INTEGER NOT NULL, "end" INTEGER NOT NULL,
-        headings TEXT NOT NULL, embedded TEXT NOT NULL, vector INTEGER NOT NULL,
-        PRIMARY KEY (chunk, ordinal)
-    ) WITHOUT ROWID;
-    INSERT INTO new_units SELECT chunk, ordinal, kind, start, "end", headings, embedded,
-        coalesce((SELECT id FROM new_vectors WHERE digest = units.vector), 0) FROM units;
-    DROP TABLE units;
-    DROP TABLE chunks;
-    DROP TABLE documents;
-    DROP TABLE vectors;
-    ALTER TABLE new_vectors RENAME TO vectors;
-    ALTER TABLE new_documents RENAME TO documents;
-    ALTER TABLE new_chunks RENAME TO chunks;
-    ALTER TABLE new_units RENAME TO units;
-    CREATE INDEX chunks_by_vector ON chunks (vector);
-    CREATE INDEX units_by_vector ON units (vector);
-    ALTER TABLE skipped ADD COLUMN size INTEGER;
-    ALTER TABLE skipped ADD COLUMN mtime_ns INTEGER;
-    INSERT INTO meta VALUES ('state', lower(hex(randomblob(16))));
-    INSERT INTO loose SELECT id FROM vectors;
-    """,
-    # Formats in which places are no lines, and what is said of a document that is indexed. Without
-    # the line on chunking, hidden text in notes that were indexed before would not be found.
-    """
-    ALTER TABLE documents ADD COLUMN places TEXT NOT NULL DEFAULT '["line", []]';
-    CREATE TABLE remarks (
-        document INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
-        ordinal INTEGER NOT NULL, reason TEXT NOT NULL, message TEXT NOT NULL, pages TEXT NOT NULL,
-        PRIMARY KEY (document, ordinal)
-    ) WITHOUT ROWID;
-    DELETE FROM meta WHERE key = 'chunking';
-    """,
-    # A checksum in each row, made by a function of ours, below.
-    """
-    ALTER TABLE documents ADD COLUMN checksum BLOB;
-    ALTER TABLE chunks ADD COLUMN checksum BLOB;
-    ALTER TABLE units ADD COLUMN checksum BLOB;
-    ALTER TABLE vectors ADD COLUMN checksum BLOB;
-    UPDATE documents SET checksum = (SELECT checksum(path, title, digest, text, places)
-        FROM current WHERE document = documents.id);
-    UPDATE chunks SET checksum = checksum(document, ordinal, start, "end", headings, embedded,
-        (SELECT digest FROM vectors WHERE id = chunks.vector));
-    UPDATE units SET checksum = checksum(chunk, ordinal, kind, start, "end", headings, embedded,
-        (SELECT digest FROM vectors WHERE id = units.vector));
-    UPDATE vectors SET checksum = checksum(digest, vector, tokens);
-    """,
-)
-"""Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""
-
-FORMAT = len(MIGRATIONS)
 
 
 VectorRow = tuple[bytes, bytes, bytes | None]
@@ -259,7 +135,7 @@ class Store:
             self._db = sqlite3.connect(
                 uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
             )
-            self._db.create_function("checksum", -1, _checksum, deterministic=True)
+            self._db.create_function("checksum", -1, checksum, deterministic=True)
             try:
                 self._prepare(write)
             except BaseException:
@@ -281,18 +157,18 @@ class Store:
             found = self._value("PRAGMA user_version")
             owner = self._value("PRAGMA application_id")
         foreign = owner != APPLICATION_ID and not (empty and owner == 0)
-        if foreign or found > FORMAT:
+        if foreign or found > migrations.FORMAT:
             raise LibraryError(
                 f"{self._file} has format version {found}; this notesqa reads versions up to "
-                f"{FORMAT}. Update notesqa, or index into another place, "
+                f"{migrations.FORMAT}. Update notesqa, or index into another place, "
                 "notesqa --library DIR index."
             )
         if not write:
             self._db.execute("PRAGMA query_only = ON")
-            if found < FORMAT:
+            if found < migrations.FORMAT:
                 raise LibraryError(
-                    f"{self._file} has format version {found}, this notesqa needs {FORMAT}: "
-                    "bring it up to date with notesqa index."
+                    f"{self._file} has format version {found}, this notesqa needs "
+                    f"{migrations.FORMAT}: bring it up to date with notesqa index."
                 )
             return
         self._db.execute("PRAGMA journal_mode = DELETE")
@@ -302,8 +178,8 @@ class Store:
         self._db.execute("PRAGMA foreign_keys = OFF")
         with self._transaction():
             # Asked again inside: another process may have been first.
-            for version in range(self._value("PRAGMA user_version"), FORMAT):
-                for statement in MIGRATIONS[version].split(";"):
+            for version in range(self._value("PRAGMA user_version"), migrations.FORMAT):
+                for statement in migrations.MIGRATIONS[version].split(";"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version = {version + 1}")
                 self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -420,8 +296,8 @@ class Store:
         with self._plainly():
             return (
                 self._value("SELECT count(*) FROM current"),
-                self._value(f"SELECT count(*) FROM {_CHUNKS}"),
-                self._value(f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"),
+                self._value(f"SELECT count(*) FROM {CHUNKS}"),
+                self._value(f"SELECT count(*) FROM {CHUNKS} CROSS JOIN units u ON u.chunk = c.id"),
             )
 
     def note(self, path: str) -> Note:
@@ -455,7 +331,7 @@ class Store:
         """Returns where a document's chunks lie, in order."""
         with self._plainly():
             rows = self._db.execute(
-                f'SELECT c.start, c."end" FROM {_CHUNKS} WHERE k.path = ? ORDER BY c.ordinal',
+                f'SELECT c.start, c."end" FROM {CHUNKS} WHERE k.path = ? ORDER BY c.ordinal',
                 (path,),
             )
             return [Span(start, end) for start, end in rows]
@@ -467,7 +343,7 @@ class Store:
         """Yields `(id, document id, embedded text, vector)` of every chunk."""
         with self._plainly():
             yield from self._db.execute(
-                f"SELECT c.id, c.document, c.embedded, v.vector FROM {_CHUNKS}"
+                f"SELECT c.id, c.document, c.embedded, v.vector FROM {CHUNKS}"
                 " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
             )
 
@@ -475,7 +351,7 @@ class Store:
         """Yields the embedded text of every chunk, in the order of `chunk_rows`."""
         with self._plainly():
             for (text,) in self._db.execute(
-                f"SELECT c.embedded FROM {_CHUNKS} ORDER BY k.path, c.ordinal"
+                f"SELECT c.embedded FROM {CHUNKS} ORDER BY k.path, c.ordinal"
             ):
                 yield text
 
@@ -512,7 +388,7 @@ class Store:
         """
         with self._plainly():
             for (tokens,) in self._db.execute(
-                f"SELECT coalesce(v.tokens, x'') FROM {_CHUNKS}"
+                f"SELECT coalesce(v.tokens, x'') FROM {CHUNKS}"
                 " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
             ):
                 yield tokens
@@ -521,7 +397,7 @@ class Store:
         """Yields `(chunk id, vector)` of every unit, chunks in the order of `chunk_rows`."""
         with self._plainly():
             yield from self._db.execute(
-                f"SELECT u.chunk, v.vector FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
+                f"SELECT u.chunk, v.vector FROM {CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
                 " CROSS JOIN vectors v ON v.id = u.vector ORDER BY k.path, c.ordinal, u.ordinal"
             )
 
@@ -770,7 +646,7 @@ class Store:
         """Returns what is wrong inside the store itself; empty when all is well."""
         with self._plainly():
             found = [row[0] for row in self._db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-            for name, sql in _INVARIANTS.items():
+            for name, sql in INVARIANTS.items():
                 if count := self._value(sql):
                     found.append(f"{count} {name}")
             if count := len(self._db.execute("PRAGMA foreign_key_check").fetchall()):
@@ -778,115 +654,10 @@ class Store:
             return found
 
 
-@contextmanager
-def hold(folder: Path, timeout: float, work: str = "indexing into") -> Iterator[None]:
-    """Holds the right to write a library; at most one process has it.
-
-    Who has it is told to those who wait in vain: process, host, since when, and at what `work`.
-
-    Raises:
-        LockedError: another process holds it for longer than `timeout` seconds.
-        LibraryError: the folder cannot be written.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / "lock")
-    try:
-        lock.acquire(timeout=timeout)
-    except Timeout as error:
-        raise LockedError(
-            f"Another notesqa {_holder(folder)} {folder}: wait until it has ended, "
-            "then run the command again."
-        ) from error
-    except OSError as error:
-        raise LibraryError(
-            f"{folder} cannot be written ({error.strerror}): choose a writable place, "
-            "notesqa --library DIR index."
-        ) from error
-    file = folder / HOLDER
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "work": work}
-    try:
-        with contextlib.suppress(OSError):  # who holds it is a courtesy
-            since = time.strftime("%Y-%m-%d %H:%M:%S")
-            file.write_text(json.dumps({**said, "since": since}), encoding="utf-8")
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            file.unlink()
-        lock.release()
-
-
-def _holder(folder: Path) -> str:
-    """Returns who is doing what, as far as the holder said."""
-    try:
-        said = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        who = f"process {said['pid']} on {said['host']}, since {said['since']}"
-        return f"({who}) is {said['work']}"
-    except (OSError, ValueError, KeyError, TypeError):
-        return "is writing"
-
-
-def replace_damaged(folder: Path) -> tuple[str, int]:
-    """Puts an empty store in the place of a damaged one. Needs `hold`.
-
-    The vectors that are as they were written are kept, so that nothing whole is embedded again.
-
-    Returns:
-        The name under which the damaged one was set aside, and how many vectors were kept.
-    """
-    part = folder / ".repair"
-    shutil.rmtree(part, ignore_errors=True)
-    kept = 0
-    with closing(Store(part, write=True)) as store:
-        rows = _readable_vectors(folder / FILE)
-        while batch := list(islice(rows, _SWEPT_VECTORS)):
-            kept += store.keep(batch)
-    number = 1
-    while (aside := folder / f"{FILE}.damaged-{number}").exists():
-        number += 1
-    (folder / FILE).rename(aside)
-    with contextlib.suppress(FileNotFoundError):
-        (folder / f"{FILE}-journal").rename(folder / f"{aside.name}-journal")
-    (part / FILE).rename(folder / FILE)
-    shutil.rmtree(part, ignore_errors=True)
-    return aside.name, kept
-
-
-def _readable_vectors(file: Path) -> Iterator[VectorRow]:
-    """Yields what can be read from either end of the table, and is what was written."""
-    seen: set[bytes] = set()
-    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as db:
-        for order in ("ASC", "DESC"):
-            with contextlib.suppress(sqlite3.DatabaseError):
-                for *row, checksum in db.execute(
-                    "SELECT digest, vector, tokens, checksum FROM vectors WHERE id IS NOT NULL"
-                    f" ORDER BY id {order}"
-                ):
-                    digest, vector, tokens = row
-                    if digest in seen:
-                        break
-                    if _checksum(*row) == checksum:
-                        seen.add(digest)
-                        yield digest, vector, tokens
-
-
-def _checksum(*values: bytes | str | float | None) -> bytes:
-    """Returns the checksum of a row, types among them; it tells chance, not intent."""
-    hasher = hashlib.blake2b(digest_size=8)
-    for value in values:
-        data = value if isinstance(value, bytes) else str(value).encode()
-        hasher.update(f"{type(value).__name__}{len(data)}:".encode())
-        hasher.update(data)
-    return hasher.digest()
-
-
 @lru_cache(maxsize=1024)
 def _json(headings: tuple[str, ...]) -> str:
     return json.dumps(headings, ensure_ascii=False)
 
-
-_CHUNKS = "current k CROSS JOIN chunks c ON c.document = k.document"
-"""The chunks that readers see. A cross join keeps its order: documents by path, then chunks."""
 
 _STAGED_ANEW = (
     "SELECT EXISTS (SELECT 1 FROM staged s LEFT JOIN current k USING (path)"
@@ -901,47 +672,3 @@ _DAMAGED = {
     sqlite3.SQLITE_ERROR,  # our statements are right: a table that they name is not there
 }
 """What SQLite says of a file that is not what it wrote."""
-
-
-UNFINISHED = "chunks without tokens"
-"""A problem that is no damage: indexing was killed right after the format changed."""
-
-_INVARIANTS = {
-    "paths without a document": (
-        "SELECT count(*) FROM current WHERE document NOT IN (SELECT id FROM documents)"
-    ),
-    "chunks without a vector": (
-        f"SELECT count(*) FROM {_CHUNKS} WHERE c.vector NOT IN (SELECT id FROM vectors)"
-    ),
-    UNFINISHED: (
-        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE v.tokens IS NULL"
-    ),
-    "units without a vector": (
-        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
-        " WHERE u.vector NOT IN (SELECT id FROM vectors)"
-    ),
-    "chunks outside their document": (
-        f"SELECT count(*) FROM {_CHUNKS} JOIN documents d ON d.id = c.document"
-        ' WHERE c.start < 0 OR c."end" <= c.start OR c."end" > length(d.text)'
-    ),
-    "units outside their chunk": (
-        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
-        ' WHERE u.start < c.start OR u."end" > c."end" OR u."end" <= u.start'
-    ),
-    "documents that are not what was written": (
-        "SELECT count(*) FROM current k JOIN documents d ON d.id = k.document"
-        " WHERE d.checksum IS NOT checksum(k.path, k.title, k.digest, d.text, d.places)"
-    ),
-    "chunks that are not what was written": (
-        f"SELECT count(*) FROM {_CHUNKS} JOIN vectors v ON v.id = c.vector WHERE c.checksum IS NOT"
-        ' checksum(c.document, c.ordinal, c.start, c."end", c.headings, c.embedded, v.digest)'
-    ),
-    "units that are not what was written": (
-        f"SELECT count(*) FROM {_CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
-        " JOIN vectors v ON v.id = u.vector WHERE u.checksum IS NOT checksum("
-        'u.chunk, u.ordinal, u.kind, u.start, u."end", u.headings, u.embedded, v.digest)'
-    ),
-    "vectors that are not what was written": (
-        "SELECT count(*) FROM vectors WHERE checksum IS NOT checksum(digest, vector, tokens)"
-    ),
-}

@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from rag import Fit, Library, Reading, Settings, chunking
 from rag.confidence import SIGNALS
-from rag.store import FILE, MIGRATIONS
+from rag.migrations import MIGRATIONS
+from rag.store import FILE
 from rag.tokens import Packed
 from ui.auth import Users
 from ui.cli import main

@@ -19,7 +19,7 @@ HOME = {
     "argon2": ["ui/auth.py"],
     "charset_normalizer": ["rag/documents/decoding.py"],
     "faiss": ["rag/vectors.py"],
-    "filelock": ["rag/cache.py", "rag/store.py"],
+    "filelock": ["rag/cache.py", "rag/locking.py"],
     "gradio": [
         "ui/app.py",
         "ui/pages/chat.py",
@@ -38,7 +38,11 @@ HOME = {
     "scipy": ["eval/statistics.py"],
     "sentence_transformers": ["rag/models.py"],
     "sklearn": ["eval/learning.py"],
-    "sqlite3": ["rag/questions.py", "rag/store.py"],  # a file each
+    "sqlite3": [
+        "rag/questions.py",
+        "rag/salvage.py",
+        "rag/store.py",
+    ],  # the log, the store
     "tantivy": ["rag/words.py"],
     "tokenizers": ["rag/compiled.py"],
     "torch": ["rag/compiling.py"],

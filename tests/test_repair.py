@@ -15,7 +15,8 @@ from conftest import Run, WordLengths
 
 from rag import Library, LibraryError, Settings
 from rag.errors import DamagedError, LockedError
-from rag.store import FILE, HOLDER, hold
+from rag.locking import HOLDER, hold
+from rag.store import FILE
 
 NOTES = {
     "otters.md": "# Otters\n\nOtters hold hands when they sleep.\n\nThey eat fish and crabs.\n",

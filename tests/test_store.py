@@ -15,11 +15,13 @@ import pytest
 from conftest import WordLengths, generated_notes, make_older
 from hypothesis import given, settings
 
+from rag import migrations
 from rag import store as module
 from rag.chunking import split
 from rag.documents import load
 from rag.errors import LibraryError
-from rag.store import FILE, FORMAT, Part, Store, StoredDocument, VectorRow
+from rag.migrations import FORMAT
+from rag.store import FILE, Part, Store, StoredDocument, VectorRow
 from rag.types import Chunk, Document, Signature, Skipped, Span, Unit, UnitKind
 
 SEEN = Signature(7, 1_000)
@@ -492,8 +494,8 @@ def test_an_older_library_is_brought_up_to_date_by_writing_alone(
     before = state(store)
     store.close()
     script = "ALTER TABLE documents ADD COLUMN pages INTEGER; CREATE TABLE asked (question TEXT);"
-    monkeypatch.setattr(module, "MIGRATIONS", (*module.MIGRATIONS, script))
-    monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, script))
+    monkeypatch.setattr(migrations, "FORMAT", FORMAT + 1)
     with pytest.raises(LibraryError, match="bring it up to date with notesqa index"):
         Store(store.folder)
     writer = Store(store.folder, write=True)
@@ -514,8 +516,8 @@ def test_a_migration_that_fails_changes_nothing(
     store.close()
     content = (store.folder / FILE).read_bytes()
     broken = "DROP TABLE skipped; DELETE FROM documents; ALTER TABLE nothing ADD COLUMN x;"
-    monkeypatch.setattr(module, "MIGRATIONS", (*module.MIGRATIONS, broken))
-    monkeypatch.setattr(module, "FORMAT", FORMAT + 1)
+    monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, broken))
+    monkeypatch.setattr(migrations, "FORMAT", FORMAT + 1)
     with pytest.raises(LibraryError):
         Store(store.folder, write=True)
     monkeypatch.undo()
@@ -537,7 +539,7 @@ SHIPPED = [
 @pytest.mark.parametrize(("number", "shipped"), list(enumerate(SHIPPED)))
 def test_migrations_are_those_that_were_shipped(number: int, shipped: str) -> None:
     # Libraries made with them are out there: change the format by adding a script after them.
-    found = hashlib.sha256(module.MIGRATIONS[number].encode()).hexdigest()[:16]
+    found = hashlib.sha256(migrations.MIGRATIONS[number].encode()).hexdigest()[:16]
     assert found == shipped
 
 
