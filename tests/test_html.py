@@ -141,8 +141,17 @@ def test_formulas_are_their_source_however_the_page_carries_it() -> None:
 
 def test_an_exponent_stays_one() -> None:
     assert read("<p>10<sup>6</sup> m<sup>-2</sup>, the 1<sup>st</sup> of CO<sub>2</sub>").text == (
-        "10⁶ m⁻², the 1st of CO2"
+        "10⁶ m⁻², the 1st of CO₂"
     )
+    assert read("<p>a<sup>n+1</sup> in O(n log<sub>2</sub>n) or 2<sup><i>k</i> </sup>is").text == (
+        "aⁿ⁺¹ in O(n log₂n) or 2^k is"
+    )
+    assert read("<td>x<sub>i,j</sub><pre>2<sup>k</sup></pre>").text == "x_{i,j}\n\n2k"
+
+
+def test_the_mark_of_a_note_is_no_exponent() -> None:
+    page = "<p>said<sup><a href=#n>a</a></sup> so<sup><a href=#m>[2]</a></sup><a><sup>b</sup></a>"
+    assert read(page).text == "saida so[2]b"
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rag.documents.building import Builder
 from rag.documents.markup import parse_blocks
 from rag.documents.mathml import bare, local, tex_of
+from rag.documents.raised import lowered, raised
 from rag.documents.styles import Look
 
 
@@ -52,8 +53,6 @@ _INDENTED = 10
 _COLUMNS = 200
 """Cells of a row that a `colspan` may fill up to."""
 
-_SUPERSCRIPT = str.maketrans("0123456789+-−=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿ")
-_RAISED = re.compile(r"[-+−]?[0-9n]{1,4}$")
 _WHOLE_FORMULA = re.compile(
     r"(?:\$\$[^$]+\$\$|\\\[(?:(?!\\\]).)+\\\]|\\begin\{(\w+\*?)\}.+\\end\{\1\})[.,]?$", re.DOTALL
 )
@@ -99,6 +98,7 @@ class Page:
         self._table: Any = None
         self._rows: list[list[str]] = []
         self._tex = ""
+        self._off_line: list[tuple[list[str], int]] = []
         self.hidden = 0
         self.glimpse = ""
 
@@ -178,6 +178,8 @@ class Page:
     def _begin(self, element: Any, name: str) -> None:
         if name == "br":
             self._pieces.append("\n")
+        elif name in ("sup", "sub"):
+            self._off_line.append((self._pieces, len(self._pieces)))
         elif name in _HEADINGS or element.get("role") == "heading":
             self._flush()
             if self._table is None:
@@ -221,7 +223,7 @@ class Page:
             self._flush()
             self._heading = 0
         elif name in ("sup", "sub"):
-            self._raise(name)
+            self._move(element, raised if name == "sup" else lowered)
         elif name in _BLOCKS:
             self._flush()
             if name in _LISTS and self._lists and self._table is None:
@@ -264,10 +266,13 @@ class Page:
         if alt and (drawn or alt.startswith(("\\", "$"))) and alt != self._tex:
             self._formula(alt.strip("$ "), False)
 
-    def _raise(self, name: str) -> None:
-        """Keeps an exponent apart from what it stands over: 10⁶ is not 106."""
-        if name == "sup" and self._pieces and _RAISED.match(self._pieces[-1]):
-            self._pieces[-1] = self._pieces[-1].translate(_SUPERSCRIPT)
+    def _move(self, element: Any, moved: Callable[[str], str]) -> None:
+        """Keeps an exponent or index apart from what it stands by; a note's mark stays."""
+        pieces, at = self._off_line.pop()
+        said = "".join(pieces[at:])
+        linked = next(element.iter("a"), None) is not None or local(element.getparent()) == "a"
+        if pieces is self._pieces and "$" not in said and (not linked or said.isdecimal()):
+            pieces[at:] = [moved(said)]
 
     def _flush(self) -> None:
         """Ends the block that the pieces since the last one make."""
