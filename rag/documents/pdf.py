@@ -36,8 +36,12 @@ _OCR = "text recognition (OCR) would make the words in their pictures searchable
 HARDLY_ANY = 200
 """Letters of a page below which one looks whether a picture holds the rest."""
 
+_RULE = 10
+"""Letters of a line that is drawn for PDFium's sake."""
+
 _ENDS = re.compile("[\r\n\x02]+")  # PDFium writes U+0002 for a hyphen at a line's end
 _WORD = re.compile("[^ \t\xa0\u2000-\u200a\u202f\u3000]+")
+_TORN = re.compile(r"(?<=\n)[^\s\x02](?=\r\n[^\s\x02])")
 _BOLD = re.compile(r"bold|black|heavy|demi|-medi|cmbx|cmssbx", re.IGNORECASE)
 _FIXED = re.compile(r"mono|courier|consol|typewriter|menlo|cmtt", re.IGNORECASE)
 
@@ -151,22 +155,49 @@ class _Reader:
 
         self._raw = raw
         self._page = page.raw
-        self._owner = page.get_textpage()
-        self._text = self._owner.raw  # called a million times a book, so without its wrapper
-        self.length: int = self._owner.count_chars()
+        self._all = ""
         self._fonts: dict[int, tuple[bool, bool]] = {}
         self._styles: dict[int, _Style] = {}
         self._box = tuple(ctypes.c_double() for _ in range(4))
         self._origin = ctypes.c_double(), ctypes.c_double()
         self._matrix = raw.FS_MATRIX()
         self._name = ctypes.create_string_buffer(256)
+        self._open(page)
+        if self._is_torn():
+            rule = _rule_across(page)
+            self._open(page)
+            letters = [at for at, one in enumerate(self._all) if one == "_"]
+            gone = {
+                at
+                for at in letters
+                if _address(self._raw.FPDFText_GetTextObject(self._text, at)) == rule
+            }
+            self._all = "".join("\r" if at in gone else one for at, one in enumerate(self._all))
+
+    def _open(self, page: Any) -> None:
+        self._owner = page.get_textpage()
+        self._text = self._owner.raw  # called a million times a book, so without its wrapper
+        self.length: int = self._owner.count_chars()
+        codes = map(self._raw.FPDFText_GetUnicode, repeat(self._text), range(self.length))
+        self._all = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+
+    def _is_torn(self) -> bool:
+        """Returns whether PDFium ends lines within words.
+
+        It does where it takes a page of narrow columns for one that is written downwards.
+        """
+        ends = [found.start() for found in _TORN.finditer(self._all)]
+        torn = 0
+        for at in ends:
+            one, other = self._place(at), self._place(at + 3)
+            torn += abs(one[1] - other[1]) < 1 and 0 < other[0] - one[0] < 20
+        return torn > 20 and 2 * torn > len(ends)
 
     def page(self, number: int) -> Page:
         """Returns what the page holds; text of which most letters cannot be read is none."""
         frames: dict[int, list[Piece]] = {}
         letters = unseen = 0
-        codes = map(self._raw.FPDFText_GetUnicode, repeat(self._text), range(self.length))
-        text = "".join(chr(code) if code < 0x110000 else "\ufffd" for code in codes)
+        text = self._all
         visible = len("".join(text.split()))
         unreadable = len(UNREADABLE.findall(_ENDS.sub("", text)))
         if unreadable * 2 <= visible:
@@ -261,7 +292,7 @@ class _Reader:
     def _style(self, at: int) -> _Style:
         raw = self._raw
         drawn = raw.FPDFText_GetTextObject(self._text, at)
-        key = ctypes.cast(drawn, ctypes.c_void_p).value or 0
+        key = _address(drawn)
         if key not in self._styles:
             raw.FPDFText_GetMatrix(self._text, at, self._matrix)
             matrix = self._matrix
@@ -280,7 +311,7 @@ class _Reader:
         """Returns whether it is bold, and whether all of its letters are of one width."""
         raw = self._raw
         font = raw.FPDFTextObj_GetFont(drawn)
-        key = ctypes.cast(font, ctypes.c_void_p).value or 0
+        key = _address(font)
         if key not in self._fonts:
             self._name.value = b""
             if key:
@@ -337,6 +368,26 @@ class _Reader:
                 if area > 0.5 * page:
                     return True, True
         return drawn or count > 10, False
+
+
+def _address(handle: Any) -> int:
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _rule_across(page: Any) -> int:
+    """Returns the address of a line of text, drawn across the foot of a page in memory.
+
+    PDFium takes lines to run across where text does (CPDF_TextPage::FindTextlineFlowOrientation).
+    """
+    from pypdfium2 import raw
+
+    text = (ctypes.c_ushort * (_RULE + 1))(*b"_" * _RULE)
+    rule = raw.FPDFPageObj_NewTextObj(page.pdf.raw, b"Courier", 1.0)
+    raw.FPDFText_SetText(rule, text)
+    width = page.get_width() / (0.6 * _RULE)  # those letters are 0.6 wide
+    raw.FPDFPageObj_Transform(rule, width, 0, 0, 10, 0, 10)
+    raw.FPDFPage_InsertObject(page.raw, rule)
+    return _address(rule)
 
 
 def _parted(

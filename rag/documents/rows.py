@@ -8,6 +8,7 @@ columns is drawn one column after the other, and its lines are lines of prose.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -19,6 +20,8 @@ from rag.documents.scripts import script_of
 
 CELL_GAP = 1.2
 """White space within a row, in letter heights, from which on it parts two cells."""
+
+_CLAUSE = re.compile(r"[^\W\d_][.,;:?!](?:\s|$)")
 
 MAX_DEPTH = 8
 MAX_PIECES = 5_000
@@ -262,7 +265,8 @@ def _are_columns(left: Sequence[Piece], right: Sequence[Piece]) -> bool:
     in_order = sorted([*((p.order, 0) for p in left), *((p.order, 1) for p in right)])
     changes = sum(one[1] != other[1] for one, other in pairwise(in_order))
     if changes <= max(1, 0.2 * fewer):
-        return words >= 2
+        told = max(_punctuated(side) for side in rows)
+        return words >= 2 or (fewer > 3 and goes_on >= 0.5 and told >= 0.1)
     return words >= 4 and filled >= 0.7 and goes_on >= 0.3
 
 
@@ -273,6 +277,11 @@ def _words(row: Sequence[Piece]) -> int:
 def _going_on(rows: Sequence[Sequence[Piece]]) -> float:
     """Returns the share of rows that begin within a sentence, as lines do and cells do not."""
     return sum(min(row, key=lambda piece: piece.left).text[0].islower() for row in rows) / len(rows)
+
+
+def _punctuated(rows: Sequence[Sequence[Piece]]) -> float:
+    """Returns the share of rows with a sign that sentences have and cells of one word do not."""
+    return sum(any(_CLAUSE.search(piece.text) for piece in row) for row in rows) / len(rows)
 
 
 def _filled(rows: Sequence[Sequence[Piece]]) -> float:

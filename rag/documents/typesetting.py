@@ -14,6 +14,7 @@ from itertools import groupby
 from statistics import median
 
 from rag.documents.building import Builder
+from rag.documents.grids import grid_of, table_at
 from rag.documents.headings import WORD, Body, body_of, heading_at, is_close
 from rag.documents.hyphens import mend
 from rag.documents.margins import trim
@@ -108,7 +109,7 @@ def _drafts(rows: Sequence[Row], body: Body, outline: frozenset[str], sized: boo
     drafts: list[_Draft] = []
     at = 0
     while at < len(rows):
-        if table := _table(rows, at):
+        if table := table_at(rows, at):
             drafts.append(_Draft(BlockKind.TABLE, list(table)))
             at += len(table)
             continue
@@ -136,20 +137,6 @@ def _marked(row: Row) -> Row:
             joined = Cell(mark.left, first.right, f"{mark.text} {first.text}")
             return replace(row, cells=(joined, *others))
     return row
-
-
-def _table(rows: Sequence[Row], at: int) -> Sequence[Row]:
-    """Returns the rows of the table that begins here, if one does: at least three, or two wide."""
-    end = at
-    while (
-        end < len(rows)
-        and len(rows[end].cells) > 1
-        and rows[end].region == rows[at].region
-        and (end == at or rows[end].y - rows[end - 1].y < 3.5 * rows[end].size)
-    ):
-        end += 1
-    wide = min((len(row.cells) for row in rows[at:end]), default=0) > 2
-    return rows[at:end] if end - at >= (2 if wide else 3) else ()
 
 
 def _is_code(rows: Sequence[Row], at: int, body: Body) -> bool:
@@ -249,7 +236,7 @@ def _build(build: Builder, drafts: Sequence[_Draft], styles: Sequence[tuple[floa
             if kind is BlockKind.HEADING:
                 build.heading(_words(draft), styles.index(_style(draft)) + 1)
             elif kind is BlockKind.TABLE:
-                build.table(_aligned(draft.rows))
+                build.table(grid_of(draft.rows))
             elif kind is BlockKind.CODE:
                 build.code(_code(draft.rows))
             else:
@@ -267,28 +254,6 @@ def _items(drafts: Sequence[_Draft]) -> Iterator[str]:
         for draft in column:
             depth = sum(left <= draft.rows[0].left for left in lefts) - 1
             yield "  " * min(depth, 4) + _ITEM.sub("- ", _words(draft), count=1)
-
-
-def _aligned(rows: Sequence[Row]) -> list[list[str]]:
-    """Returns the cells of a table, empty ones among them where its columns are plain to see."""
-    columns: list[tuple[float, float]] = []
-    for left, right, _ in sorted(cell for row in rows for cell in row.cells):
-        if columns and left < columns[-1][1]:
-            columns[-1] = columns[-1][0], max(right, columns[-1][1])
-        else:
-            columns.append((left, right))
-    table = []
-    for row in rows:
-        placed = {
-            next(
-                at for at, (_, end) in enumerate(columns) if cell.left < end or cell.left == end
-            ): cell
-            for cell in row.cells
-        }
-        if len(placed) < len(row.cells):  # a cell above two columns made them one
-            return [[cell.text for cell in row.cells] for row in rows]
-        table.append([placed[at].text if at in placed else "" for at in range(len(columns))])
-    return table
 
 
 def _code(rows: Sequence[Row]) -> str:
