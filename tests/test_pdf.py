@@ -314,3 +314,66 @@ def test_digits_off_the_line_are_not_added_to_those_before() -> None:
     document = read(page)
     assert document.text.splitlines()[0] == "We took 10⁵ samples of H₂O."
     assert document.text.splitlines()[-1].startswith("SMALL capitals")
+
+
+def justified(left: float, lines: list[str], width: float, top: float = 100) -> list[Line]:
+    """Lines of letters 6 points wide, their words set apart to reach both edges."""
+    placed = []
+    for at, line in enumerate(lines):
+        words = line.split()
+        gap = (width - 6 * sum(map(len, words))) / max(len(words) - 1, 1)
+        for word in words:
+            placed.append(Line(left, top + 12 * at, word, 10, "fixed"))
+            left += 6 * len(word) + gap
+        left = placed[0].left
+    return placed
+
+
+NARROW = [
+    *("Otters commonly eat", "crustaceans and fish,", "whereas considerably", "smaller animals"),
+    *("like voles prefer", "grasses; researchers", "repeatedly counted", "their young ones"),
+]
+
+
+def test_prose_whose_words_were_set_apart_is_no_table() -> None:
+    pages = [*justified(60, NARROW, 150), *justified(240, NARROW, 150)]
+    document = read(pages)
+    assert document.text.split() == " ".join([*NARROW, *NARROW]).split()
+    assert {block.kind for block in document.blocks} == {BlockKind.PARAGRAPH}
+
+
+def test_words_of_one_narrow_column_on_a_wide_page_stay_whole() -> None:
+    page = [
+        Line(60, 60, "Otters"),
+        Line(520, 60, "Voles"),
+        *column(60, [line[:18] for line in PROSE]),
+    ]
+    assert read(page).text.split() == " ".join([one.text for one in page]).split()
+
+
+def test_what_a_browser_prints_around_pages_is_left_out_of_one_page_too() -> None:
+    def printed(number: int, lines: list[str]) -> list[Line]:
+        head = [Line(24, 20, "11/26/26, 3:11 PM", 8), Line(280, 20, "River notes", 8)]
+        foot = [Line(24, 780, "https://example.org/a?b=1", 8), Line(560, 780, f"{number}/2", 8)]
+        return [*head, *column(60, lines, 36), *foot]
+
+    document = read(printed(1, PROSE[:3]), printed(2, PROSE[3:]))
+    assert document.text.split() == " ".join(PROSE).split()
+    lone = [*column(60, PROSE), Line(24, 780, "https://example.org/a 3/4", 8)]
+    assert "3/4" in read(lone).text  # of another count of pages: a source
+
+
+def test_a_title_of_two_lines_above_columns_is_one_heading() -> None:
+    title = [
+        Line(60, 50, "All that is known of the animals of a river, and", 20, "bold"),
+        Line(60, 76, "of its banks", 20, "bold"),
+    ]
+    document = read([*title, *column(60, PROSE, 120), *column(320, PROSE, 120)])
+    assert said(document)[0] == (BlockKind.HEADING, " ".join(line.text for line in title))
+
+
+def test_a_title_of_many_short_lines_is_one_heading() -> None:
+    lines = ["All that is", "known of the", "animals of a", "river, and of", "its banks"]
+    title = [Line(60, 50 + 28 * at, line, 24) for at, line in enumerate(lines)]
+    document = read([*title, *column(60, PROSE, 220)])
+    assert said(document)[0] == (BlockKind.HEADING, " ".join(lines))

@@ -54,18 +54,19 @@ def body_of(rows: Sequence[Row], size: float) -> Body:
 
 
 def heading_at(rows: Sequence[Row], at: int, body: Body, outline: frozenset[str]) -> list[Row]:
-    """Returns the rows of the heading that begins here, if one does: up to three of one style."""
+    """Returns the rows of the heading that begins here, if one does: a few of one style."""
     first = rows[at]
+    most = 6 if first.size >= 1.5 * body.size else 3
     end = at + 1
     while (
-        end < min(len(rows), at + 4)
+        end < min(len(rows), at + most + 1)
         and _alike(first, rows[end], body)
         and is_close(rows[end - 1], rows[end], 1.7)
     ):
         end += 1
     found = list(rows[at:end])
     text = " ".join(row.text for row in found)
-    if len(found) > 3 or len(first.cells) > 1 or not _may_head(text):
+    if len(found) > most or len(first.cells) > 1 or not _may_head(text):
         return []
     listed = {_folded(text), _folded(_SECTION.sub("", text))} & outline
     bold = first.bold and not body.bold

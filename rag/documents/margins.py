@@ -16,6 +16,13 @@ _AT_ENDS = re.compile(r"^\W*\d+\W+(?=\w)|(?<=\w)\W+\d+\W*$")
 _NUMBER = re.compile(
     r"\W*(?:page|seite|p\.|s\.)?\W*(\d{1,5})(?:\W*(?:of|von|de|sur|/)\W*\d+)?\W*", re.I
 )
+_FOOT = re.compile(
+    r"(?:(?:https?|file)://\S+\s+)?(\d{1,5})/(\d{1,5})"
+    r"|(\d{1,5}) (?:of|von|de|sur) (\d{1,5})\s+\d\S+\d,?\s+\d{1,2}[:.]\d\d.{0,12}"
+)
+_HEAD = re.compile(
+    r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}\.?,?\s+\d{1,2}[:.]\d\d\b.*|.*\s(?:https?|file)://\S+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,8 @@ def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
     A line runs where white space sets it off from the text, and the same words stand at the same
     height, in letters no larger than those of the text, on a page at most two away, and on three
     pages in all; a number that grows with the pages needs no third. A page that would lose more
-    than a third of its text says the same as others on purpose, and keeps all.
+    than a third of its text says the same as others on purpose, and keeps all. What a browser
+    printed around a page goes from a single one, when it counts that page and all of them.
 
     Args:
         body: the size of most letters.
@@ -63,7 +71,13 @@ def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
     trimmed = []
     for at, whole_page in enumerate(pages):
         page = whole_page
-        running = [edge for edge in edges[at] if _runs(edge, at, places, edges, pages)]
+        printed = _printed(page, pages[-1].number)
+        gone = {id(piece) for line in printed for piece in line}
+        running = [
+            edge
+            for edge in edges[at]
+            if id(edge.pieces[0]) not in gone and _runs(edge, at, places, edges, pages)
+        ]
         lost = sum(len(edge.text) for edge in running)
         whole = sum(len(piece.text) for frame in page.frames for piece in frame)
         if page.pictured and 0 < whole == lost:
@@ -72,8 +86,8 @@ def trim(pages: Sequence[Page], body: float) -> list[Trimmed]:
             running = []
         new = [edge for edge in running if edge.number is None and _key(edge) not in met]
         met.update(map(_key, new))
-        if running and page.frames:
-            gone = {id(piece) for edge in running for piece in edge.pieces}
+        if (running or printed) and page.frames:
+            gone |= {id(piece) for edge in running for piece in edge.pieces}
             first, *others = page.frames
             kept = tuple(piece for piece in first if id(piece) not in gone)
             page = replace(page, frames=(kept, *others))
@@ -94,6 +108,22 @@ def _edges(page: Page, body: float) -> list[_Edge]:
                 text = " ".join(piece.text for piece in pieces)
                 edges.append(_Edge(text, pieces[0].y, pieces, top))
     return edges
+
+
+def _printed(page: Page, count: int) -> list[list[Piece]]:
+    """Returns the lines that a browser put around a page: date and title, address and number."""
+    lines = lined_up(page.frames[0]) if page.frames else []
+    if not lines:
+        return []
+    head, foot = lines[0], lines[-1]
+    found = _FOOT.fullmatch(_text(foot))
+    if not found or [int(one) for one in found.groups() if one] != [page.number, count]:
+        return []
+    return [head, foot] if _HEAD.fullmatch(_text(head)) else [foot]
+
+
+def _text(line: Sequence[Piece]) -> str:
+    return " ".join(piece.text for piece in sorted(line, key=lambda piece: piece.left))
 
 
 def _set_off(lines: Sequence[Sequence[Piece]]) -> int:

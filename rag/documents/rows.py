@@ -230,9 +230,8 @@ def _cut(pieces: Sequence[Piece], edge: float) -> list[tuple[bool, list[Piece]]]
 
     What crosses the edge (a title, a wide figure's caption) parts what is above from below.
     """
-    kinds = ((piece.left < edge < piece.right, piece) for piece in sorted(pieces, key=_y))
     parts: list[tuple[bool, list[Piece]]] = []
-    for crosses, group in groupby(kinds, key=lambda kind: kind[0]):
+    for crosses, group in groupby(_crossing(pieces, edge), key=lambda kind: kind[0]):
         members = [piece for _, piece in group]
         sides = (
             [piece for piece in members if piece.right <= edge],
@@ -245,6 +244,19 @@ def _cut(pieces: Sequence[Piece], edge: float) -> list[tuple[bool, list[Piece]]]
         else:
             parts.append((False, members))
     return parts
+
+
+def _crossing(pieces: Sequence[Piece], edge: float) -> Iterator[tuple[bool, Piece]]:
+    """Yields pieces from the top, and whether each crosses the edge or ends a title that does."""
+    usual = median(piece.size for piece in pieces)
+    title: Piece | None = None
+    for piece in sorted(pieces, key=_y):
+        crosses = piece.left < edge < piece.right
+        if title is not None and not crosses:
+            crosses = piece.size == title.size and piece.y - title.y <= 1.7 * title.size
+        if crosses and piece.size >= 1.18 * usual:
+            title = piece
+        yield crosses, piece
 
 
 def _are_columns(left: Sequence[Piece], right: Sequence[Piece]) -> bool:
