@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import io
 import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -108,6 +110,52 @@ def write_in_c() -> str:
     libc = ctypes.CDLL(None)
     file = libc.open(b"/tmp/notesqa-hostile-c", os.O_WRONLY | os.O_CREAT, 0o600)
     return f"{libc.write(file, b'words', 5)} bytes written"
+
+
+def act_in_c() -> str:
+    """Tells what became of calls that Python does not see."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    here, to = b"/tmp/notesqa-hostile-victim", b"/tmp/notesqa-hostile-moved"
+    said = []
+    for name, *arguments in (
+        ("socket", 2, 1, 0),
+        ("socket", 1, 1, 0),
+        ("open", here, os.O_WRONLY | os.O_TRUNC),
+        ("open", here, os.O_RDONLY | os.O_TRUNC),
+        ("openat", -100, here, os.O_RDWR),
+        ("truncate", here, 0),
+        ("unlink", here),
+        ("rename", here, to),
+        ("link", here, to),
+        ("symlink", here, to),
+        ("chmod", here, 0o777),
+        ("kill", os.getppid(), 0),
+        ("kill", -1, 0),
+        ("setsid",),
+        ("prctl", 1, 0),
+        ("execv", b"/bin/true", None),
+        ("ptrace", 16, os.getppid(), 0, 0),
+        ("fork",),
+    ):
+        ctypes.set_errno(0)
+        if getattr(libc, name)(*arguments) == 0 and name == "fork":
+            time.sleep(600)
+        said.append(f"{name} {errno.errorcode.get(ctypes.get_errno(), 'worked')}")
+    return "\n".join(said)
+
+
+def read_elsewhere() -> str:
+    return Path("/etc/passwd").read_text()
+
+
+def thread() -> str:
+    done: list[str] = []
+    threads = [threading.Thread(target=done.append, args=("done",)) for _ in range(4)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return " ".join(done)
 
 
 def environment() -> str:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -155,11 +157,35 @@ def test_a_crash_or_a_forbidden_act_costs_one_file(
 
 @LINUX
 def test_nothing_is_written_past_python_either(loaders: Loaders) -> None:
+    assert loaders.load("x.bad", b"write_in_c").text == "-1 bytes written"
+    assert not Path("/tmp/notesqa-hostile-c").exists()
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() not in ("x86_64", "aarch64"),
+    reason="the kernel of Linux sees to it",
+)
+def test_native_code_is_refused_what_python_code_is(loaders: Loaders) -> None:
+    victim = Path("/tmp/notesqa-hostile-victim")
+    victim.write_text("whole")
     try:
-        assert loaders.load("x.bad", b"write_in_c").text == "-1 bytes written"
-        assert Path("/tmp/notesqa-hostile-c").stat().st_size == 0
+        said = loaders.load("x.bad", b"act_in_c").text.splitlines()
+        assert len(said) == 18
+        assert [line for line in said if not line.endswith((" EPERM", " EACCES"))] == []
+        assert victim.read_text() == "whole"
     finally:
-        Path("/tmp/notesqa-hostile-c").unlink(missing_ok=True)
+        victim.unlink()
+    assert loaders.load("x.bad", b"thread").text == "done done done done"
+
+
+def landlock() -> int:
+    """Returns the version of what limits reading, less than 1 where the kernel has none."""
+    return int(ctypes.CDLL(None).syscall(444, None, ctypes.c_long(0), ctypes.c_long(1)))
+
+
+@pytest.mark.skipif(sys.platform != "linux" or landlock() < 1, reason="needs Landlock")
+def test_no_other_file_is_read(loaders: Loaders) -> None:
+    assert "PermissionError" in str(refused(loaders, b"read_elsewhere"))
 
 
 def test_noise_is_not_taken_for_an_answer(loaders: Loaders) -> None:

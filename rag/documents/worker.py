@@ -1,8 +1,17 @@
-"""The process in which loaders run: bytes come in, documents go out, nothing else is possible.
+"""The process in which loaders run: bytes come in, documents go out.
 
 It is started by `rag.documents.loading`, which limits its time and checks what it says. Before the
-first file it gives up what a loader has no use for: sockets, other processes, writing files, core
-dumps, and memory above its limit. It ends when its parent does.
+first file it gives up what a loader has no use for. What holds where:
+
+- Everywhere, an audit hook refuses Python code sockets, other processes, and writing files. It
+  does not see what native code does, such as PDFium or libxml2 once taken over.
+- On POSIX, the kernel lets no file grow, no core be dumped and, but for root, no process start; on
+  Linux memory has its limit, and the process ends when its parent does.
+- On Linux on x86-64 and AArch64, seccomp refuses all code sockets, processes, signals to others,
+  and opening to write, deleting or renaming files; with Landlock (since 5.13, where it is on) only
+  Python's folders and the system's libraries can be read. `rag.documents.confining` has the list.
+
+Elsewhere native code that was taken over can do what its user may.
 """
 
 from __future__ import annotations
@@ -14,6 +23,7 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
+from rag.documents.confining import confine
 from rag.documents.formats import load
 from rag.documents.frames import head_of, pack, read_frame, write_frame
 from rag.errors import DocumentError
@@ -21,6 +31,12 @@ from rag.types import Document
 
 OUT_OF_MEMORY = 77
 """The exit status that says so; whatever is still held goes with the process."""
+
+_READABLE = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/gnu/store"),
+    *("/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo", "/dev/null"),
+)
+"""What native libraries load, and what C libraries read, on Linux."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -44,8 +60,10 @@ def main(parent: int, memory_mb: int) -> None:
     _limit("RLIMIT_AS", memory_mb * 1_000_000)
     for name in ("RLIMIT_CORE", "RLIMIT_FSIZE", "RLIMIT_NPROC"):
         _limit(name, 0)
+    memory = _Memory()
+    confine([*sys.path, os.path.join(sys.base_prefix, "lib"), *_READABLE])
     sys.addaudithook(_refuse)
-    base = _memory()
+    base = memory.used()
     write_frame(replies, b"ready")
     replies.flush()
     with contextlib.suppress(EOFError):
@@ -58,7 +76,7 @@ def main(parent: int, memory_mb: int) -> None:
             except MemoryError:
                 os._exit(OUT_OF_MEMORY)
             del data
-            head["spent"] = _memory() - base > memory_mb * 1_000_000 / 4
+            head["spent"] = memory.used() - base > memory_mb * 1_000_000 / 4
             write_frame(replies, pack(head))
             write_frame(replies, text)
             replies.flush()
@@ -126,13 +144,20 @@ def _cpu_seconds() -> float:
     return used.user + used.system
 
 
-def _memory() -> int:
-    """Returns the bytes of address space in use, 0 where the platform does not tell."""
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:
-            return int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+class _Memory:
+    """How much of it is in use; what tells is opened while that is possible."""
+
+    def __init__(self) -> None:
+        self._file: BinaryIO | None = None
+        with contextlib.suppress(OSError):
+            self._file = open("/proc/self/statm", "rb", buffering=0)  # noqa: SIM115
+
+    def used(self) -> int:
+        """Returns the bytes of address space, 0 where the platform does not tell."""
+        if not self._file:
+            return 0
+        self._file.seek(0)
+        return int(self._file.read(200).split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
