@@ -171,10 +171,45 @@ def forge() -> str:
     frames = io.BytesIO()
     write_frame(frames, b'{"spent": false, "title": 1}')
     write_frame(frames, b"forged")
-    for descriptor in range(3, 20):
-        with contextlib.suppress(OSError):
-            os.write(descriptor, frames.getvalue())
+    write_everywhere(frames.getvalue())
     return ""
+
+
+def answer_ahead() -> str:
+    """Answers once more than it was asked."""
+    head = b'{"spent":false,"title":"T","blocks":[],"places":["line",[]],"remarks":[]}'
+    frames = io.BytesIO()
+    write_frame(frames, head)
+    write_frame(frames, b"another file's text")
+
+    def later() -> None:
+        time.sleep(0.3)
+        write_everywhere(frames.getvalue())
+
+    threading.Thread(target=later, daemon=True).start()
+    return "first"
+
+
+def write_everywhere(data: bytes) -> None:
+    for descriptor in range(3, 1_000):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, data)
+
+
+def exit_() -> str:
+    sys.exit("enough")
+
+
+def close_pipes() -> str:
+    os.closerange(3, 1_000)
+    time.sleep(600)
+    return ""
+
+
+def close_and_leave() -> str:
+    os.closerange(3, 1_000)
+    time.sleep(0.3)
+    os._exit(5)
 
 
 LOADERS: dict[bytes, Callable[[], str]] = {

@@ -128,6 +128,9 @@ def test_memory_has_a_bound(loaders: Loaders) -> None:
     ("data", "said"),
     [
         (b"leave", "exit status 0"),
+        (b"exit_", "SystemExit"),
+        pytest.param(b"close_and_leave", "exit status 5", marks=POSIX),
+        pytest.param(b"close_pipes", "closed its pipe", marks=POSIX),
         pytest.param(b"fault", "SIGSEGV", marks=POSIX),
         pytest.param(b"abort", "SIGABRT", marks=POSIX),
         (b"recurse", "RecursionError"),
@@ -188,6 +191,23 @@ def test_no_other_file_is_read(loaders: Loaders) -> None:
     assert "PermissionError" in str(refused(loaders, b"read_elsewhere"))
 
 
+@POSIX
+def test_an_answer_ahead_is_not_taken_for_the_next_files(loaders: Loaders) -> None:
+    loaders.load("x.bad", b"answer_ahead")
+    time.sleep(1)
+    for words in ("second", "third"):
+        assert loaders.load("x.bad", words.encode()).text == words
+
+
+def test_an_answer_to_another_question_is_none(
+    loaders: Loaders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "_says_more", lambda _: False)
+    loaders.load("x.bad", b"answer_ahead")
+    time.sleep(1)
+    assert "no document" in str(refused(loaders, b"second"))
+
+
 def test_noise_is_not_taken_for_an_answer(loaders: Loaders) -> None:
     assert loaders.load("x.bad", b"shout").text == "read b''"
 
@@ -233,6 +253,21 @@ def test_no_process_is_left(loaders: Loaders) -> None:
         process = child_of(others)
         raise RuntimeError
     assert not is_alive(process)
+
+
+@POSIX
+def test_what_a_process_has_started_ends_with_it() -> None:
+    forking = "import os, time; print(os.fork(), flush=True); time.sleep(600)"
+    child = subprocess.Popen(
+        [sys.executable, "-c", forking],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert child.stdout
+    started = int(child.stdout.readline())
+    loading._end(child)
+    assert ends(started)
 
 
 ORPHAN = """

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
+from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any
 
 from rag.documents.formats import LOADERS, suffix_of
 from rag.documents.frames import document_from, pack, read_frame, write_frame
@@ -31,6 +33,9 @@ _START = (
 
 _START_SECONDS = 60.0
 """A process that has not begun by then will not: it takes a tenth of a second."""
+
+_LAST_SECONDS = 1.0
+"""A process that closed its pipe gets so long to end, and to tell how."""
 
 _SOURCE = Path(__file__).parents[2]
 
@@ -86,14 +91,20 @@ class Loaders:
             DocumentError: as there, or `too slow`, `too much memory`, `too large`, `crashed`.
             WorkerError: the process cannot be started at all.
         """
+        if self._child and _says_more(self._child):
+            self.close()
         child = self._child = self._child or _start(self.limits.memory_mb)
+        number = secrets.token_hex(16)
         deadline = _Deadline(child, self.limits.seconds)
         try:
             with deadline:
-                head, text = self._ask(child, path, data)
+                head, text = self._ask(child, number, path, data)
         except (OSError, EOFError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_LAST_SECONDS)
+            status = child.returncode  # before it is killed
             self.close()
-            raise self._died(deadline.passed, child.returncode) from error
+            raise self._died(deadline.passed, status) from error
         except OverflowError as error:
             self.close()
             raise DocumentError(
@@ -104,6 +115,8 @@ class Loaders:
             raise
         try:
             said = json.loads(head)
+            if said["number"] != number:
+                raise ValueError("an answer to what was not asked")
             if said["spent"] or deadline.passed:
                 self.close()
             return self._document(path, said, text)
@@ -117,9 +130,12 @@ class Loaders:
         if child:
             _end(child)
 
-    def _ask(self, child: subprocess.Popen[bytes], path: str, data: bytes) -> tuple[bytes, bytes]:
+    def _ask(
+        self, child: subprocess.Popen[bytes], number: str, path: str, data: bytes
+    ) -> tuple[bytes, bytes]:
         to, back = _pipes_of(child)
         asked = {
+            "number": number,
             "path": path,
             "loader": LOADERS[suffix_of(path)],
             "seconds": self.limits.seconds,
@@ -142,8 +158,8 @@ class Loaders:
             raise ValueError("no text")
         return document
 
-    def _died(self, late: bool, status: int) -> DocumentError:
-        """Returns why a process is no more."""
+    def _died(self, late: bool, status: int | None) -> DocumentError:
+        """Returns why a process is no more, or says no more although it is there."""
         if late or status == -getattr(signal, "SIGXCPU", 0):
             return DocumentError(
                 "too slow",
@@ -157,6 +173,8 @@ class Loaders:
                 f"not read in {self.limits.memory_mb} MB of memory: split it, "
                 "or raise max_file_memory_mb in notesqa.toml",
             )
+        if status is None:
+            return _crashed("it closed its pipe")
         return _crashed(signal.Signals(-status).name if status < 0 else f"exit status {status}")
 
 
@@ -196,6 +214,7 @@ def _start(memory_mb: int) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
             env={name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
             | {"MALLOC_ARENA_MAX": "2"},  # glibc keeps 64 MB of addresses for each
         )
@@ -208,15 +227,30 @@ def _start(memory_mb: int) -> subprocess.Popen[bytes]:
     raise WorkerError(f"{_NOT_STARTED} (exit status {child.returncode}).")
 
 
-def _pipes_of(child: subprocess.Popen[bytes]) -> tuple[BinaryIO, BinaryIO]:
+def _pipes_of(child: subprocess.Popen[bytes]) -> tuple[BufferedWriter, BufferedReader]:
     assert child.stdin and child.stdout
     return child.stdin, child.stdout  # type: ignore[return-value]
 
 
+def _says_more(child: subprocess.Popen[bytes]) -> bool:
+    """Returns whether something was said that nobody asked for, as far as that can be told here."""
+    back = _pipes_of(child)[1]
+    if os.name != "posix":
+        return False
+    os.set_blocking(back.fileno(), False)
+    try:
+        return bool(back.peek(1))
+    finally:
+        os.set_blocking(back.fileno(), True)
+
+
 def _end(child: subprocess.Popen[bytes]) -> None:
-    """Kills a process, which holds nothing worth keeping, and waits until it is gone."""
+    """Kills a process and what it started, none of which holds anything worth keeping."""
     child.kill()
     child.wait()
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # there is nobody else, as nearly always
+            os.killpg(child.pid, signal.SIGKILL)
     for stream in _pipes_of(child):
         with contextlib.suppress(OSError):  # what it did not read is lost
             stream.close()

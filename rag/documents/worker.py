@@ -19,6 +19,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import sys
 from typing import Any, BinaryIO
@@ -31,6 +32,9 @@ from rag.types import Document
 
 OUT_OF_MEMORY = 77
 """The exit status that says so; whatever is still held goes with the process."""
+
+_FAR = 128
+"""macOS lets a process have 256 descriptors unless told otherwise."""
 
 _READABLE = (
     *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/nix/store", "/gnu/store"),
@@ -76,6 +80,7 @@ def main(parent: int, memory_mb: int) -> None:
             except MemoryError:
                 os._exit(OUT_OF_MEMORY)
             del data
+            head["number"] = asked["number"]
             head["spent"] = memory.used() - base > memory_mb * 1_000_000 / 4
             write_frame(replies, pack(head))
             write_frame(replies, text)
@@ -99,17 +104,29 @@ def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
         return {"refused": [error.reason, " ".join(str(error).split())]}, b""
     except MemoryError:
         raise
-    except Exception as error:  # a loader is fed by strangers: whatever it raises costs one file
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # a loader is fed by strangers: whatever it raises costs one file
         return {"failed": type(error).__name__}, b""
 
 
 def _pipes() -> tuple[BinaryIO, BinaryIO]:
     """Returns the ends of the pipes, kept from whatever prints or reads in this process."""
-    requests, replies = os.dup(0), os.dup(1)
+    requests, replies = _far(0), _far(1)
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     return os.fdopen(requests, "rb"), os.fdopen(replies, "wb")
+
+
+def _far(stream: int) -> int:
+    """Returns a copy of a descriptor that nothing inherits, and none hits upon by counting up."""
+    try:
+        import fcntl
+    except ImportError:
+        return os.dup(stream)
+    return fcntl.fcntl(stream, fcntl.F_DUPFD_CLOEXEC, _FAR + secrets.randbelow(_FAR // 2))
 
 
 def _end_with(parent: int) -> None:
