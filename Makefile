@@ -10,7 +10,7 @@ QUESTIONS := eval/questions/transfer-learning.jsonl
 BASELINE := eval/baseline/transfer-learning.jsonl.xz
 RUN := .notesqa/runs/gate.jsonl
 
-.PHONY: demo test crash gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
+.PHONY: demo test crash fuzz gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
 	constraints clean
 
 demo: .venv/installed
@@ -25,6 +25,11 @@ test: .venv/tested
 # Kills indexing 500 times and makes its writes fail 100 times: ARGS='--kills 2000 --seed 7'.
 crash: .venv/tested
 	$(BIN)/python tests/crashing.py $(ARGS)
+
+# Feeds mutated files to the loaders and made-up requests to the HTTP door:
+# ARGS='--seconds 1500 --seed 7 --format pdf'.
+fuzz: .venv/tested
+	$(BIN)/python tests/fuzzing.py $(ARGS)
 
 gate: .venv/installed
 	$(BIN)/notesqa index

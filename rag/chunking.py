@@ -130,7 +130,8 @@ def _split_section(
     said = (plain(block.span.of(text)) for block in section.blocks)
     headings, *lengths = count_tokens([longest, *said])
     budget = max(8, min(chunk_tokens, max_tokens - headings))
-    for span in _pack(_pieces(text, section.blocks, lengths, count_tokens, budget), budget):
+    pieces = _pieces(text, section.blocks, lengths, count_tokens, budget)
+    for span in _whole(text, _pack(pieces, budget), count_tokens, budget):
         while units and _passed(units[0], span):
             units.popleft()
         inside = tuple(_inside(text, units, span))
@@ -253,20 +254,35 @@ def _cut(text: str, span: Span, chars: int) -> Iterator[Span]:
         start += len(piece)
 
 
-def _pack(pieces: Iterator[_Piece], budget: int) -> Iterator[Span]:
-    """Yields the spans of runs of neighbouring pieces that fit together."""
-    run: Span | None = None
+def _pack(pieces: Iterator[_Piece], budget: int) -> Iterator[list[Span]]:
+    """Yields runs of neighbouring pieces that fit together, by the sum of their tokens."""
+    run: list[Span] = []
     tokens = 0
     for piece in pieces:
-        if run is not None and tokens + piece.tokens <= budget:
-            run = Span(run.start, piece.span.end)
-            tokens += piece.tokens
-            continue
-        if run is not None:
+        if run and tokens + piece.tokens > budget:
             yield run
-        run, tokens = piece.span, piece.tokens
-    if run is not None:
+            run, tokens = [], 0
+        run.append(piece.span)
+        tokens += piece.tokens
+    if run:
         yield run
+
+
+def _whole(
+    text: str, runs: Iterator[list[Span]], count_tokens: CountTokens, budget: int
+) -> Iterator[Span]:
+    """Yields the spans of runs; one that is more than the sum of its pieces stays in pieces.
+
+    What is markup in a piece can be words in the whole: `>` where the piece begins a line.
+    """
+    for run in runs:
+        whole = Span(run[0].start, run[-1].end)
+        said = plain(whole.of(text))
+        summed = len(run) == 1 or said == " ".join(plain(span.of(text)) for span in run)
+        if summed or count_tokens([said])[0] <= budget:
+            yield whole
+        else:
+            yield from run
 
 
 def _passed(unit: Unit, span: Span) -> bool:

@@ -108,13 +108,17 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 _dress(message, scope, route)
+            elif scope["method"] == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             found = self._refusal(scope)
             if isinstance(found, Route):
                 route = found
-                await self._pass_on(scope, receive, send_on, route)
+                # Of what is passed on to, some knows no HEAD.
+                asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+                await self._pass_on(asked, receive, send_on, route)
             else:
                 _log_refusal(scope, found.status_code)
                 await found(scope, receive, send_on)

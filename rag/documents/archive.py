@@ -211,7 +211,12 @@ def _parse(data: bytes, *, recover: bool) -> tuple[Any, Exception | None]:
         **{"huge_tree": False, "remove_comments": True, "remove_pis": True, "recover": recover},
     )
     try:
-        return etree.fromstring(data, parser), None
+        root = etree.fromstring(data, parser)
+        if recover and root is not None:
+            etree.tostring(root)  # lets half of a surrogate pair through, which no text can hold
+        return root, None
+    except etree.SerialisationError as error:
+        return None, error
     except etree.XMLSyntaxError as error:
         limits = (etree.ErrorTypes.ERR_RESOURCE_LIMIT, etree.ErrorTypes.ERR_NAME_TOO_LONG)
         if error.code in (*limits, etree.ErrorTypes.ERR_ENTITY_LOOP):

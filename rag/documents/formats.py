@@ -7,6 +7,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path, PurePath
 
+from rag.documents.building import clean
 from rag.documents.hidden import hidden_in
 from rag.errors import DocumentError
 from rag.types import Document
@@ -79,11 +80,21 @@ def load(path: str, data: bytes, loader: str | None = None) -> Document:
         DocumentError: the bytes are not what the suffix says, or hold no text.
     """
     module = import_module(loader or LOADERS[suffix_of(path)])
-    document: Document = module.parse(path, data)
+    try:
+        document: Document = module.parse(path, data)
+    except DocumentError as error:
+        raise DocumentError(error.reason, _on_a_line(str(error))) from error
     if not document.text.strip():
         raise DocumentError("empty", "holds no text")
     remark = hidden_in(document.text)
-    return replace(document, remarks=(*document.remarks, remark)) if remark else document
+    remarks = (*document.remarks, remark) if remark else document.remarks
+    said = (replace(one, message=_on_a_line(one.message)) for one in remarks)
+    return replace(document, remarks=tuple(said)) if remarks else document
+
+
+def _on_a_line(message: str) -> str:
+    """Returns what is said of a file; a terminal must not obey the names in it that are quoted."""
+    return " ".join(clean(message).split())
 
 
 def version() -> str:

@@ -19,7 +19,7 @@ from rag.types import Document, PlaceKind, Remark
 
 _BREAKS = (
     *(AttributeError, AssertionError, IndexError, LookupError, RecursionError),
-    *(TypeError, UnicodeError, ValueError, zlib.error),
+    *(OverflowError, TypeError, UnicodeError, ValueError, zlib.error),
 )
 """What the standard library's parser of e-mails is seen to raise at broken ones."""
 

@@ -39,7 +39,7 @@ def front_matter(text: str) -> tuple[str | None, int]:
     if match is None:
         return None, 0
     title = _TITLE.search(match[1].replace("\r", ""))
-    return (title[2] if title else None), match.end()
+    return (title[2].strip() or None if title else None), match.end()
 
 
 def title_of(path: str, text: str, blocks: Sequence[Block]) -> str:

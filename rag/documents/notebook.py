@@ -39,7 +39,7 @@ def parse(path: str, data: bytes) -> Document:
             _add_markdown(build, source)
         elif kind == "heading":
             level = cell.get("level")
-            build.heading(source, level if isinstance(level, int) else 1)
+            build.heading(source, level if type(level) is int else 1)  # true is one, but no number
         else:
             build.code(source)
             said = [_output(build, output) for output in _records(cell.get("outputs"))]
@@ -97,7 +97,8 @@ def _output(build: Builder, output: dict[str, Any]) -> bool:
     found = output.get("data")
     data = found if isinstance(found, dict) else output
     if output.get("output_type") in ("error", "pyerr"):
-        said = "\n".join(_text(line) for line in output.get("traceback") or [] if line)
+        lines = output.get("traceback")
+        said = "\n".join(map(_text, filter(None, lines if isinstance(lines, list) else [lines])))
     elif markdown := _text(data.get("text/markdown")):
         _add_markdown(build, _ANSI.sub("", markdown)[:_OUTPUT_CHARS])
         return len(markdown) > _OUTPUT_CHARS

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rag.documents.building import Builder
+from rag.documents.building import Builder, clean
 from rag.documents.markup import parse_blocks
 from rag.documents.mathml import bare, local, tex_of
 from rag.documents.raised import lowered, raised
@@ -298,7 +298,8 @@ class Page:
         return unicodedata.normalize("NFC", said)
 
     def _end_pre(self, element: Any) -> None:
-        said = unicodedata.normalize("NFC", re.sub(r"\r\n?", "\n", "".join(self._pieces)))
+        said = re.sub(r"\r\n?", "\n", "".join(self._pieces))
+        said = unicodedata.normalize("NFC", clean(said))
         self._pieces, self._pre = [], None
         if not said.strip():
             return

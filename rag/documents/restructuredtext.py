@@ -24,7 +24,7 @@ _ITEM = re.compile(
 _FIELD = re.compile(r"[ \t]*:(?![ :`])[^:`\n]*(?:[^:\n]|\\:):(?:[ \t]+(\S)|[ \t]*$)")
 _EXPLICIT = re.compile(r"[ \t]*(?:\.\.(?:[ \t]+|$)|__[ \t])")
 _DIRECTIVE = re.compile(r"[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w:+.-]+?)::(?:[ \t]+|$)")
-_FOOTNOTE = re.compile(r"[ \t]*\.\.[ \t]+\[[^\]\n]+\][ \t]+")
+_FOOTNOTE = re.compile(r"[ \t]*\.\.[ \t]+\[[^\]\n]+\](?:[ \t]+|$)")
 _DOCTEST = re.compile(r"[ \t]*>>> ")
 _CODE = frozenset(
     ["code-block", "code", "sourcecode", "parsed-literal", "testcode", "testoutput", "doctest"]
@@ -206,7 +206,10 @@ class _Walk:
             return False
         start, end = self.spans[self.i].start, self.spans[self.i].end
         if note := _FOOTNOTE.match(line):
-            self._text(Span(start + note.end(), end))
+            if line[note.end() :].strip():
+                self._text(Span(start + note.end(), end))
+            else:
+                self.i += 1
             return True
         found = _DIRECTIVE.match(line)
         if found is None or found[1].lower() in _SILENT:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rag.documents.building import Builder
+from rag.documents.building import Builder, clean
 from rag.documents.decoding import decode
 from rag.documents.html import lay_out
 from rag.documents.markup import parse_blocks, title_of
@@ -149,4 +149,5 @@ def _add(build: Builder, cell: str) -> None:
     if _ELEMENT.search(cell):
         lay_out(build, cell.encode(), places=False)
     else:
-        build.blocks_of(cell.strip(), parse_blocks(cell.strip(), indented_code=False))
+        cell = clean(cell).strip()
+        build.blocks_of(cell, parse_blocks(cell, indented_code=False))
