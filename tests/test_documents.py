@@ -210,7 +210,9 @@ def test_a_corpus_that_is_no_folder_is_refused(tmp_path: Path) -> None:
         find_files(tmp_path / "file.md")
 
 
-@pytest.mark.parametrize("name", ["a.MD", "a.Markdown", "a.txt", "a.text"])
+@pytest.mark.parametrize(
+    "name", ["a.MD", "a.Markdown", "a.Rmd", "a.qmd", "a.mdx", "a.txt", "a.text"]
+)
 def test_suffix_chooses_the_loader_in_any_case(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("Words.")
     assert load(name, read(tmp_path / name, 100, tmp_path)).text == "Words."

@@ -174,6 +174,24 @@ def test_the_page_says_its_encoding_unless_that_is_not_true(head: str, encoding:
     assert document.text == words
 
 
+def test_a_page_saved_as_one_file_is_the_page_in_it() -> None:
+    saved = (
+        b"From: <Saved by Blink>\r\nSubject: T\r\nMIME-Version: 1.0\r\n"
+        b'Content-Type: multipart/related; type="text/html"; boundary="b"\r\n\r\n--b\r\n'
+        b"Content-Type: text/css\r\n\r\np { color: red }\r\n--b\r\n"
+        b"Content-Type: text/html%s\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+        b"<title>T</title><h1>Gr=%s=C3=9Fe</h1><p>One =\r\nlong line.\r\n--b\r\n"
+        b"Content-Type: text/html\r\n\r\n<p>A frame.\r\n--b--\r\n"
+    )
+    for path in ("a.mhtml", "a.MHT"):
+        document = parse(path, saved % (b"", b"C3=B6"))
+        assert (document.title, document.text) == ("T", "Größe\n\nOne long line.")
+    latin = saved % (b"; charset=iso-8859-1", b"F6")
+    assert "Größe" in parse("a.mht", latin.replace(b"=C3=9F", b"=DF")).text
+    with pytest.raises(DocumentError, match="holds no page"):
+        parse("a.mhtml", b"Content-Type: text/plain\n\nx")
+
+
 def test_text_that_someone_preformatted_is_text() -> None:
     text = "A first paragraph of plain words, one after the other.\nIt goes on.\n\n" * 40
     kinds = {kind for kind, _ in blocks(f"<pre>{text}</pre>")}

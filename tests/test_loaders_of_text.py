@@ -47,6 +47,10 @@ EXAMPLES = {
         "colspan=3>g<td><ul><li>h</ul></table><pre>i\n j</pre><math display=block><mfrac><mi>k</mi>"
         "<mi>l</mi></mfrac></math><font color=#fff>m</font><div hidden>n</div><footer>o</footer>"
     ),
+    ".mhtml": (
+        "Content-Type: multipart/related; boundary=b\n\n--b\nContent-Type: text/html\n\n<p>One\n"
+        "--b--\n"
+    ),
     ".rst": (
         "===\nOne\n===\n\ntwo::\n\n  code\n\n.. note:: three\n   four\n\n- a\n\n  - b\n\n"
         "== ==\nA  B\n"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from rag.documents import load
 from rag.documents.table import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, PlaceKind
@@ -51,6 +52,35 @@ def test_an_export_of_anki_says_how_it_is_to_be_read() -> None:
     document = read(text, "a.csv")
     assert said(document) == [("heading", "What is x?"), ("paragraph", "It is y.\nAnd z.")]
     assert document.places.listed[0].name == "3"
+
+
+def test_anki_s_own_columns_are_no_answers_and_its_txt_is_a_table() -> None:
+    text = (
+        "#separator:tab\n#html:true\n#guid column:1\n#deck column:2\n#tags column:5\n"
+        "x!y\tML\tRe<b>gular</b>ization?\tKeeps &lt;weights&gt; small\teasy\n"
+    )
+    document = load("cards.txt", text.encode())
+    assert said(document) == [
+        ("heading", "Regularization?"),
+        ("paragraph", "Keeps <weights> small"),
+        ("paragraph", "Deck: ML\nTags: easy"),
+    ]
+    assert load("a.txt", b"#html: a word\n\nPlain.").blocks[0].kind is BlockKind.PARAGRAPH
+
+
+def test_html_in_cells_parts_no_word_and_what_a_cell_is_about_stays() -> None:
+    table = read(
+        "name,text,x\na,Re<b>gular</b>ization,1\nb,one<br>two<div>three</div>,2\nc,<b>,3\n"
+    )
+    assert table.text.splitlines()[1:] == [
+        *("| a | Regularization | 1 |", "| b | one two three | 2 |", "| c | <b> | 3 |")
+    ]
+    assert said(read("front,back\nWhat does <b> do?,It is bold.\n"))[0][1] == "What does <b> do?"
+
+
+def test_names_above_questions_are_no_question() -> None:
+    assert said(read("A,B\nWhy?,So.\nHow?,Thus.\nThen?,Now.\n"))[0] == ("heading", "Why?")
+    assert said(read("Say why.,B\nHow?,Thus.\nThen?,Now.\n"))[0] == ("heading", "Say why.")
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -15,6 +15,9 @@ from rag.types import Document
 LOADERS = {
     ".md": "rag.documents.markdown",
     ".markdown": "rag.documents.markdown",
+    ".rmd": "rag.documents.markdown",
+    ".qmd": "rag.documents.markdown",
+    ".mdx": "rag.documents.markdown",
     ".txt": "rag.documents.plaintext",
     ".text": "rag.documents.plaintext",
     ".rst": "rag.documents.restructuredtext",
@@ -22,6 +25,8 @@ LOADERS = {
     ".html": "rag.documents.html",
     ".htm": "rag.documents.html",
     ".xhtml": "rag.documents.html",
+    ".mhtml": "rag.documents.html",
+    ".mht": "rag.documents.html",
     ".pdf": "rag.documents.pdf",
     ".docx": "rag.documents.word",
     ".docm": "rag.documents.word",

@@ -2,11 +2,13 @@
 
 Left out is what no reader reads (scripts, styles, hidden elements) and what the page itself marks
 as not its matter (navigation, the page's own header and footer). Formulas are their LaTeX source.
-Nothing is fetched, no entity of a document type is resolved, nothing runs.
+Nothing is fetched, no entity of a document type is resolved, nothing runs. Of a page saved with its
+pictures in one file (MHTML), the page is read.
 """
 
 from __future__ import annotations
 
+import email
 import re
 from typing import Any
 
@@ -32,6 +34,7 @@ _MEANT = {
 }
 """What browsers read under these names (WHATWG, Encoding, section 4.2)."""
 
+_PAGES = ("text/html", "application/xhtml+xml")
 _TAG = re.compile(r"<[a-zA-Z][^<>]{10000,}")
 _ATTRIBUTES = 2000
 """More of them in one element are a bomb: libxml2 compares each with each."""
@@ -43,8 +46,23 @@ def parse(path: str, data: bytes) -> Document:
     """Returns the document; a paragraph, list, table … is a place."""
     build = Builder(PlaceKind.PARAGRAPH)
     remarks: list[Remark] = []
+    if path.lower().endswith((".mhtml", ".mht")):
+        data = _saved_in(data)
     title = lay_out(build, data, remarks)
     return build.document(path, title, remarks)
+
+
+def _saved_in(data: bytes) -> bytes:
+    """Returns the page that an MHTML file (RFC 2557) was made of: the first in it."""
+    try:
+        for part in email.message_from_bytes(data).walk():
+            page = part.get_payload(decode=True)
+            if part.get_content_type() in _PAGES and isinstance(page, bytes):
+                charset = part.get_content_charset()
+                return page.decode(charset).encode("utf-8-sig") if charset else page
+    except (AttributeError, AssertionError, LookupError, TypeError, ValueError) as error:
+        raise DocumentError("damaged", f"no saved page that can be read: {error!r}") from error
+    raise DocumentError("damaged", "holds no page: save it again as one file, or as .html")
 
 
 def lay_out(

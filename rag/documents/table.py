@@ -14,12 +14,13 @@ from rag.documents.decoding import decode
 from rag.documents.html import lay_out
 from rag.documents.markup import parse_blocks, title_of
 from rag.errors import DocumentError
-from rag.sentences import plain
 from rag.types import Document, PlaceKind, Remark
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARS = 50_000
 _DIRECTIVE = re.compile(r"(?:#[a-z][a-z ]*:[^\n]*|sep=[^\n])\n")
+_CARDS = re.compile(r"\ufeff?#separator:\S+\r?\n|\ufeff?#html:(?:true|false)\r?\n", re.IGNORECASE)
+_COLUMN = re.compile(r"^#(guid|notetype|deck|tags) column:(\d{1,3})\s*$", re.MULTILINE)
 """What Anki and Excel write in front of the rows."""
 
 _SEPARATOR = re.compile(r"(?:#separator:|sep=)(\S+)", re.IGNORECASE)
@@ -31,7 +32,14 @@ _ANSWERS = re.compile(
     r"(?:(?:the |correct |right )?answers?(?: text)?|a|back|definition|meaning|response|antwort"
     r"|bedeutung|rückseite)$"
 )
-_ELEMENT = re.compile(r"</?(?:br|b|i|u|em|strong|div|p|ul|ol|li|span|sub|sup|a|img|code|pre)\b")
+_ALONE = re.compile(
+    r"<(?:br|hr|img)\b[^<>]{0,500}>|&(?:nbsp|amp|lt|gt|quot|#\d{1,6});", re.IGNORECASE
+)
+_TAG = re.compile(
+    r"<(/?)(b|i|u|em|strong|div|p|ul|ol|li|span|sub|sup|a|code|pre|font|table|h[1-6])\b",
+    re.IGNORECASE,
+)
+_NAME_WORDS = 3
 
 
 def parse(path: str, data: bytes) -> Document:
@@ -49,28 +57,30 @@ def parse(path: str, data: bytes) -> Document:
     rows = _rows(text[start:], delimiter or ("\t" if path.lower().endswith(".tsv") else ""))
     before = text.count("\n", 0, start)
     build = Builder(PlaceKind.ROW)
-    noted = "#" in text[:start]
-    add_rows(build, [(str(n), row) for n, row in enumerate(rows, before + 1)], noted=noted)
+    notes = text[:start] if "#" in text[:start] else ""
+    add_rows(build, [(str(n), row) for n, row in enumerate(rows, before + 1)], notes)
     return build.document(path, title_of(path, "", ()), remarks)
 
 
 def add_rows(
-    build: Builder, named: Iterable[tuple[str, Sequence[str]]], *, noted: bool = False
+    build: Builder, named: Iterable[tuple[str, Sequence[str]]], preamble: str = ""
 ) -> None:
     """Adds rows, each a place of that name: questions and answers, or a table.
 
     Args:
-        noted: whether these are notes of Anki, which have no header.
+        preamble: what Anki says before its notes, which have no header.
     """
     rows = [(name, row) for name, row in named if any(map(str.strip, row))]
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     asked, answered = _first(_QUESTIONS, header), _first(_ANSWERS, header)
     if asked is not None and answered is not None:
         _add_cards(build, rows[1:], rows[0][1], asked, answered)
-    elif noted or _asks(rows):
-        _add_cards(build, rows, [], 0, 1)
+    elif preamble and rows:
+        _add_exported(build, rows, preamble)
+    elif _asks(rows):
+        _add_cards(build, rows[_names_columns(rows) :], [], 0, 1)
     else:
-        build.table([row for _, row in rows], [name for name, _ in rows])
+        build.table([[_flat(cell) for cell in row] for _, row in rows], [name for name, _ in rows])
 
 
 def _preamble(text: str) -> tuple[int, str]:
@@ -125,6 +135,51 @@ def _asks(rows: Sequence[tuple[str, Sequence[str]]]) -> bool:
     return all(len(row) == 2 for _, row in rows) and asking * 2 > len(rows)
 
 
+def _names_columns(rows: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """Returns whether the first row names columns: short words above rows that all ask."""
+    (_, first), *others = rows
+    names = all(
+        0 < len(cell.split()) <= _NAME_WORDS and cell.strip()[-1].isalnum() for cell in first
+    )
+    return names and all(row[0].rstrip().endswith(("?", "？")) for _, row in others)
+
+
+def is_of_cards(text: str) -> bool:
+    """Returns whether a text begins like an export of Anki's."""
+    return _CARDS.match(text) is not None
+
+
+def _add_exported(build: Builder, rows: Sequence[tuple[str, Sequence[str]]], preamble: str) -> None:
+    """Adds cards among columns that Anki keeps for itself; its deck and tags are told."""
+    columns = {int(number) - 1: name for name, number in _COLUMN.findall(preamble)}
+    width = max(len(row) for _, row in rows)
+    names = [columns.get(at, "").capitalize() for at in range(width)]
+    fields = [at for at in range(width) if at not in columns]
+    asked, answered = [*fields, 0, 1][:2] if len(fields) > 1 else (0, 1)
+    silent = {at for at, name in columns.items() if name in ("guid", "notetype")}
+    told = [
+        (name, ["" if at in silent else cell for at, cell in enumerate(row)]) for name, row in rows
+    ]
+    _add_cards(build, told, names, asked, answered)
+
+
+def _is_html(cell: str) -> bool:
+    """Returns whether a cell is marked up; `<b>` that is never closed may be what it is about."""
+    tags = {(slash, name.lower()) for slash, name in _TAG.findall(cell)}
+    return any(("/", name) in tags for slash, name in tags if not slash) or bool(
+        _ALONE.search(cell)
+    )
+
+
+def _flat(cell: str) -> str:
+    """Returns what a cell says, without the HTML in it."""
+    if not _is_html(cell):
+        return cell
+    said = Builder(PlaceKind.ROW)
+    lay_out(said, cell.encode(), places=False)
+    return " ".join(said.document("", "cell").text.split())
+
+
 def _add_cards(
     build: Builder,
     rows: Sequence[tuple[str, Sequence[str]]],
@@ -136,17 +191,18 @@ def _add_cards(
         build.place(name)
         cells = dict(enumerate(row))
         question = cells.pop(asked, "")
-        build.heading(plain(question) if _ELEMENT.search(question) else question, 2)
+        build.heading(_flat(question), 2)
         _add(build, cells.pop(answered, ""))
         others = []
         for at, cell in cells.items():
             column = names[at].strip() if at < len(names) else ""
-            others.append(f"{column}: {cell}" if column and cell.strip() else cell)
+            said = _flat(cell)
+            others.append(f"{column}: {said}" if column and said.strip() else said)
         build.paragraph("\n".join(others))
 
 
 def _add(build: Builder, cell: str) -> None:
-    if _ELEMENT.search(cell):
+    if _is_html(cell):
         lay_out(build, cell.encode(), places=False)
     else:
         cell = clean(cell).strip()
