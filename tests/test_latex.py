@@ -115,3 +115,29 @@ def test_environments_that_never_end_cost_no_time() -> None:
     document = parse("a.tex", b"\\begin{itemize}\n\\item x\n" * 20_000)
     assert document.blocks
     assert time.monotonic() - start < 10
+
+
+def said(text: str) -> list[str]:
+    document = parse("a.tex", text.encode())
+    return [block.span.of(document.text) for block in document.blocks]
+
+
+def test_a_title_is_without_thanks_and_authors_are_a_block() -> None:
+    text = (
+        "\\title{Deep \\emph{notes}\\thanks{Paid by \\textbf{us}} of\\footnote{x} us}\n"
+        "% \\author{Nobody}\n\\author[1]{Ada Lovelace \\and\n  Bob}\n"
+        "\\begin{document}\n\\maketitle\nWords.\n\\end{document}\n"
+    )
+    assert parse("a.tex", text.encode()).title == "Deep notes of us"
+    assert said(text) == ["Ada Lovelace \\and\n  Bob", "Words."]
+    body = "\\begin{document}\n\\title{T}\n\\author{Ada}\n\\maketitle\nWords.\n\\end{document}\n"
+    assert said(body) == ["Ada", "Words."]
+
+
+def test_what_is_never_typeset_lies_in_no_block() -> None:
+    text = (
+        "One.\n\\iffalse\nold\n\\ifdraft x\\else y\\fi\n% \\fi\nolder $a \\iff b$\n\\fi two.\n"
+        "\\iffalse a \\fi\nThree.\n\\iffalse\nno\n\\else\nFour.\n\\fi\nFive is \\verb|\\iffalse|.\n"
+    )
+    assert said(text) == ["One.", " two.", "Three.", "Four.", "Five is \\verb|\\iffalse|."]
+    assert said("\\iffalse\nnever closed\n") == ["\\iffalse\nnever closed"]

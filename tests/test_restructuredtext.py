@@ -113,6 +113,7 @@ def test_every_construct_is_its_block() -> None:
         ("paragraph", "term\n  definition"),
         ("paragraph", "A footnote."),
         ("code", ">>> 1+1\n2"),
+        ("paragraph", "Caption"),
         ("table", "   * - A\n     - B\n   * - c\n     - d"),
         ("paragraph", "   The caption."),
         ("heading", "Section 2\n---------"),
@@ -144,3 +145,17 @@ def test_items_and_rows_are_parts() -> None:
 def test_a_line_of_dashes_under_text_that_is_indented_is_no_heading() -> None:
     document = parse("a.rst", b"Text\n  more\n-------\n")
     assert [block.kind for block in document.blocks] == ["paragraph"]
+
+
+def test_titles_and_headers_of_tables_are_said() -> None:
+    text = (
+        '.. csv-table:: Marks of 2024\n   :header: "Name", "Mark"\n   :widths: 3, 1\n\n'
+        '   Ada, 1\n   "Bob\n   B.", 2\n\nAfter.\n\n'
+        ".. list-table:: Rooms\n   :header-rows: 1\n\n   * - Day\n     - Hall\n"
+    )
+    document = parse("a.rst", text.encode())
+    found = [(block.kind.value, block.span.of(text)) for block in document.blocks]
+    assert [kind for kind, _ in found] == ["paragraph", "table", "paragraph", "paragraph", "table"]
+    assert (found[0][1], found[3][1]) == ("Marks of 2024", "Rooms")
+    rows = [part.of(text) for part in document.blocks[1].parts]
+    assert rows == ['"Name", "Mark"', "Ada, 1", '"Bob\n   B.", 2']

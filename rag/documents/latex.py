@@ -1,6 +1,6 @@
 r"""LaTeX sources become documents: a walk over their lines that never changes a character.
 
-The preamble, comments and commands that print no words of their own (`\label`, `\vspace`, …) on a
+The preamble but for its authors, comments, what stands behind `\iffalse` and commands that print no words of their own (`\label`, `\vspace`, …) on a
 line lie in no block.
 """
 
@@ -19,6 +19,13 @@ from rag.types import Block, BlockKind, Document, Remark, Span
 _BODY = re.compile(r"^[^%\n]*\\begin\{document\}", re.MULTILINE)
 _END = re.compile(r"^[^%\n]*\\end\{document\}", re.MULTILINE)
 _TITLE = re.compile(r"^[ \t]*\\title\s*(?:\[[^\]\n]*\])?\s*\{", re.MULTILINE)
+_AUTHOR = re.compile(r"^[ \t]*\\author\s*(?:\[[^\]\n]*\])?\s*\{", re.MULTILINE)
+_THANKS = re.compile(r"\\(?:thanks|footnote)\s*\{")
+_CONDITION = re.compile(
+    r"(?<!\\)%[^\n]*|^[ \t]*\\(iffalse)(?![a-zA-Z])"
+    r"|\\(else|fi|if(?!f\b|thenelse)[a-zA-Z@]*)(?![a-zA-Z])",
+    re.MULTILINE,
+)
 _HEADING = re.compile(
     r"[ \t]*\\(part|chapter|section|subsection|subsubsection|frametitle)\*?[ \t]*"
     r"(?:\[[^\]\n]*\])?[ \t]*\{"
@@ -37,7 +44,7 @@ _SILENT = re.compile(
     r"|newpage|clearpage|pagebreak|vspace|hspace|vfill|usepackage|documentclass|input|include"
     r"|bibliography\w*|printbibliography|newcommand|renewcommand|setcounter|addtocounter|appendix"
     r"|small|footnotesize|large|normalsize|noindent|medskip|bigskip|smallskip|hline|pagestyle"
-    r"|thispagestyle|frontmatter|mainmatter|backmatter|date|author|title|titlepage|pause|protect"
+    r"|thispagestyle|fi|frontmatter|mainmatter|backmatter|date|author|title|titlepage|pause|protect"
     r"|setlength|markboth|index|phantomsection|addcontentsline|nocite|graphicspath)\*?(?![a-zA-Z])"
     r"(?:\[[^\]\n]*\]|\{(?:[^{}\n]|\{[^{}\n]*\})*\})*[ \t]*)+(?:%.*)?$"
 )
@@ -72,10 +79,14 @@ def parse(path: str, data: bytes) -> Document:
     begin = _BODY.search(text)
     start = begin.end() if begin else 0
     stop = _END.search(text, start)
-    blocks = _Walk(text, start, text.find("\\end", stop.start()) if stop else len(text)).blocks()
+    end = text.find("\\end", stop.start()) if stop else len(text)
+    blocks = (*_authors(text, start), *_Walk(text, start, end).blocks())
     title = ""
     if found := _TITLE.search(text):
-        title = plain(text[found.end() : _closing(text, found.end())].replace("\\\\", " "))
+        said = text[found.end() : _closing(text, found.end())]
+        while thanks := _THANKS.search(said):
+            said = said[: thanks.start()] + said[_closing(said, thanks.end()) + 1 :]
+        title = plain(said.replace("\\\\", " "))
     title = title or title_of(path, text, blocks)
     return Document(path, title, text, blocks, remarks=tuple(remarks))
 
@@ -91,12 +102,55 @@ def _closing(text: str, start: int) -> int:
     return end if end >= 0 else len(text)
 
 
+def _authors(text: str, start: int) -> list[Block]:
+    """Returns who wrote it, where the preamble says so."""
+    found = (author.end() for author in _AUTHOR.finditer(text, 0, start))
+    spans = [Span(begin, _closing(text, begin)) for begin in found]
+    return [
+        Block(BlockKind.PARAGRAPH, span)
+        for before, span in zip([Span(0, 0), *spans], spans, strict=False)
+        if span.of(text).strip() and before.end <= span.start and span.end <= start
+    ]
+
+
+def _shown(text: str, lines: list[str], spans: list[Span]) -> tuple[list[str], list[Span]]:
+    r"""Returns the lines, an empty one in place of what stands between `\iffalse` and `\fi`."""
+    hidden = _never(text) if "\\iffalse" in text else []
+    shown: list[tuple[str, Span]] = []
+    at = 0
+    for line, span in zip(lines, spans, strict=True):
+        while at < len(hidden) and hidden[at].end <= span.start:
+            at += 1
+        if at == len(hidden) or hidden[at].start >= span.end:
+            shown.append((line, span))
+        else:
+            rest = Span(min(hidden[at].end, span.end), span.end)
+            shown += [("", Span(span.start, span.start)), (rest.of(text), rest)]
+    return [line for line, _ in shown], [span for _, span in shown]
+
+
+def _never(text: str) -> list[Span]:
+    hidden, depth, begin = [], 0, 0
+    for found in _CONDITION.finditer(text):
+        name = found[1] or found[2]
+        if depth == 0 and found[1]:
+            depth, begin = 1, found.start()
+        elif depth and name:
+            if name == "fi" or (name == "else" and depth == 1):
+                depth -= 1
+                if not depth:
+                    hidden.append(Span(begin, found.end()))
+            elif name != "else":
+                depth += 1
+    return hidden
+
+
 class _Walk:
     """One pass over the lines; `self.i` is the line to look at next."""
 
     def __init__(self, text: str, start: int, stop: int) -> None:
         self.text = text
-        self.lines, self.spans = lines_of(text[:stop], start)
+        self.lines, self.spans = _shown(text[:stop], *lines_of(text[:stop], start))
         self.i = 0
         self.out: list[Block] = []
         self.paragraph: Span | None = None
@@ -105,7 +159,9 @@ class _Walk:
     def blocks(self) -> tuple[Block, ...]:
         while self.i < len(self.lines):
             line = self.lines[self.i]
-            if self._is_silent(line):
+            if author := _AUTHOR.match(line):
+                self._author(self.spans[self.i].start + author.end())
+            elif self._is_silent(line):
                 self._end_paragraph()
                 self.i += 1
             elif not (self._heading(line) or self._environment(line) or self._display(line)):
@@ -113,6 +169,12 @@ class _Walk:
                 self.i += 1
         self._end_paragraph()
         return tuple(self.out)
+
+    def _author(self, start: int) -> None:
+        close = _closing(self.text, start)
+        self._emit(BlockKind.PARAGRAPH, Span(start, close))
+        while self.i < len(self.lines) and self.spans[self.i].start <= close:
+            self.i += 1
 
     def _is_silent(self, line: str) -> bool:
         if not line.strip() or _COMMENT.match(line) or _SILENT.match(line):

@@ -25,6 +25,7 @@ _FIELD = re.compile(r"[ \t]*:(?![ :`])[^:`\n]*(?:[^:\n]|\\:):(?:[ \t]+(\S)|[ \t]
 _EXPLICIT = re.compile(r"[ \t]*(?:\.\.(?:[ \t]+|$)|__[ \t])")
 _DIRECTIVE = re.compile(r"[ \t]*\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w:+.-]+?)::(?:[ \t]+|$)")
 _FOOTNOTE = re.compile(r"[ \t]*\.\.[ \t]+\[[^\]\n]+\](?:[ \t]+|$)")
+_HEADER = re.compile(r"[ \t]*:header:[ \t]+(?=\S)")
 _DOCTEST = re.compile(r"[ \t]*>>> ")
 _CODE = frozenset(
     ["code-block", "code", "sourcecode", "parsed-literal", "testcode", "testoutput", "doctest"]
@@ -219,14 +220,16 @@ class _Walk:
             return True
         name = found[1].lower()
         said = line[found.end() :].strip()
-        if name == "list-table":
-            self._list_table(_indent(line))
+        if name in ("list-table", "csv-table"):
+            if said:
+                self._emit(BlockKind.PARAGRAPH, Span(start + found.end(), end))
+            (self._list_table if name == "list-table" else self._csv_table)(_indent(line))
             return True
         if name in _CODE:
             self._code(name, Span(start + found.end(), end) if said else None, _indent(line))
             return True
         self.i += 1
-        if said and name not in ("figure", "only", "container", "tab-set", "csv-table"):
+        if said and name not in ("figure", "only", "container", "tab-set"):
             self.paragraph.append(Span(start + found.end(), end))
         self._options()
         return True
@@ -260,6 +263,27 @@ class _Walk:
         if rows:
             self.i = rows[0][0]
             self._rows(rows, rows[-1][1])
+        self.i = end
+
+    def _csv_table(self, indent: int) -> None:
+        """Adds a table whose header is an option above its rows; a row in quotes may go on."""
+        self.i += 1
+        options, rows = self.i, list[Span]()
+        self._options()
+        end = self._indented_until(indent)
+        for i in range(options, self.i):
+            if header := _HEADER.match(self.lines[i]):
+                rows.append(Span(self.spans[i].start + header.end(), self.spans[i].end))
+        is_open = False
+        for i in range(self.i, end):
+            line = self.lines[i]
+            if is_open:
+                rows[-1] = Span(rows[-1].start, self.spans[i].end)
+            elif line.strip():
+                rows.append(Span(self.spans[i].start + _indent(line), self.spans[i].end))
+            is_open ^= line.count('"') % 2 == 1
+        if rows:
+            self._emit(BlockKind.TABLE, Span(rows[0].start, rows[-1].end), 0, rows)
         self.i = end
 
     def _doctest(self, line: str) -> bool:
