@@ -84,6 +84,13 @@ def test_a_table_that_holds_headings_or_one_column_is_the_page_s_layout_and_no_t
         "<div style='background:#123456'><i style='color:#123456'>secret words</i></div>",
         "<div style='position:absolute;left:-9999px'>secret words</div>",
         "<div style='opacity:0'>secret words</div>",
+        "<p style='opacity:.01'>secret words</p>",
+        "<p style='color:transparent'>secret words</p>",
+        "<p style='color:rgba(0,0,0,0)'>secret words</p>",
+        "<p style='color:hsl(0, 0%, 100%)'>secret words</p>",
+        "<p style='color:#fefefe'>secret words</p>",
+        "<p style='font-size:1px'>secret words</p>",
+        "<p style='position:absolute;clip:rect(0,0,0,0)'>secret words</p>",
     ],
 )
 def test_hidden_words_are_not_indexed_but_remarked(hidden: str) -> None:
@@ -102,6 +109,13 @@ def test_hidden_words_are_not_indexed_but_remarked(hidden: str) -> None:
         "<style>.dark{background:#000}</style><p class=dark><b style='color:#fff'>words</b></p>",
         "<p style='background-image:url(x.png);color:white'>words</p>",
         "<p style='background:#000'>words</p>",
+        "<p style='color:#ddd'>words</p>",
+        "<p style='color:transparent;background-clip:text'>words</p>",
+        "<style>body{background:#222}p{color:#fff}</style><p>words</p>",
+        "<style>.a{color:#fff}.dark .a{color:#000}</style><p class=a>words</p>",
+        "<style>@media print{.a{display:none}}.a:hover{color:#fff}</style><p class=a>words</p>",
+        "<style>.a{color:#fff;background:linear-gradient(red,blue)}</style><p class=a>words</p>",
+        "<link rel=stylesheet href=x.css><style>.a{color:#fff}</style><p class=a>words</p>",
         "<div style='font-size:0'><p style='font-size:12px'>words</p></div>",
         "<p style='font-size:0.9em;opacity:0.5;text-indent:-2em'>words</p>",
     ],
@@ -109,6 +123,25 @@ def test_hidden_words_are_not_indexed_but_remarked(hidden: str) -> None:
 def test_words_that_a_reader_sees_are_not_called_hidden(shown: str) -> None:
     document = read(shown)
     assert (document.text, document.remarks) == ("words", ())
+
+
+@pytest.mark.parametrize(
+    ("css", "attribute"),
+    [
+        (".h{color:white}", "class=h"),
+        ("p.h, b { color : #FFF !important }", "class=h"),
+        ("#h{display:none}", "id=h"),
+        ("/* } */ p{font-size:1px}", ""),
+        ("@media print{a{b:c}} .h{opacity:.01}", "class=h"),
+        (".h{visibility:hidden}", "class='g h'"),
+    ],
+)
+def test_words_that_a_stylesheet_hides_are_remarked_and_indexed(css: str, attribute: str) -> None:
+    document = read(f"<style>{css}</style><div>Seen.</div><p {attribute}>secret words</p>")
+    assert document.text == "Seen.\n\nsecret words"
+    (remark,) = document.remarks
+    assert remark.reason == "hidden text"
+    assert remark.message.startswith("2 words that its stylesheet may not show (“secret words”)")
 
 
 def test_formulas_are_their_source_however_the_page_carries_it() -> None:

@@ -86,15 +86,16 @@ def lay_out(
         page.walk()
         if build.length > before:
             break
-    if page.hidden and remarks is not None:
-        words = "word" if page.hidden == 1 else "words"
-        remarks.append(
-            Remark(
-                "hidden text",
-                f"{page.hidden} {words} that the page does not show ({page.glimpse}): "
-                "not indexed; look for them in the file's source",
-            )
-        )
+    if remarks is not None:
+        for hidden, by, kept in (
+            (page.hidden, "the page does", "not indexed"),
+            (page.doubtful, "its stylesheet may", "they are indexed"),
+        ):
+            if hidden.count:
+                words = "word" if hidden.count == 1 else "words"
+                found = f"{hidden.count} {words} that {by} not show ({hidden.glimpse})"
+                message = f"{found}: {kept}; look for them in the file's source"
+                remarks.append(Remark("hidden text", message))
     return _title(root)
 
 

@@ -1,7 +1,7 @@
 r"""LaTeX sources become documents: a walk over their lines that never changes a character.
 
-The preamble but for its authors, comments, what stands behind `\iffalse` and commands that print no words of their own (`\label`, `\vspace`, …) on a
-line lie in no block.
+The preamble but for its authors, comments, what stands behind `\iffalse` and commands that print no
+words of their own (`\label`, `\vspace`, …) on a line lie in no block.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from rag.documents.building import Builder, clean
 from rag.documents.markup import parse_blocks
 from rag.documents.mathml import bare, local, tex_of
 from rag.documents.raised import lowered, raised
-from rag.documents.styles import Look
+from rag.documents.styles import Look, Sheet
 
 
 def _names(said: str) -> frozenset[str]:
@@ -74,6 +74,22 @@ class _List:
     split: bool = False
 
 
+@dataclass(slots=True)
+class Hidden:
+    """Words that nobody sees: how many, and the first of them."""
+
+    count: int = 0
+    glimpse: str = ""
+
+    def add(self, text: str) -> None:
+        """Counts the words of a text."""
+        words = text.split()
+        self.count += len(words)
+        if words and not self.glimpse:
+            said = " ".join(words[:8])
+            self.glimpse = f"“{said[:60]}{'…' if len(words) > 8 or len(said) > 60 else ''}”"
+
+
 class Page:
     """One walk over the tree, in the order of the text."""
 
@@ -89,6 +105,13 @@ class Page:
         )
         self._has_main = next(root.iter("main", "article"), None) is not None
         self._looks: list[Look] = [Look()]
+        self._sheet = Sheet()
+        for style in root.iter("style"):
+            self._sheet.read(style.text or "")
+        self._elsewhere = next(root.iter("link"), None) is not None and any(
+            "stylesheet" in (link.get("rel") or "") for link in root.iter("link")
+        )
+        self._seen: list[Look] = [Look()]
         self._pieces: list[str] = []
         self._lists: list[_List] = []
         self._items: list[list[str]] = []
@@ -99,8 +122,8 @@ class Page:
         self._rows: list[list[str]] = []
         self._tex = ""
         self._off_line: list[tuple[list[str], int]] = []
-        self.hidden = 0
-        self.glimpse = ""
+        self.hidden = Hidden()
+        self.doubtful = Hidden()
 
     def walk(self) -> None:
         """Lays the page out. By hand, since lxml's own walks skip what they are told to badly."""
@@ -143,9 +166,13 @@ class Page:
         if name == "font" and element.get("color"):
             look = look.colored(element.get("color"))
         if look.gone and _SOURCES.isdisjoint(classes):
-            self._hide("".join(element.itertext()))
+            self.hidden.add("".join(element.itertext()))
             return False
         self._looks.append(self._looks[-1] if look.gone else look)
+        seen = self._seen[-1]
+        if self._sheet.rules and _SOURCES.isdisjoint(classes):
+            seen = self._sheet.look(seen, name, element.attrib, self._elsewhere)
+        self._seen.append(seen)
         if self._pre is None:
             self._begin(element, name)
         elif name == "br":
@@ -206,6 +233,7 @@ class Page:
     def _leave(self, element: Any) -> None:
         name = local(element)
         self._looks.pop()
+        self._seen.pop()
         if element is self._pre:
             self._end_pre(element)
         elif self._pre is not None:
@@ -234,18 +262,14 @@ class Page:
 
     def _say(self, text: str) -> None:
         if self._looks[-1].hides:
-            self._hide(text)
-        elif self._pre is not None:
+            self.hidden.add(text)
+            return
+        if self._seen[-1].hides:
+            self.doubtful.add(text)
+        if self._pre is not None:
             self._pieces.append(text)
         else:
             self._pieces.append(re.sub(r"[ \t\r\n\f\xa0]+", " ", text.replace("\xad", "")))
-
-    def _hide(self, text: str) -> None:
-        words = text.split()
-        self.hidden += len(words)
-        if words and not self.glimpse:
-            said = " ".join(words[:8])
-            self.glimpse = f"“{said[:60]}{'…' if len(words) > 8 or len(said) > 60 else ''}”"
 
     def _formula(self, tex: str, display: bool) -> None:
         self._tex = tex
