@@ -16,6 +16,8 @@ from rag.documents.hidden import hidden_in
         ("access \u202elevel\u202c", "2 bidirectional controls"),
         ("\u2066x\u2069", "2 bidirectional controls"),
         ("hi" + "".join(chr(0xE0000 + ord(char)) for char in "obey"), "4 tag characters"),
+        ("a\u2062b\u2064 c\u180ed", "3 zero-width characters"),
+        ("a\u3164b\u2800c\u115f\u1160", "4 blank letters"),
         ("a" + "\U000e0101\U000e0145", "1 run of variation selectors"),
     ],
 )
@@ -37,6 +39,7 @@ def test_what_nobody_sees_is_counted(text: str, found: str) -> None:
         "क्\u200dष",
         "ភាសា\u200bខ្មែរ",
         "עברית \u200f(x)",
+        "ᠠ\u180e ⠓\u2800⠊ ᄀ\u1160ᆨ",
         "葛\U000e0100城市",
     ],
 )
@@ -44,6 +47,12 @@ def test_what_scripts_and_emoji_need_is_not_called_hidden(text: str) -> None:
     assert hidden_in(text) is None
 
 
-@given(st.text(st.characters(exclude_categories=["Cf", "Cs", "Mn"])))
+@given(
+    st.text(
+        st.characters(
+            exclude_categories=["Cf", "Cs", "Mn"], exclude_characters="\u115f\u1160\u2800\u3164"
+        )
+    )
+)
 def test_text_without_such_characters_gets_no_remark(text: str) -> None:
     assert hidden_in(text) is None

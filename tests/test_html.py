@@ -162,6 +162,8 @@ def test_formulas_are_their_source_however_the_page_carries_it() -> None:
     assert blocks("<math alttext='E=mc^2' display=block><mi>E</mi></math>") == [
         ("math", "$$E=mc^2$$")
     ]
+    unseen = "<math><mi>f</mi><mo>\u2061</mo><mi>x</mi><mo>\u2062</mo><mi>y</mi></math>"
+    assert blocks(unseen) == [("paragraph", "$fxy$")]
     made = (
         "<p><math><mfrac><mi>a</mi><msqrt><mi>b</mi></msqrt></mfrac><mo>+</mo>"
         "<msubsup><mi>c</mi><mn>1</mn><mn>2</mn></msubsup></math>"

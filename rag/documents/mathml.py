@@ -9,6 +9,9 @@ _DEEPEST = 60
 """Elements inside elements; what lies deeper is read as plain characters."""
 
 _STYLED = re.compile(r"\{\\(?:display|text|script)style\s*(.*)\}$", re.DOTALL)
+_UNSEEN = re.compile("[\u2061-\u2064]")
+"""Operators that say how a formula is spoken, and are not drawn."""
+
 _FORMS = {
     "mfrac": r"\frac{{{0}}}{{{1}}}",
     "msup": "{0}^{{{1}}}",
@@ -31,7 +34,7 @@ def tex_of(math: Any) -> str:
 
 def bare(tex: str) -> str:
     """Returns LaTeX source on one line, without the style that Wikipedia wraps around it."""
-    tex = " ".join(tex.split())
+    tex = " ".join(_UNSEEN.sub("", tex).split())
     match = _STYLED.match(tex)
     return match[1].strip() if match else tex
 
