@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import shutil
+import subprocess
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +15,8 @@ from rag.documents.letters import readable
 from rag.documents.pdf import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
+
+CHROMIUM = shutil.which("chromium") or ""
 
 PROSE = [
     "Otters hold hands while they sleep, so that",
@@ -342,13 +347,25 @@ def test_prose_whose_words_were_set_apart_is_no_table() -> None:
     assert {block.kind for block in document.blocks} == {BlockKind.PARAGRAPH}
 
 
-def test_words_of_one_narrow_column_on_a_wide_page_stay_whole() -> None:
-    page = [
-        Line(60, 60, "Otters"),
-        Line(520, 60, "Voles"),
-        *column(60, [line[:18] for line in PROSE]),
-    ]
-    assert read(page).text.split() == " ".join([one.text for one in page]).split()
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+def test_narrow_columns_that_a_browser_prints_are_read_word_by_word(tmp_path: Path) -> None:
+    # Each letter is drawn on its own, and PDFium takes such a page for one written downwards.
+    prose = " ".join([*NARROW, *PROSE])
+    style = "column-count:2; text-align:justify; width:10cm; font:11pt serif"
+    page = f"<title>River</title><h1>On the animals of rivers</h1><div style='{style}'>"
+    (tmp_path / "a.html").write_text(page + f"<p>{prose}</p>" * 6, "utf-8")
+    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/home")
+    out = tmp_path / "a.pdf"
+    subprocess.run(
+        [CHROMIUM, *options, f"--print-to-pdf={out}", (tmp_path / "a.html").as_uri()],
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    document = parse("a.pdf", out.read_bytes())
+    assert document.text.split() == f"On the animals of rivers {f'{prose} ' * 6}".split()
+    assert {block.kind for block in document.blocks} == {BlockKind.HEADING, BlockKind.PARAGRAPH}
 
 
 def test_what_a_browser_prints_around_pages_is_left_out_of_one_page_too() -> None:
