@@ -231,13 +231,24 @@ def odt(
 
 
 def epub(
-    chapters: Sequence[str], title: str = "", encryption: str = "", spine: Sequence[int] = ()
+    chapters: Sequence[str],
+    title: str = "",
+    encryption: str = "",
+    spine: Sequence[int] = (),
+    contents: str = "",
 ) -> bytes:
-    """An e-book of pages, each the inside of a `body`; `spine` orders them by number from 1."""
+    """An e-book of pages, each the inside of a `body`; `spine` orders them by number from 1.
+
+    `contents` is its table of contents: the inside of a page, or a `navMap`.
+    """
     items = "".join(
         f'<item id="c{number}" href="a%20page{number}.xhtml" media-type="application/xhtml+xml"/>'
         for number in range(1, len(chapters) + 1)
     )
+    kind = "application/x-dtbncx+xml" if "navMap" in contents else "application/xhtml+xml"
+    if contents:
+        nav = '" properties="nav' if "navMap" not in contents else ""
+        items += f'<item id="toc" href="nav/toc.xml" media-type="{kind}{nav}"/>'
     order = "".join(
         f'<itemref idref="c{number}"/>' for number in spine or range(1, len(chapters) + 1)
     )
@@ -253,6 +264,10 @@ def epub(
         parts[f"OEBPS/a page{number}.xhtml"] = (
             '<html xmlns="http://www.w3.org/1999/xhtml"><head><title/></head>'
             f"<body>{said}</body></html>"
+        )
+    if contents:
+        parts["OEBPS/nav/toc.xml"] = (
+            f'<html xmlns:epub="http://www.idpf.org/2007/ops">{contents}</html>'
         )
     if encryption:
         parts["META-INF/encryption.xml"] = (

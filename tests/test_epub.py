@@ -41,3 +41,32 @@ def test_a_page_that_is_missing_costs_that_page() -> None:
     document = load("book.epub", data)
     assert document.text == "Two."
     assert [remark.reason for remark in document.remarks] == ["damaged parts"]
+
+
+LINKS = [
+    *(("a%20page2.xhtml", "Chapter 1: Crabs"), ("a%20page2.xhtml#food", "Food")),
+    *(("a%20page4.xhtml#x", "Otters"), ("a%20page4.xhtml#y", "Voles")),
+]
+NAV = (
+    '<nav epub:type="landmarks"><ol><li><a href="../a%20page1.xhtml">Start</a></li></ol></nav>'
+    '<nav epub:type="toc"><ol><li><a href="../{}">{}</a>'
+    '<ol><li><a href="../{}">{}</a></li></ol></li>'
+    '<li><a href="../{}">{}</a></li><li><a href="../{}">{}</a></li></ol></nav>'
+)
+POINT = '<navPoint><navLabel><text>{1}</text></navLabel><content src="../{0}"/>{2}</navPoint>'
+NCX = "<navMap>{}{}{}</navMap>".format(
+    POINT.format(*LINKS[0], POINT.format(*LINKS[1], "")),
+    *(POINT.format(*link, "") for link in LINKS[2:]),
+)
+
+
+@pytest.mark.parametrize("contents", [NAV.format(*[one for link in LINKS for one in link]), NCX])
+def test_pages_are_named_as_the_table_of_contents_names_them(contents: str) -> None:
+    pages = ["<p>A book.</p>", "<p>Food.</p>", "<p>More food.</p>", "<p>Fur.</p>"]
+    document = load("book.epub", epub(pages, contents=contents))
+    assert [document.places.name(block.span) for block in document.blocks] == [
+        "chapter front matter",
+        "chapter 1: Crabs",
+        "chapter 1: Crabs",
+        "chapter Otters … Voles",
+    ]

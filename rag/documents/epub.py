@@ -1,10 +1,11 @@
 """E-books (.epub) become documents: the chapters in the order of the book, each read as a page.
 
-A place is a chapter's number among the parts of the book that hold text. Books whose content is
-encrypted are refused; fonts that are (so that nobody copies them) do not count.
+A place is a page that the table of contents leads to, named as it is there, with those that
+follow without an entry; a book without such a table has its pages with text counted. Books whose
+content is encrypted are refused; fonts that are (so that nobody copies them) do not count.
 
-`ebooklib` is AGPL, and leaves the pages to be parsed anyway; what it would do is the three look-ups
-below (EPUB 3.3, 4.2.6 and 5).
+`ebooklib` is AGPL, and leaves the pages to be parsed anyway; what it would do is the few look-ups
+here (EPUB 3.3, 4.2.6 and 5).
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from urllib.parse import unquote
 
 from rag.documents.archive import Archive, local, value
 from rag.documents.building import Builder
+from rag.documents.contents import names_of, target_of
 from rag.documents.html import lay_out
 from rag.documents.package import real_title
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind
 
 _PAGES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "text/x-oeb1-document")
+_FRONT = "front matter"
+"""The name of pages before the first that the table of contents names."""
+
 _CONTAINER = "META-INF/container.xml"
 
 
@@ -41,11 +46,15 @@ def parse(path: str, data: bytes) -> Document:
         raise DocumentError(
             "encrypted", "its pages are locked by a shop (DRM): only its own reader opens them"
         )
+    names = names_of(archive, root, posixpath.dirname(package))
+    named = bool(names.keys() & set(pages))
     build = Builder(PlaceKind.CHAPTER)
     chapter = 0
+    name = _FRONT
     for page in pages:
         before = build.length
-        build.place(str(chapter + 1))
+        name = names.get(page, name) if named else str(chapter + 1)
+        build.place(name)
         try:
             lay_out(build, archive.read(page), archive.remarks, places=False)
         except DocumentError as error:
@@ -78,8 +87,7 @@ def _spine(root: Any, folder: str) -> list[str]:
     for one in root.iter():
         item = items.get(value(one, "idref")) if local(one) == "itemref" else None
         if item is not None and value(item, "media-type") in _PAGES:
-            target = unquote(value(item, "href").partition("#")[0])
-            pages[posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")] = None
+            pages[target_of(value(item, "href"), folder)] = None
     return list(pages)
 
 
