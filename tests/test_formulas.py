@@ -102,3 +102,14 @@ def test_a_formula_of_office_becomes_its_source(inside: str, tex: str) -> None:
 )
 def test_a_formula_of_the_web_becomes_its_source(inside: str, tex: str) -> None:
     assert mathml(inside) == tex
+
+
+def test_a_formula_too_deep_for_the_stack_leaves_its_characters() -> None:
+    formula = etree.fromstring(
+        "<math>" + "<msqrt>" * 240 + "<mi>x</mi>" + "</msqrt>" * 240 + "</math>"
+    )
+
+    def read(frames: int) -> str:
+        return read(frames - 1) if frames else from_mathml(formula)
+
+    assert read(300) == "x"

@@ -2,7 +2,7 @@ r"""A formula as Office (OMML) or the web (MathML) holds it becomes LaTeX source
 
 The source is what one would type: `\frac{m\lambda}{a}`, not a picture of it; words in it can be
 searched (`\theta`). What has no rule here leaves its text. Trees are at most 256 levels deep
-(`archive`), so the walks recurse.
+(`archive`), so the walks recurse; a few frames a level, which a deep caller may not have left.
 """
 
 from __future__ import annotations
@@ -110,12 +110,20 @@ def joined(pieces: Sequence[str]) -> str:
 
 def from_office(formula: Any) -> str:
     """Returns the LaTeX of an `oMath` element or anything inside one."""
-    return _tidy(_office(formula))
+    return _read(_office, formula)
 
 
 def from_mathml(formula: Any) -> str:
     """Returns the LaTeX of a MathML element."""
-    return _tidy(_mathml(formula))
+    return _read(_mathml, formula)
+
+
+def _read(read: Callable[[Any], str], formula: Any) -> str:
+    """Returns what a walk makes of a formula; of one too deep for the stack its characters."""
+    try:
+        return _tidy(read(formula))
+    except RecursionError:
+        return _tidy("".join(formula.itertext()))
 
 
 def _tidy(source: str) -> str:
