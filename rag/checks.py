@@ -9,7 +9,7 @@ from pathlib import Path
 from rag import index as derived
 from rag.config import Settings
 from rag.embedding import Embedder
-from rag.errors import LibraryError, ModelError
+from rag.errors import DamagedError, LibraryError, ModelError
 from rag.locking import hold
 from rag.reranking import Reranker
 from rag.store import FILE, Store
@@ -30,7 +30,10 @@ def of_state(store: Store) -> tuple[list[Check], derived.Engine | None]:
     Call it inside `store.snapshot()`; nothing is written.
     """
     problems = store.problems()
-    stale = derived.check(store)
+    try:
+        stale = derived.check(store)
+    except DamagedError:
+        stale = ["cannot be compared with a store that is damaged"]
     engine = None if stale else derived.checked(store)
     agreement = f"agree with the store; language: {engine.language}" if engine else ""
     return [

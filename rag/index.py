@@ -23,11 +23,12 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag.errors import LibraryError, LockedError
+from rag.errors import DamagedError, LibraryError, LockedError
 from rag.languages import AUTO
 from rag.mapped import mapped
 from rag.spelling import Lexicon, count_words
@@ -193,6 +194,8 @@ def open_engine(store: Store, present: Engine | None = None) -> Engine:
 
     Raises:
         LockedError: they are being built for the first time.
+        DamagedError: a row of the store is not what was written.
+        LibraryError: there is no room even for the temporary folder.
     """
     found = identity(store)
     folder = _folder(store)
@@ -215,10 +218,13 @@ def open_engine(store: Store, present: Engine | None = None) -> Engine:
                 "ask again when that has ended."
             ) from error
         return before
+    except DamagedError:
+        raise
     except LibraryError as error:
         log.info("%s", error)
     scratch = tempfile.TemporaryDirectory(prefix="notesqa-")
-    _write(store, Path(scratch.name))
+    with _plainly(Path(scratch.name)):
+        _write(store, Path(scratch.name))
     return Engine(Path(scratch.name), found, scratch)
 
 
@@ -237,20 +243,28 @@ def build(store: Store) -> None:
     """Writes the indexes of the store's state. Needs `store.lock`.
 
     Raises:
+        DamagedError: a row of the store is not what was written.
         LibraryError: the folder cannot be written, or the disk is full.
     """
     folder = _folder(store)
     part = store.folder / f".{folder.name}"
     for left in [*store.folder.glob(".index-*"), folder]:
         shutil.rmtree(left, ignore_errors=True)
-    try:
+    with _plainly(store.folder):
         _write(store, part)
         part.rename(folder)
         sync_names(store.folder)
+
+
+@contextmanager
+def _plainly(folder: Path) -> Iterator[None]:
+    """Turns the errors of writing into `folder` into ours."""
+    try:
+        yield
     except (OSError, RuntimeError, ValueError) as error:  # also faiss' and tantivy's
         said = getattr(error, "strerror", None) or (str(error).splitlines() or [""])[0]
         raise LibraryError(
-            f"The indexes cannot be written into {store.folder} ({said}): make room "
+            f"The indexes cannot be written into {folder} ({said}): make room "
             "there, then run notesqa index again; nothing was lost."
         ) from error
 

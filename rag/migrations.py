@@ -101,7 +101,7 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     DELETE FROM meta WHERE key = 'chunking';
     """,
-    # A checksum in each row, made by a function of ours, below.
+    # A checksum in each row, made by a function of ours (`rag.soundness`).
     """
     ALTER TABLE documents ADD COLUMN checksum BLOB;
     ALTER TABLE chunks ADD COLUMN checksum BLOB;
@@ -114,6 +114,12 @@ MIGRATIONS = (
     UPDATE units SET checksum = checksum(chunk, ordinal, kind, start, "end", headings, embedded,
         (SELECT digest FROM vectors WHERE id = units.vector));
     UPDATE vectors SET checksum = checksum(digest, vector, tokens);
+    ALTER TABLE meta ADD COLUMN checksum BLOB;
+    ALTER TABLE skipped ADD COLUMN checksum BLOB;
+    ALTER TABLE remarks ADD COLUMN checksum BLOB;
+    UPDATE meta SET checksum = checksum(key, value);
+    UPDATE skipped SET checksum = checksum(document, reason, message);
+    UPDATE remarks SET checksum = checksum(document, ordinal, reason, message, pages);
     """,
 )
 """Script `i` takes a library from format `i` to `i + 1`; a script is never edited once shipped."""

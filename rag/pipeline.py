@@ -20,7 +20,7 @@ from rag.confidence import Fit, read_fit
 from rag.config import FIT, Settings
 from rag.documents import File, Limits, Loaders, Source, find_files
 from rag.embedding import Embedder
-from rag.errors import CorpusError, LibraryError, LockedError, ModelError
+from rag.errors import CorpusError, DamagedError, LibraryError, LockedError, ModelError
 from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import CrossEncoderReranker, Reranker
@@ -214,10 +214,12 @@ class Library:
     ) -> Manifest:
         from rag.course import Course
         from rag.indexing import Indexing  # a question needs none of it
+        from rag.salvage import drop_part
 
         store = Store(self.folder, write=True)
         try:
             with store.lock(LOCK_SECONDS):
+                drop_part(self.folder)
                 course = Course(progress)
                 run = Indexing(store, self.embedder, self.settings, course)
                 manifest = run.index(sources, name, left_out)
@@ -537,7 +539,10 @@ class Library:
         """
         with self._lock, self._store.snapshot():
             found, engine = checks.of_state(self._store)
-            meta = self._store.meta()
+            try:
+                meta = self._store.meta()
+            except DamagedError:  # with what model it was made is not known
+                return found
         found += [checks.of_model(self.embedder, lambda: self._check_model(meta))]
         found += [checks.of_encoder(self.embedder, meta)]
         if engine and (self.folder / FIT).is_file():

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rag import index as derived
 from rag.errors import DamagedError
-from rag.salvage import replace_damaged
+from rag.salvage import drop_part, replace_damaged
 from rag.soundness import UNFINISHED
 from rag.store import Store
 
@@ -23,6 +23,7 @@ def mend(folder: Path) -> list[str]:
     Raises:
         LibraryError: the library is of another format or cannot be written.
     """
+    drop_part(folder)
     try:
         with closing(Store(folder, write=True)) as store:
             if problems := [p for p in store.problems() if not p.endswith(UNFINISHED)]:

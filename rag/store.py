@@ -8,7 +8,9 @@ refers to any more goes afterwards, in bounded transactions. Vectors are kept un
 model and the text, so an interrupted run has lost nothing it committed.
 
 Every row keeps a checksum of what was written, since SQLite keeps none: a byte that goes bad on the
-disk inside a text or a vector would otherwise be read as if it had been written.
+disk inside a text or a vector would otherwise be read as if it had been written. Only what files
+looked like is outside it: where that is wrong, a file is read again. Whatever is shown, or derived,
+is compared as it is read.
 
 Journal: DELETE with synchronous=FULL. SQLite before 3.51.3 can lose commits in WAL mode when two
 connections checkpoint at the wrong moment, and 3.40.1 is widespread.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,7 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag import migrations
 from rag.errors import DamagedError, LibraryError, LockedError
@@ -156,8 +159,12 @@ class Store:
             empty = not self._value("SELECT count(*) FROM sqlite_master")
             found = self._value("PRAGMA user_version")
             owner = self._value("PRAGMA application_id")
-        foreign = owner != APPLICATION_ID and not (empty and owner == 0)
-        if foreign or found > migrations.FORMAT:
+        if owner != APPLICATION_ID and not (empty and owner == 0):
+            raise LibraryError(
+                f"{self._file} is no notesqa library, but another program's: index into another "
+                "place, notesqa --library DIR index."
+            )
+        if found > migrations.FORMAT:
             raise LibraryError(
                 f"{self._file} has format version {found}; this notesqa reads versions up to "
                 f"{migrations.FORMAT}. Update notesqa, or index into another place, "
@@ -205,10 +212,7 @@ class Store:
                     "command again."
                 ) from error
             if code in _DAMAGED or code & 0xFF in _DAMAGED:
-                raise DamagedError(
-                    f"{self._file} is damaged ({error}): mend it with notesqa doctor --repair; "
-                    "your notes are not touched."
-                ) from error
+                raise self._damaged(error) from error
             raise LibraryError(
                 f"{self._file}: {error}. Check that the folder is writable and the disk not full; "
                 "nothing was lost, so run the command again."
@@ -227,11 +231,31 @@ class Store:
             finally:
                 self._db.execute("ROLLBACK")
 
+    def _damaged(self, what: object) -> DamagedError:
+        return DamagedError(
+            f"{self._file} is damaged ({what}): mend it with notesqa doctor --repair; "
+            "your notes are not touched."
+        )
+
+    def _written(self, what: str, sql: str, *parameters: object) -> Iterator[tuple[Any, ...]]:
+        """Yields rows without their checksum, which comes last; `what` they are is for the error.
+
+        Raises:
+            DamagedError: one is not what was written.
+        """
+        with self._plainly():
+            for *row, written in self._db.execute(sql, parameters):
+                self._compare(what, row, written)
+                yield tuple(row)
+
+    def _compare(self, what: str, row: Sequence[bytes | str | int | None], written: bytes) -> None:
+        if checksum(*row) != written:
+            raise self._damaged(f"{what} that are not what was written")
+
     @property
     def generation(self) -> int:
         """Returns how many times the content changed."""
-        with self._plainly():
-            return self._value("SELECT value FROM meta WHERE key = 'generation'")
+        return int(self.state()["generation"])
 
     def meta(self) -> dict[str, str]:
         """Returns what the library was made with: `model`, `fingerprint`, `chunking`, `language`.
@@ -239,8 +263,7 @@ class Store:
         `library` is a number of its own, so that nothing derived from another one fits, and
         `state` is another one with every generation.
         """
-        with self._plainly():
-            return dict(self._db.execute("SELECT key, value FROM meta"))
+        return self._lines("")
 
     def state(self) -> dict[str, str]:
         """Returns what no other state of any library has: `library`, `generation` and `state`.
@@ -248,12 +271,15 @@ class Store:
         A commit is named at random: where the power fails just after one, SQLite may undo it, and
         the next has the same generation.
         """
-        with self._plainly():
-            return dict(
-                self._db.execute(
-                    "SELECT key, value FROM meta WHERE key IN ('library', 'generation', 'state')"
-                )
-            )
+        return self._lines("WHERE key IN ('library', 'generation', 'state')")
+
+    def _lines(self, which: str) -> dict[str, str]:
+        sql = f"SELECT key, value, checksum FROM meta {which}"
+        found: dict[str, str] = dict(self._written("lines of meta", sql))
+        named = {"library", "generation", "state"} <= found.keys()
+        if not named or not found["generation"].isdecimal():
+            raise self._damaged("lines of meta that are missing or no number")
+        return found
 
     def digests(self) -> dict[str, str]:
         """Returns each document's path and the digest of its bytes."""
@@ -275,21 +301,22 @@ class Store:
 
     def skipped(self) -> list[Skipped]:
         """Returns what the last indexing left out, by path."""
-        with self._plainly():
-            rows = self._db.execute("SELECT document, reason, message FROM skipped ORDER BY 1")
-            return [Skipped(*row) for row in rows]
+        sql = "SELECT document, reason, message, checksum FROM skipped ORDER BY 1"
+        return [Skipped(*row) for row in self._written("skipped files", sql)]
 
     def remarks(self) -> list[tuple[str, Remark]]:
         """Returns what is said of documents that are indexed, with their paths, by path."""
         with self._plainly():
-            rows = self._db.execute(
-                "SELECT k.path, r.reason, r.message, r.pages FROM current k"
-                " CROSS JOIN remarks r ON r.document = k.document ORDER BY k.path, r.ordinal"
-            )
-            return [
-                (path, Remark(reason, message, tuple(json.loads(pages))))
-                for path, reason, message, pages in rows
-            ]
+            paths = dict(self._db.execute("SELECT document, path FROM current ORDER BY path"))
+        rows = self._written(
+            "remarks",
+            "SELECT r.document, r.ordinal, r.reason, r.message, r.pages, r.checksum FROM current k"
+            " CROSS JOIN remarks r ON r.document = k.document ORDER BY k.path, r.ordinal",
+        )
+        return [
+            (paths[document], Remark(reason, message, tuple(json.loads(pages))))
+            for document, _, reason, message, pages in rows
+        ]
 
     def counts(self) -> tuple[int, int, int]:
         """Returns the numbers of documents, chunks and units."""
@@ -306,16 +333,13 @@ class Store:
         Raises:
             LibraryError: no such document.
         """
-        with self._plainly():
-            row = self._db.execute(
-                "SELECT title, text, places FROM current k"
-                " JOIN documents d ON d.id = k.document WHERE path = ?",
-                (path,),
-            ).fetchone()
-        if row is None:
-            raise LibraryError(f"{path} is not in the library: see notesqa status.")
-        title, text, places = row
-        return Note(path, title, text, Places.from_json(places))
+        sql = (
+            "SELECT k.path, k.title, k.digest, d.text, d.places, d.checksum FROM current k"
+            " JOIN documents d ON d.id = k.document WHERE k.path = ?"
+        )
+        for _, title, _, text, places in self._written("documents", sql, path):
+            return Note(path, title, text, Places.from_json(places))
+        raise LibraryError(f"{path} is not in the library: see notesqa status.")
 
     def size(self) -> int:
         """Returns the bytes of the files that the documents were read from."""
@@ -337,15 +361,20 @@ class Store:
             return [Span(start, end) for start, end in rows]
 
     # What the derived indexes are made of, in the order that breaks ties: path, then place. The
-    # order is that of the tables, so that rows come one by one and nothing is sorted.
+    # order is that of the tables, so that rows come one by one and nothing is sorted. The rows of
+    # chunks, units and documents are compared with their checksums; what else is read is the same.
 
     def chunk_rows(self) -> Iterator[tuple[int, int, str, bytes]]:
         """Yields `(id, document id, embedded text, vector)` of every chunk."""
         with self._plainly():
-            yield from self._db.execute(
-                f"SELECT c.id, c.document, c.embedded, v.vector FROM {CHUNKS}"
+            for number, *row, vector, tokens, vector_written, written in self._db.execute(
+                'SELECT c.id, c.document, c.ordinal, c.start, c."end", c.headings, c.embedded,'
+                f" v.digest, v.vector, v.tokens, v.checksum, c.checksum FROM {CHUNKS}"
                 " CROSS JOIN vectors v ON v.id = c.vector ORDER BY k.path, c.ordinal"
-            )
+            ):
+                self._compare("chunks", row, written)
+                self._compare("vectors", (row[-1], vector, tokens), vector_written)
+                yield number, row[0], row[5], vector
 
     def embedded_rows(self) -> Iterator[str]:
         """Yields the embedded text of every chunk, in the order of `chunk_rows`."""
@@ -359,10 +388,12 @@ class Store:
         """Yields every document, its chunks and units in the order of the other rows."""
         with self._plainly():
             documents = self._db.execute(
-                "SELECT d.id, k.path, k.title, d.text, d.places FROM current k"
-                " CROSS JOIN documents d ON d.id = k.document ORDER BY k.path"
+                "SELECT d.id, k.path, k.title, k.digest, d.text, d.places, d.checksum"
+                " FROM current k CROSS JOIN documents d ON d.id = k.document ORDER BY k.path"
             )
-            for document, path, title, text, places in documents:
+            for document, *row, written in documents:
+                self._compare("documents", row, written)
+                path, title, _, text, places = row
                 chunks = self._db.execute(
                     'SELECT id, start, "end", headings FROM chunks'
                     " WHERE document = ? ORDER BY ordinal",
@@ -396,10 +427,15 @@ class Store:
     def unit_rows(self) -> Iterator[tuple[int, bytes]]:
         """Yields `(chunk id, vector)` of every unit, chunks in the order of `chunk_rows`."""
         with self._plainly():
-            yield from self._db.execute(
-                f"SELECT u.chunk, v.vector FROM {CHUNKS} CROSS JOIN units u ON u.chunk = c.id"
+            for *row, vector, tokens, vector_written, written in self._db.execute(
+                'SELECT u.chunk, u.ordinal, u.kind, u.start, u."end", u.headings, u.embedded,'
+                f" v.digest, v.vector, v.tokens, v.checksum, u.checksum FROM {CHUNKS}"
+                " CROSS JOIN units u ON u.chunk = c.id"
                 " CROSS JOIN vectors v ON v.id = u.vector ORDER BY k.path, c.ordinal, u.ordinal"
-            )
+            ):
+                self._compare("units", row, written)
+                self._compare("vectors", (row[-1], vector, tokens), vector_written)
+                yield row[0], vector
 
     # Writing
 
@@ -460,7 +496,7 @@ class Store:
             )
             document = cursor.lastrowid
             self._db.executemany(
-                "INSERT INTO remarks VALUES (?, ?, ?, ?, ?)",
+                "INSERT INTO remarks VALUES (?1, ?2, ?3, ?4, ?5, checksum(?1, ?2, ?3, ?4, ?5))",
                 (
                     (document, ordinal, said.reason, said.message, json.dumps(said.pages))
                     for ordinal, said in enumerate(part.document.remarks)
@@ -535,16 +571,12 @@ class Store:
             self._db.execute("DELETE FROM staged")
             self._db.execute("DELETE FROM skipped")
             self._db.executemany(
-                "INSERT INTO skipped VALUES (?, ?, ?, NULL, NULL)",
+                "INSERT INTO skipped VALUES (?1, ?2, ?3, NULL, NULL, checksum(?1, ?2, ?3))",
                 [(s.document, s.reason, s.message) for s in skipped],
             )
             self._sign(signatures)
             generation = self.generation + 1
-            rows = {**meta, "generation": str(generation)}.items()
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
-            self._db.execute(
-                "INSERT OR REPLACE INTO meta VALUES ('state', lower(hex(randomblob(16))))"
-            )
+            self._say({**meta, "generation": str(generation), "state": secrets.token_hex(16)})
         return generation
 
     def sign(self, signatures: Mapping[str, Signature], meta: Mapping[str, str]) -> None:
@@ -555,7 +587,12 @@ class Store:
         """
         with self._transaction():
             self._sign(signatures)
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+            self._say(meta)
+
+    def _say(self, meta: Mapping[str, str]) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO meta VALUES (?1, ?2, checksum(?1, ?2))", meta.items()
+        )
 
     def _sign(self, signatures: Mapping[str, Signature]) -> None:
         rows = [(seen.size, seen.mtime_ns, path) for path, seen in signatures.items()]

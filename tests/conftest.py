@@ -144,7 +144,7 @@ def make_older(folder: Path, version: int) -> None:
             INSERT INTO vectors ({vectors}) SELECT {vectors} FROM now.vectors;
             INSERT INTO skipped SELECT document, reason, message FROM now.skipped;
             DELETE FROM meta;
-            INSERT INTO meta SELECT * FROM now.meta WHERE key <> 'state';
+            INSERT INTO meta SELECT key, value FROM now.meta WHERE key <> 'state';
             PRAGMA user_version = {version};
             """
         )

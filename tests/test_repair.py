@@ -22,6 +22,8 @@ NOTES = {
     "otters.md": "# Otters\n\nOtters hold hands when they sleep.\n\nThey eat fish and crabs.\n",
     "deep/herons.md": "# Herons\n\nA heron stands still for an hour.\n\n- It waits.\n- It eats.\n",
     "badgers.md": "Badgers dig setts.\n\nA sett has many doors, and is older than the badger.\n",
+    "remarked.md": "Ravens talk.\u200b\u200b\n",
+    "empty.md": "",
 }
 
 Make = Callable[[], Library]
@@ -136,6 +138,14 @@ def test_doctor_writes_nothing(make: Make, record: str | None) -> None:
         "UPDATE vectors SET vector = substr(vector, 1, 32) WHERE id = 1",
         "UPDATE vectors SET tokens = zeroblob(length(tokens))",
         "UPDATE vectors SET digest = randomblob(16) WHERE id = 2",
+        "UPDATE meta SET value = 'q' WHERE key = 'generation'",
+        "UPDATE meta SET key = 'generatiol' WHERE key = 'generation'",
+        "DELETE FROM meta WHERE key = 'generation'",
+        "UPDATE meta SET value = 'long ago' WHERE key = 'changed'",
+        "UPDATE meta SET value = 'many' WHERE key = 'ignored'",
+        "UPDATE remarks SET pages = '[3'",
+        "UPDATE remarks SET message = replace(message, 'h', 'j')",
+        "UPDATE skipped SET reason = replace(reason, 'e', 'd')",
         "PRAGMA foreign_keys = OFF; DELETE FROM documents WHERE id = 1",
     ],
 )
@@ -147,6 +157,68 @@ def test_whatever_is_not_what_was_written_is_found_and_mended(make: Make, change
     make().index()
     assert bad(make()) == []
     assert said(make()) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value = 'q' WHERE key = 'generation'",
+        "DELETE FROM meta WHERE key = 'generation'",
+        "UPDATE meta SET value = 'long ago' WHERE key = 'changed'",
+        "UPDATE meta SET value = 'many' WHERE key = 'ignored'",
+        "UPDATE remarks SET pages = '[3'",
+        "UPDATE skipped SET reason = replace(reason, 'e', 'd')",
+    ],
+)
+def test_status_of_what_is_not_what_was_written_names_the_remedy(make: Make, change: str) -> None:
+    edit(make(), change)
+    with pytest.raises(DamagedError, match="not what was written|missing.*doctor --repair"):
+        make().status()
+    assert "store" in bad(make())
+
+
+def test_a_bad_generation_is_told_in_one_line_by_every_command(run: Run) -> None:
+    Path("corpus").mkdir()
+    Path("corpus/a.md").write_text("Worms till the soil.\n")
+    assert run("index").status == 0
+    with closing(sqlite3.connect(".notesqa/library.sqlite3")) as db:
+        db.executescript("UPDATE meta SET value = 'q' WHERE key = 'generation'")
+    for command in (["ask", "Worms?"], ["status"], ["index"], ["doctor"]):
+        done = run(*command)
+        assert (done.status, done.err.count("\n")) == (1, 1)
+        assert "doctor --repair" in done.err
+    assert "set aside as" in run("doctor", "--repair").out
+    assert run("index").status == run("doctor").status == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE documents SET text = replace(text, 'hold', 'fold')",
+        "UPDATE current SET title = 'Utters' WHERE title = 'Otters'",
+        "UPDATE chunks SET embedded = replace(embedded, 'hold', 'fold')",
+        "UPDATE chunks SET start = start + 1",
+        "UPDATE chunks SET headings = '[\"Utters\"]'",
+        "UPDATE units SET kind = 'item' WHERE kind = 'sentence'",
+        "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE tokens IS NULL",
+        "UPDATE vectors SET vector = substr(vector, 1, 3) WHERE tokens IS NOT NULL",
+        "UPDATE vectors SET tokens = zeroblob(length(tokens))",
+    ],
+)
+def test_nothing_is_derived_from_what_is_not_what_was_written(make: Make, change: str) -> None:
+    library = make()
+    edit(library, change)
+    shutil.rmtree(next(library.folder.glob("index-*")))
+    for use in (lambda: make().ask("What do otters do?"), lambda: make().index()):
+        with pytest.raises(DamagedError, match="not what was written.*notesqa doctor --repair"):
+            use()
+    assert not list(library.folder.glob("index-*"))
+
+
+def test_a_note_that_is_not_what_was_written_is_not_shown(make: Make) -> None:
+    edit(make(), "UPDATE documents SET text = replace(text, 'hold', 'fold')")
+    with pytest.raises(DamagedError, match="notesqa doctor --repair"):
+        make().source("otters.md")
 
 
 def test_a_flipped_bit_is_found_or_does_no_harm(make: Make) -> None:
@@ -255,11 +327,17 @@ def test_a_file_that_is_no_database_is_set_aside_and_never_overwritten(make: Mak
         assert bad(make()) == []
 
 
-@pytest.mark.parametrize("script", ["PRAGMA user_version = 99", "PRAGMA application_id = 7"])
-def test_what_is_not_ours_to_read_is_not_repaired(make: Make, script: str) -> None:
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("PRAGMA user_version = 99", "format version 99"),
+        ("PRAGMA application_id = 7", "no notesqa library"),
+    ],
+)
+def test_what_is_not_ours_to_read_is_not_repaired(make: Make, script: str, told: str) -> None:
     edit(make(), script)
     before = contents(make().folder)
-    with pytest.raises(LibraryError, match="format version"):
+    with pytest.raises(LibraryError, match=told):
         make().repair()
     assert contents(make().folder) == before
 

@@ -437,15 +437,20 @@ def edit(folder: Path, script: str) -> None:
 
 @pytest.mark.parametrize("write", [True, False])
 @pytest.mark.parametrize(
-    "pragma", [f"user_version = {FORMAT + 1}", "application_id = 7"], ids=["newer", "foreign"]
+    ("pragma", "told"),
+    [
+        (f"user_version = {FORMAT + 1}", f"up to {FORMAT}. Update notesqa"),
+        ("application_id = 7", "no notesqa library, but another program's"),
+    ],
+    ids=["newer", "foreign"],
 )
 def test_a_newer_or_foreign_file_is_refused_and_not_touched(
-    store: Store, pragma: str, write: bool
+    store: Store, pragma: str, told: str, write: bool
 ) -> None:
     put(store, changed("a.md", "One."))
     edit(store.folder, f"PRAGMA {pragma}")
     content = (store.folder / FILE).read_bytes()
-    with pytest.raises(LibraryError, match=f"up to {FORMAT}"):
+    with pytest.raises(LibraryError, match=told):
         Store(store.folder, write=write)
     assert (store.folder / FILE).read_bytes() == content
 
@@ -453,7 +458,7 @@ def test_a_newer_or_foreign_file_is_refused_and_not_touched(
 def test_another_programs_database_is_refused_and_not_touched(tmp_path: Path) -> None:
     edit(tmp_path, "CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup');")
     content = (tmp_path / FILE).read_bytes()
-    with pytest.raises(LibraryError):
+    with pytest.raises(LibraryError, match="no notesqa library"):
         Store(tmp_path, write=True)
     assert (tmp_path / FILE).read_bytes() == content
 
@@ -532,7 +537,7 @@ SHIPPED = [
     "60ea1722b03f54b7",
     "d7355f8366b4c9ea",
     "bf9a186bb1eb9987",
-    "6e4a5c30567e00af",
+    "7c8609d39dd7ed14",
 ]
 
 
