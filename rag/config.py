@@ -74,6 +74,9 @@ class Settings:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise SettingsError(f"{name} is {value}; it must lie between {low} and {high}.")
+        for name in ("library", "corpus"):
+            if not getattr(self, name).strip():
+                raise SettingsError(f"{name} is empty; it must name a folder.")
         for name, known in (("language", (AUTO, *LANGUAGES)), ("backend", BACKENDS)):
             if (value := getattr(self, name)) not in known:
                 raise SettingsError(f"{name} is {value}; it must be one of {', '.join(known)}.")

@@ -159,3 +159,10 @@ def test_what_is_written_to_the_environment_is_read_back(
         false_answers=false_answers,
         max_question_chars=max_question_chars,
     )
+
+
+@pytest.mark.parametrize("name", ["library", "corpus"])
+@pytest.mark.parametrize("value", ["", "  "])
+def test_a_folder_must_have_a_name(name: str, value: str) -> None:
+    with pytest.raises(NotesQAError, match=f"{name} is empty; it must name a folder"):
+        load_settings({name: value}, {})

@@ -613,6 +613,19 @@ def test_a_folder_that_cannot_be_written_is_asked_from_a_temporary_index(
     assert not list(library.folder.glob("*index*"))
 
 
+def test_a_temporary_index_for_which_there_is_no_room_is_an_error_in_plain_words(
+    library: Library, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(folder_of(store))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rag.index._write", full)
+    with pytest.raises(LibraryError, match=r"cannot be written into .*notesqa-.*No space left"):
+        Library(library.settings, library.embedder).ask("Any word?")
+
+
 def test_whole_indexes_in_a_folder_that_cannot_be_written_are_used(
     library: Library, store: Store
 ) -> None:

@@ -178,7 +178,7 @@ def print_status(found: dict[str, Any], *, everything: bool = False) -> None:
         manifest.summary(found),
         *manifest.circumstances(found),
         f"Generation {found['generation']}. Model {visible(found['model'] or 'none yet')}, "
-        f"{found['backend']}.",
+        f"{visible(found['backend'])}.",
         *([f"Search: {found['search']}."] if found["search"] else []),
         *([f"Reranker {visible(found['reranker'])}."] if found["reranker"] else []),
     )
