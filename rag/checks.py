@@ -10,7 +10,7 @@ from rag import index as derived
 from rag.config import Settings
 from rag.embedding import Embedder
 from rag.errors import DamagedError, LibraryError, ModelError
-from rag.locking import hold
+from rag.locking import hold, writer
 from rag.reranking import Reranker
 from rag.store import FILE, Store
 
@@ -31,15 +31,28 @@ def of_state(store: Store) -> tuple[list[Check], derived.Engine | None]:
     """
     problems = store.problems()
     try:
-        stale = derived.check(store)
+        indexes, engine = _of_indexes(store)
     except DamagedError:
-        stale = ["cannot be compared with a store that is damaged"]
-    engine = None if stale else derived.checked(store)
-    agreement = f"agree with the store; language: {engine.language}" if engine else ""
-    return [
-        Check("store", not problems, "; ".join(problems) or "whole"),
-        Check("indexes", not stale, "; ".join(stale) or agreement),
-    ], engine
+        indexes = Check("indexes", False, "cannot be compared with a store that is damaged")
+        engine = None
+    return [Check("store", not problems, "; ".join(problems) or "whole"), indexes], engine
+
+
+def _of_indexes(store: Store) -> tuple[Check, derived.Engine | None]:
+    stale, busy = derived.check(store), writer(store.folder)
+    if stale and busy:  # a new state is there a while before its indexes
+        last = derived.check_last(store)
+        if last:
+            of_last = f"whole for generation {last.number}, which serves until those of the next"
+            return Check("indexes", True, f"{of_last} are built: another notesqa {busy}"), last
+    if stale and not busy:  # who was building them may just have ended
+        stale = derived.check(store)
+    if stale:
+        return Check("indexes", False, "; ".join(stale)), None
+    engine = derived.checked(store)
+    left = [f"another notesqa {busy}"] if busy else derived.left_over(store)
+    agree = f"agree with the store; language: {engine.language}"
+    return Check("indexes", True, "; ".join([agree, *left])), engine
 
 
 def of_model(embedder: Embedder, agree: Callable[[], None]) -> Check:

@@ -298,6 +298,26 @@ def check(store: Store) -> list[str]:
         _check_files(store)
     except StaleIndexError as error:
         return [str(error)]
+    return []
+
+
+def check_last(store: Store) -> Engine | None:
+    """Returns the engine of the last state that is whole, for as long as the next is being built.
+
+    Every file is read and hashed, and nothing is written.
+    """
+    last = _last(store)
+    try:
+        if last:
+            folder = store.folder / f"index-{last.number:06d}"
+            verify(folder, read_stamp(folder, last.identity)["files"], thorough=True)
+    except StaleIndexError:
+        return None
+    return last
+
+
+def left_over(store: Store) -> list[str]:
+    """Returns what a killed process left, which does no harm."""
     return [
         f"{other.name} is left from before, and goes with the next notesqa index"
         for other in _others(store)

@@ -55,6 +55,19 @@ def hold(folder: Path, timeout: float, work: str = "indexing into") -> Iterator[
         lock.release()
 
 
+def writer(folder: Path) -> str | None:
+    """Returns which other process is doing what in a library; None where none holds the lock."""
+    if not (folder / HOLDER).exists():  # which saves touching the lock
+        return None
+    try:
+        with hold(folder, 0, "looking"):
+            return None
+    except LockedError:
+        return _holder(folder)
+    except LibraryError:  # who cannot write cannot know
+        return None
+
+
 def _holder(folder: Path) -> str:
     """Returns who is doing what, as far as the holder said."""
     try:

@@ -503,7 +503,7 @@ class Library:
                 "chunks": chunks,
                 "generation": self._store.generation,
                 "model": meta.get("model"),
-                "backend": self.embedder.backend,
+                "backend": self._backend(),
                 "reranker": self.settings.reranker or None,
                 "search": derived.search(self._store),
                 "skipped": [item.to_dict() for item in skipped],
@@ -528,6 +528,12 @@ class Library:
                 "ignored": int(meta.get("ignored", 0)),
                 "hidden_files": int(meta.get("hidden_files", 0)),
             }
+
+    def _backend(self) -> str:
+        try:
+            return self.embedder.backend
+        except ModelError as error:
+            return f"unknown: {error}".rstrip(".")
 
     def doctor(self) -> list[Check]:
         """Returns what was checked: store, derived indexes, and model; writes nothing.

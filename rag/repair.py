@@ -41,7 +41,7 @@ def mend(folder: Path) -> list[str]:
 def _mend_indexes(store: Store) -> list[str]:
     if "fingerprint" not in store.meta():
         return []
-    wrong = derived.check(store)
+    wrong = derived.check(store) or derived.left_over(store)
     if wrong:
         derived.ensure(store, thorough=True)
         return [f"What is derived from the store was put right: {'; '.join(wrong)}."]

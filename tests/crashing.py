@@ -48,7 +48,15 @@ Notes = dict[str, str]
 Text = tuple[str, str]
 """What was embedded, and as what: `chunk` or `unit`."""
 
-PATHS_OF = {"os.rename", "os.mkdir", "os.rmdir", "os.remove", "os.truncate", "shutil.rmtree"}
+PATHS_OF = {
+    "os.rename",
+    "os.link",
+    "os.mkdir",
+    "os.rmdir",
+    "os.remove",
+    "os.truncate",
+    "shutil.rmtree",
+}
 """Audit events that name what they change."""
 
 MAY_FAIL = re.compile(r": (fsync|os\.rename|os\.mkdir|open|before (BEGIN I|INS|UPD|DEL|COM))")
@@ -234,7 +242,10 @@ def run(job: dict[str, Any]) -> NoReturn:
             index.build = build_in_little_room
         else:
             resource.setrlimit(resource.RLIMIT_FSIZE, (room, unlimited))
-        library.index()
+        if job["repair"]:
+            library.repair()
+        else:
+            library.index()
     except NotesQAError as error:
         status, said["error"] = 1, str(error)
     except BaseException:
@@ -318,6 +329,7 @@ class Harness:
         self.logs: list[Path] = []
         self.notes: Notes = {}
         self.passed: list[str] = []
+        self.mended: list[str] = []
         self.whole = 1.0
         environment = {
             **os.environ,
@@ -402,8 +414,13 @@ class Harness:
         delay: float | None = None,
         fails: bool = False,
         room: tuple[str, int] | None = None,
+        repair: bool = False,
     ) -> tuple[int, dict[str, Any]]:
-        """Runs indexing in a process; returns its status and what it said, if it came to that."""
+        """Runs indexing, or `repair`, in a process.
+
+        Returns:
+            Its status and what it said, if it came to that.
+        """
         said = self.root / "said.json"
         self.logs.append(self.root / f"log{self.report.runs}")
         said.unlink(missing_ok=True)
@@ -413,6 +430,7 @@ class Harness:
             "log": str(self.logs[-1]),
         }
         job |= {"said": str(said), "at": at, "delay": delay, "fails": fails, "room": room}
+        job["repair"] = repair
         assert self.worker.stdin and self.worker.stdout
         self.worker.stdin.write(json.dumps(job) + "\n")
         self.worker.stdin.flush()
@@ -422,12 +440,16 @@ class Harness:
         found = json.loads(said.read_text()) if said.exists() else {}
         assert status in (0, 1, -signal.SIGKILL), found.get("error")
         if status == 0 and not fails and room is None:
-            self.passed, self.whole = found["passed"], seconds
+            if repair:
+                self.mended = found["passed"] or self.mended
+            else:
+                self.passed, self.whole = found["passed"], seconds
         return status, found
 
-    def point(self, *, that_may_fail: bool = False) -> tuple[str, int]:
+    def point(self, *, that_may_fail: bool = False, mending: bool = False) -> tuple[str, int]:
         """Returns a point of the last whole run, the rare as likely as the common."""
-        counts = Counter(p for p in self.passed if not that_may_fail or MAY_FAIL.search(p))
+        passed = self.mended if mending else self.passed
+        counts = Counter(p for p in passed if not that_may_fail or MAY_FAIL.search(p))
         name = self.chance.choice(sorted(counts))
         return name, self.chance.randint(1, counts[name])
 
@@ -465,9 +487,44 @@ class Harness:
             self.interrupt(None, failing=failing)
             shutil.rmtree(self.folder)
             self.folder = kept
+        if self.chance.random() < 0.15:
+            self.mend(failing=failing)
         old = dict(self.notes)
         self.change()
         self.interrupt(old, failing=failing)
+
+    def mend(self, *, failing: bool) -> None:
+        """Spoils a copy of the library, interrupts its repair, and has it and indexing completed.
+
+        All its vectors are whole, so that nothing is embedded again.
+        """
+        self.folder, kept = self.copied(f"hurt{self.next()}"), self.folder
+        known = self.known()
+        with closing(sqlite3.connect(self.folder / FILE)) as db:
+            db.executescript("UPDATE documents SET text = text || ' or not'")
+        for _ in range(self.chance.randint(1, 3) if self.mended else 0):
+            at = self.point(that_may_fail=failing, mending=True)
+            status, _ = self.index(at=at, fails=failing, repair=True)
+            self.report.failures += failing
+            if status == -signal.SIGKILL:
+                self.report.kills += 1
+                self.report.points[at[0]] += 1
+            assert (self.folder / FILE).exists(), "the library is gone"
+        assert self.index(repair=True)[0] == 0
+        (aside,) = self.folder.glob(f"{FILE}.damaged-*")
+        aside.unlink()
+        self.complete(known)
+        shutil.rmtree(self.folder)
+        self.folder = kept
+
+    def copied(self, name: str) -> Path:
+        """Returns a copy of the library, made while the reader stands still."""
+        folder = self.root / name
+        shutil.rmtree(folder, ignore_errors=True)
+        self.reader.send_signal(signal.SIGSTOP)
+        shutil.copytree(self.folder, folder)
+        self.reader.send_signal(signal.SIGCONT)
+        return folder
 
     def interrupt(self, old: Notes | None, *, failing: bool) -> None:
         known = self.known() if old else set()
@@ -522,11 +579,7 @@ class Harness:
             return
         folder = self.folder
         if self.chance.random() < 0.5:
-            folder = self.root / "left"
-            shutil.rmtree(folder, ignore_errors=True)
-            self.reader.send_signal(signal.SIGSTOP)
-            shutil.copytree(self.folder, folder)
-            self.reader.send_signal(signal.SIGCONT)
+            folder = self.copied("left")
         library = Library(settings(folder), WordLengths())
         try:
             checks = library.doctor()
@@ -543,6 +596,8 @@ class Harness:
         self.check_answers(
             library, [texts] if folder != self.folder or old is None else [old, self.notes]
         )
+        # Who asked has built what was missing.
+        assert [check for check in library.doctor() if not check.ok] == []
 
     def check_done(self) -> None:
         """Checks that a whole run left the new state, and nothing else."""
@@ -643,6 +698,7 @@ def kill_commands(root: Path, times: int, chance: random.Random) -> int:
         checks = run("doctor")["checks"]
         assert {check["name"] for check in checks if not check["ok"]} <= {"indexes"}, checks
         assert run("ask", "What is transfer learning?")["status"] == 0
+        assert run("doctor")["status"] == 0
         assert run("index")["status"] == 0
         assert run("doctor")["status"] == 0
         found = run("search", f"Where does the zebrafish number{number} swim?")["passages"]

@@ -759,6 +759,20 @@ def test_a_lost_index_is_rebuilt_without_embedding(make: Make) -> None:
     assert embedder.embedded == []
 
 
+def test_status_needs_no_model(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = make()
+    library.index()
+
+    class Gone(WordLengths):
+        @property
+        def backend(self) -> str:
+            raise ModelError("The model is gone: name another.")
+
+    found = make(Gone()).status()
+    assert found["backend"] == "unknown: The model is gone: name another"
+    assert found["indexed"] == 3
+
+
 def test_status_counts_what_is_there(make: Make, corpus: Path) -> None:
     library = make()
     manifest = library.index()

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import Run, WordLengths
 
-from rag import Library, LibraryError, Settings
+from rag import Library, LibraryError, Settings, index
 from rag.errors import DamagedError, LockedError
 from rag.locking import HOLDER, hold
 from rag.store import FILE
@@ -21,8 +24,9 @@ from rag.store import FILE
 NOTES = {
     "otters.md": "# Otters\n\nOtters hold hands when they sleep.\n\nThey eat fish and crabs.\n",
     "deep/herons.md": "# Herons\n\nA heron stands still for an hour.\n\n- It waits.\n- It eats.\n",
-    "badgers.md": "Badgers dig setts.\n\nA sett has many doors, and is older than the badger.\n",
-    "remarked.md": "Ravens talk.\u200b\u200b\n",
+    "badgers.md": (  # with hidden text, of which there is a remark
+        "Badgers dig setts.\n\nA sett has many doors, and is older than the badger.\u200b\u200b\n"
+    ),
     "empty.md": "",
 }
 
@@ -108,10 +112,11 @@ def test_doctor_writes_nothing(make: Make, record: str | None) -> None:
     if record:
         (folder / "verified.json").write_text(record)
     before = contents(library.folder)
-    assert bad(make()) == ["indexes"]
-    shutil.rmtree(library.folder / "index-000000")
-    assert bad(make()) == ["indexes"]
-    shutil.rmtree(library.folder / ".index-000007")
+    (indexes,) = [check for check in make().doctor() if check.name == "indexes"]
+    assert indexes.ok
+    for name in (".index-000007", "index-000000"):
+        assert f"{name} is left from before, and goes with the next notesqa" in indexes.detail
+        shutil.rmtree(library.folder / name)
     assert bad(make()) == []
     spoil(folder / "texts", bytes(9))
     before["index-000001/texts"] = (bytes(9), before["index-000001/texts"][1])
@@ -244,6 +249,34 @@ def test_a_flipped_bit_is_found_or_does_no_harm(make: Make) -> None:
     assert found > 20
 
 
+def test_doctor_finds_a_library_whole_while_it_is_being_indexed(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    ensure = index.ensure
+
+    def watched(store: Any) -> None:
+        seen.extend(make().doctor())  # the new state is there, its indexes are not
+        ensure(store)
+
+    monkeypatch.setattr(index, "ensure", watched)
+    library = make()
+    (Path(library.settings.corpus) / "more.md").write_text("Martens climb.\n")
+    library.index()
+    assert [check for check in seen if not check.ok] == []
+    (indexes,) = [check for check in seen if check.name == "indexes"]
+    assert "whole for generation 1" in indexes.detail
+    assert f"(process {os.getpid()} on " in indexes.detail
+    assert "agree with the store" in make().doctor()[1].detail
+    # Who was killed there builds nothing any more.
+    (Path(library.settings.corpus) / "more.md").write_text("Martens climb trees.\n")
+    monkeypatch.setattr(index, "ensure", lambda _: None)
+    library.index()
+    assert bad(make()) == ["indexes"]
+    assert any("trees" in passage.text for passage in make().search("martens", 50))
+    assert bad(make()) == []  # what is left of before does no harm
+
+
 # Mending
 
 
@@ -303,16 +336,104 @@ def test_a_store_of_which_pages_are_lost_gives_back_the_vectors_on_both_sides(ma
     assert said(make()) == before
 
 
-def test_a_store_cut_short_is_made_again_from_the_notes(make: Make) -> None:
-    before = said(make())
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.9])
+def test_a_store_cut_short_gives_back_the_vectors_that_are_there(make: Make, share: float) -> None:
     library = make()
-    os.truncate(library.folder / FILE, 20_000)
+    fill(library)
+    before, whole = said(make()), len(set(embedded(library)))
+    size = (library.folder / FILE).stat().st_size
+    os.truncate(library.folder / FILE, int(size * share))
     with pytest.raises(DamagedError, match="notesqa doctor --repair"):
         make().doctor()
-    library.repair()
-    library.index()
-    assert bad(library) == []
+    again = make()
+    again.repair()
+    again.index()
+    assert len(embedded(again)) < whole * (1.1 - share)
+    assert bad(again) == []
     assert said(make()) == before
+
+
+def test_a_store_with_several_holes_gives_back_the_vectors_between_them(make: Make) -> None:
+    library = make()
+    fill(library)
+    whole = len(set(embedded(library)))
+    content = bytearray((library.folder / FILE).read_bytes())
+    for start in range(4096 * 20, len(content), 4096 * 8):
+        content[start : start + 4096] = bytes(4096)
+    (library.folder / FILE).write_bytes(content)
+    again = make()
+    again.repair()
+    again.index()
+    assert 0 < len(embedded(again)) < whole / 2
+    assert bad(again) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+def test_repair_killed_at_any_moment_is_done_by_the_next(make: Make, tmp_path: Path) -> None:
+    before = said(make())
+    edit(make(), "UPDATE vectors SET vector = zeroblob(64) WHERE id = 1")
+    folder, hurt = make().folder, tmp_path / "hurt"
+    shutil.copytree(folder, hurt)
+    number, killed = 0, True
+    while killed:
+        number += 1
+        shutil.rmtree(folder)
+        shutil.copytree(hurt, folder)
+        killed = killed_in_repair(make(), number)
+        library = make()
+        assert (library.folder / FILE).is_file(), number
+        if number % 2:
+            library.repair()
+        with contextlib.suppress(DamagedError):
+            library.index()
+        if not killed or number % 2 or bad(make()):
+            library = make()
+            library.repair()
+            library.index()
+        assert said(make()) == before
+        assert bad(make()) == []
+        names = {item.name for item in folder.iterdir()} - {f"index-{1:06d}", f"index-{2:06d}"}
+        assert names <= {FILE, "lock", f"{FILE}.damaged-1"}, number
+    assert number > 5
+
+
+def killed_in_repair(library: Library, at: int) -> bool:
+    """Returns whether repair passed so many points, files made, linked, renamed or synced."""
+    pid = os.fork()
+    if not pid:
+        passed = 0
+
+        def pass_(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal passed
+            if event in ("os.link", "os.rename", "shutil.rmtree", "os.rmdir", "os.remove"):
+                passed += 1
+                if passed == at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(pass_)
+        library.repair()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+
+
+def test_a_repair_without_room_says_so_and_loses_nothing(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(make(), "UPDATE vectors SET vector = zeroblob(64) WHERE id = 1")
+    before = (make().folder / FILE).read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.link", fail)
+        patch.setattr("shutil.copy2", fail)
+        with pytest.raises(LibraryError, match="No space left.*make room.*doctor --repair"):
+            make().repair()
+    assert (make().folder / FILE).read_bytes() == before
+    monkeypatch.setattr("os.link", fail)  # as where a file system has no second names
+    assert "damaged-1" in make().repair()[1]
+    assert (make().folder / f"{FILE}.damaged-1").read_bytes() == before
 
 
 def test_a_file_that_is_no_database_is_set_aside_and_never_overwritten(make: Make) -> None:
