@@ -15,6 +15,7 @@ from rag import Library, LibraryError, QuestionLog, Span, Turn
 from ui import problems, signing
 from ui.asks import AskAs, asks_of
 from ui.auth import Users
+from ui.calls import Calls
 from ui.door import Door
 from ui.guard import Guard, user_of
 from ui.hosts import LOOPBACK
@@ -44,6 +45,7 @@ def build_api(
     *,
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
+    calls: Calls | None = None,
 ) -> FastAPI:
     """Returns the application without the chat page.
 
@@ -51,11 +53,12 @@ def build_api(
         ask: answers all questions; by default from the library.
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
+        calls: what the chat page may call, where it is mounted beside.
     """
     answer = ask or asks_of(library, QuestionLog.of(library.settings))
     door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
-    api.add_middleware(Guard, door=door, names=names)
+    api.add_middleware(Guard, door=door, names=names, calls=calls)
     problems.add_handlers(api)
     signing.add_routes(api, door)
 

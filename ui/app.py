@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rag import Library, NotesQAError, QuestionLog, Watcher
 from ui.asks import asks_of
 from ui.auth import Users
+from ui.calls import MOST_SESSIONS, Calls, forms_of
 from ui.following import following
 from ui.hosts import LOOPBACK, names_of
 
@@ -64,9 +65,13 @@ def build_app(
         header.build(page, library, watcher)
         chat.build(ask)
     page.queue(max_size=MOST_QUEUED)
+    page.state_session_capacity = MOST_SESSIONS
+    # Gradio looks whether it may open a file only where a page was launched, not mounted.
+    page.has_launched = True
+    calls = Calls(forms_of(page), library.settings.max_question_chars)
 
     app: FastAPI = gr.mount_gradio_app(
-        build_api(library, ask, names=names, shut=shut),
+        build_api(library, ask, names=names, shut=shut, calls=calls),
         page,
         path="/",
         server_name=HOST,

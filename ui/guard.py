@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import NotesQAError
 from ui.auth import User, require
+from ui.calls import GRADIO, JOIN, PREDICT, CallError, Calls
 from ui.door import Door
 from ui.hosts import is_answered_to, is_from_elsewhere
 from ui.problems import of_error, problem
@@ -83,11 +84,14 @@ def user_of(request: Request) -> User | None:
 class Guard:
     """The middleware around all routes."""
 
-    def __init__(self, app: ASGIApp, door: Door, names: frozenset[str]) -> None:
-        """Args: `names` are the hosts that are answered to."""
+    def __init__(
+        self, app: ASGIApp, door: Door, names: frozenset[str], calls: Calls | None = None
+    ) -> None:
+        """Args: `names` are the hosts that are answered to, `calls` what the chat page calls."""
         self._app = app
         self._door = door
         self._names = names
+        self._calls = calls or Calls({}, 0)
         self._bodies = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,6 +128,10 @@ class Guard:
                 await found(scope, receive, send_on)
         except ClientDisconnect:
             return
+        except CallError as error:
+            refused = of_error(error)
+            _log_refusal(scope, refused.status_code)
+            await refused(scope, receive, send_on)
         except Exception as error:
             _log(scope, f"failed: {_where(error)}", logging.ERROR)
             if not started:
@@ -187,6 +195,9 @@ class Guard:
             await self._app({**scope, "headers": kept, "query_string": b""}, receive, _Page(send))
         elif scope["method"] == "POST":
             await self._pass_body({**scope, "headers": kept}, receive, send)
+        elif scope["path"].startswith(GRADIO):
+            passed = self._calls.address({**scope, "headers": kept}, scope[USER])
+            await self._app(passed, receive, send)
         else:
             await self._app({**scope, "headers": kept}, receive, send)
 
@@ -196,10 +207,12 @@ class Guard:
             _log_refusal(scope, 503)
             busy = problem(503, "Too many ask at once: ask again.", {"Retry-After": "1"})
             return await busy(scope, receive, send)
+        called = scope["path"] in {JOIN, PREDICT}
+        most = self._calls.most_bytes if called else MAX_BODY_BYTES
         self._bodies += 1
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive)
+                body = await _read(receive, most)
         except TimeoutError:
             _log_refusal(scope, 408)
             late = problem(408, "The request did not arrive in time.", {"Connection": "close"})
@@ -207,7 +220,10 @@ class Guard:
         else:
             if body is None:
                 _log_refusal(scope, 413)
-                return await _too_long()(scope, receive, send)
+                return await _too_long(most)(scope, receive, send)
+            if called:
+                body = self._calls.rebuilt(scope["path"], body, scope[USER])
+                scope = self._calls.address(_of_length(scope, len(body)), scope[USER])
             await self._app(scope, _replayed(body, receive), send)
         finally:
             self._bodies -= 1
@@ -240,7 +256,18 @@ def _hashes(scripts: Iterable[bytes]) -> Iterable[str]:
         yield f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
 
 
-async def _read(receive: Receive) -> bytes | None:
+def _of_length(scope: Scope, length: int) -> Scope:
+    """Returns a request whose body was made anew, as JSON."""
+    kept = [
+        (name, value)
+        for name, value in scope["headers"]
+        if name.lower() not in {b"content-length", b"content-type", b"transfer-encoding"}
+    ]
+    said = [(b"content-type", b"application/json"), (b"content-length", str(length).encode())]
+    return {**scope, "headers": [*kept, *said]}
+
+
+async def _read(receive: Receive, most: int) -> bytes | None:
     """Returns a body; None where it is too long.
 
     Raises:
@@ -252,7 +279,7 @@ async def _read(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             return None
         if not message.get("more_body"):
             return body
@@ -288,8 +315,8 @@ def _dress(message: Message, scope: Scope, route: Route | None) -> None:
     message["headers"] = headers.raw
 
 
-def _too_long() -> Response:
-    return problem(413, f"A request may have {MAX_BODY_BYTES} bytes.", {"Connection": "close"})
+def _too_long(most: int = MAX_BODY_BYTES) -> Response:
+    return problem(413, f"A request may have {most:,} bytes.", {"Connection": "close"})
 
 
 def _log_refusal(scope: Scope, status: int) -> None:

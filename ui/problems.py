@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from rag import NotesQAError, QuestionError
 from ui.asks import TooManyError
 from ui.auth import ForbiddenError
+from ui.calls import CallError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -66,6 +67,8 @@ def of_error(error: NotesQAError) -> Response:
     """Returns what an error is answered with: the asker's, the role's, or the library's fault."""
     if isinstance(error, TooManyError):
         return too_many(str(error), error.wait)
+    if isinstance(error, CallError):
+        return too_many(str(error), error.wait) if error.wait else problem(422, str(error))
     if isinstance(error, ForbiddenError):
         return problem(403, str(error))
     return problem(400 if isinstance(error, QuestionError) else 503, str(error))

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from ui.auth import Role
+from ui.calls import SESSION
 
 PAGE = "/"
 """The address of the chat page."""
@@ -54,7 +55,7 @@ ROUTES = (
     Route("GET HEAD", r"/static/js/iframeResizer\.contentWindow\.min\.js", lasting=True),
     Route("GET HEAD", r"/theme\.css", lasting=True),
     Route("GET HEAD", r"/favicon\.ico", lasting=True),
-    Route("GET", r"/gradio_api/heartbeat/\w+"),
+    Route("GET", f"/gradio_api/heartbeat/{SESSION}"),
     Route("GET", "/gradio_api/app_id"),  # asked for when the server was away
     Route("POST", "/gradio_api/queue/join"),
     Route("GET", "/gradio_api/queue/data"),
