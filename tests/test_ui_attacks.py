@@ -336,7 +336,7 @@ def test_a_student_signs_in_asks_and_signs_out(
     page.goto(school)
     assert page.url == f"{school}/sign-in"
     sign_in(page, "<img src=x onerror=alert(1)>", "wrong password")
-    expect(page.get_by_role("alert")).to_have_text("Name or password are wrong.")
+    expect(page.get_by_role("alert")).to_have_text("Name or password is wrong.")
     sign_in(page, "bob")
     page.get_by_role("textbox").wait_for()
     ask(page, "When do owls hunt?")

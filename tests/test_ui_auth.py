@@ -12,14 +12,21 @@ from pathlib import Path
 import pytest
 from conftest import Run, quick
 
-from ui.auth import ForbiddenError, Role, Users, UsersError, require
+from ui import door as door_module
+from ui.auth import ForbiddenError, Role, User, Users, UsersError, require
 from ui.door import (
+    CHECKS,
+    FIRST_DELAY,
+    FREE,
+    MOST_DELAY,
     MOST_SESSIONS,
     PER_ADDRESS,
-    PER_NAME,
+    PER_NETWORK,
+    PER_PLACE,
     SESSION_SECONDS,
     Door,
     RefusedError,
+    device_of,
     network_of,
 )
 from ui.rates import MOST_KEYS, Buckets
@@ -216,9 +223,9 @@ def test_one_user_holds_so_many_sessions_and_ends_no_other_user_s(door: Door) ->
 # Guessing
 
 
-def test_guessing_from_one_address_is_slowed_down(door: Door, clock: Clock) -> None:
-    tries, per_minute = PER_ADDRESS
-    assert [refused(door, f"name{i}") for i in range(tries)] == [0] * tries
+def test_guessing_one_name_from_one_address_is_slowed_down(door: Door, clock: Clock) -> None:
+    tries, per_minute = PER_PLACE
+    assert [refused(door, "ada") for _ in range(tries)] == [0] * tries
     assert refused(door, "ada") == pytest.approx(60 / per_minute)
     with pytest.raises(RefusedError):
         sign_in(door, "ada", PASSWORD)
@@ -226,34 +233,107 @@ def test_guessing_from_one_address_is_slowed_down(door: Door, clock: Clock) -> N
     assert door.by_cookie(sign_in(door, "ada", PASSWORD))
 
 
-def test_guessing_one_name_from_many_addresses_is_slowed_down(door: Door, clock: Clock) -> None:
-    tries, per_minute = PER_NAME
-    assert [refused(door, "eve", f"10.0.1.{i}") for i in range(tries)] == [0] * tries
-    assert refused(door, "eve", "10.0.2.1") == pytest.approx(60 / per_minute)
+def test_guessing_any_name_from_one_address_is_slowed_down(door: Door) -> None:
+    tries, per_minute = PER_ADDRESS
+    assert [refused(door, f"name{i}") for i in range(tries)] == [0] * tries
+    assert refused(door, "ada") == pytest.approx(60 / per_minute)
 
 
-def test_a_stranger_does_not_keep_a_user_out(door: Door, clock: Clock) -> None:
-    for _ in range(600):  # ten minutes
-        refused(door, "ada", "10.6.6.6")
-        clock.now += 1
+def test_guessing_from_one_wide_network_is_slowed_down(door: Door) -> None:
+    tries, per_minute = PER_NETWORK
+    assert [refused(door, f"n{i}", f"2001:db8:1:{i:x}::1") for i in range(tries)] == [0] * tries
+    assert refused(door, "ada", "2001:db8:1:ffff::1") == pytest.approx(60 / per_minute)
+    assert refused(door, "ada", "2001:db8:2::1") == 0
+
+
+def test_guesses_at_the_same_time_are_counted_too(door: Door) -> None:
+    async def guess() -> list[float]:
+        tries = (door.sign_in("ada", "wrong password", "10.0.0.1") for _ in range(40))
+        failed = await asyncio.gather(*tries, return_exceptions=True)
+        return [error.wait for error in failed if isinstance(error, RefusedError)]
+
+    waits = asyncio.run(guess())
+    assert len(waits) == 40
+    assert waits.count(0) <= PER_PLACE[0] + CHECKS
+
+
+def test_a_class_behind_one_address_comes_in_at_once(door: Door) -> None:
+    async def come() -> list[tuple[str, User]]:
+        tries = (door.sign_in("ada", PASSWORD, "10.0.0.1") for _ in range(60))
+        return await asyncio.gather(*tries)
+
+    assert [user.name for _, user in asyncio.run(come())] == ["ada"] * 60
+
+
+def test_more_than_can_wait_are_told_to_come_back(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door_module, "MOST_WAITING", 8)
+
+    async def come() -> list[float]:
+        tries = (door.sign_in("ada", PASSWORD, "10.0.0.1") for _ in range(20))
+        got = await asyncio.gather(*tries, return_exceptions=True)
+        return [error.wait for error in got if isinstance(error, RefusedError)]
+
+    assert asyncio.run(come()) == [1.0] * 16
+    assert (door._waiting, door._turns) == ({}, {})
+
+
+@pytest.fixture
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long sign-ins waited, without waiting."""
+    waited: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("ui.door.asyncio.sleep", sleep)
+    return waited
+
+
+def test_strangers_everywhere_delay_a_user_and_keep_none_out(
+    door: Door, slept: list[float]
+) -> None:
+    for i in range(200):
+        refused(door, "ada", f"10.1.{i}.1")
+    assert slept[:6] == [0] * FREE + [FIRST_DELAY]
+    assert sorted(slept) == slept and slept[-1] == MOST_DELAY
     assert door.by_cookie(sign_in(door, "ada", PASSWORD, "10.0.0.2"))
 
 
-def test_many_strangers_keep_no_user_out_of_a_place_known_to_be_hers(door: Door) -> None:
-    sign_in(door, "ada", PASSWORD, "10.0.0.2")
-    for i in range(PER_NAME[0]):
-        refused(door, "ada", f"10.0.1.{i}")
-    assert refused(door, "ada", "10.0.3.1") > 0
-    assert door.by_cookie(sign_in(door, "ada", PASSWORD, "10.0.0.2"))
+def test_a_browser_that_was_signed_in_by_is_not_slowed_down(
+    users: Users, door: Door, slept: list[float]
+) -> None:
+    device = device_of(users.all()["ada"])
+    for i in range(PER_ADDRESS[0]):
+        refused(door, "ada", f"10.1.{i}.1")
+        refused(door, f"name{i}", "10.0.0.2")
+    slept.clear()
+    assert refused(door, "ada", "10.0.0.2") > 0
+    cookie, _ = asyncio.run(door.sign_in("ada", PASSWORD, "10.0.0.2", device))
+    assert door.by_cookie(cookie)
+    assert slept == []
 
 
-def test_signing_in_costs_nothing_of_what_guessing_does(door: Door) -> None:
-    for _ in range(PER_ADDRESS[0] + 1):
-        assert sign_in(door, "ada", PASSWORD)
+def test_a_known_browser_guesses_no_faster(users: Users, door: Door) -> None:
+    device = device_of(users.all()["ada"])
+
+    def guess(name: str) -> float:
+        with pytest.raises(RefusedError) as caught:
+            asyncio.run(door.sign_in(name, "wrong password", "10.0.0.1", device))
+        return caught.value.wait
+
+    assert [guess("ada") for _ in range(PER_PLACE[0])] == [0] * PER_PLACE[0]
+    assert guess("ada") > 0
+    assert [guess("bob") for _ in range(PER_PLACE[0])] == [0] * PER_PLACE[0]
+    assert guess("bob") > 0
+    users.change_password("ada", PASSWORD)
+    assert not door_module._is_device_of(users.all()["ada"], device)
 
 
 def test_a_network_of_addresses_counts_as_one() -> None:
     assert network_of("2001:db8:1:2:3::4") == network_of("2001:db8:1:2::") == "2001:db8:1:2::/64"
+    assert network_of("2001:db8:1:2:3::4", 48) == "2001:db8:1::/48"
     assert network_of("::ffff:10.0.0.1") == network_of("10.0.0.1") == "10.0.0.1"
     assert network_of("testclient") == "testclient"
 

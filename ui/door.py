@@ -6,11 +6,13 @@ Sessions live in memory, by the digest of their cookie, so a restart signs every
 from __future__ import annotations
 
 import asyncio
+import hmac
 import ipaddress
 import logging
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -26,18 +28,32 @@ MOST_SESSIONS = 20
 CHECKS = 2
 """Passwords checked at a time: each takes 64 MiB."""
 
-MOST_WAITING = 64
-"""Sign-ins that wait for a check; one more is told to come back."""
+MOST_WAITING = 256
+"""Sign-ins that wait for a check, half of them of one address; one more is told to come back."""
 
-PER_ADDRESS = (5, 1.0)
-"""Failed sign-ins from one address: at once, and then a minute."""
+PER_PLACE = (5, 1.0)
+"""Failed sign-ins for one name from one address, or from one browser that it signed in by before:
+at once, and then a minute."""
+
+PER_ADDRESS = (30, 6.0)
+"""Failed sign-ins from one address, which may be that of a whole class."""
+
+PER_NETWORK = (60, 12.0)
+"""Failed sign-ins from one IPv6 /48, as one customer may have."""
 
 PER_NAME = (20, 6.0)
-"""Failed sign-ins for one name: at once, and then a minute.
+"""Failed sign-ins for one name after which others for it wait `MOST_DELAY`.
 
-More than one address is allowed, so that no stranger alone can keep a user out; the addresses of
-the user's last sign-in pass by it. It leaves 8,640 guesses a day, shared by all who guess.
+They are never refused, or strangers could keep a user out; and a browser by which the user signed
+in before does not wait.
 """
+
+FREE = 5
+"""Failed sign-ins for one name that delay nothing."""
+
+FIRST_DELAY = 0.1
+MOST_DELAY = 3.0
+"""Seconds that a sign-in waits where the name failed often; each failure doubles it."""
 
 logger = logging.getLogger(__name__)
 
@@ -75,12 +91,14 @@ class Door:
     clock: Callable[[], float] = time.monotonic
     _sessions: dict[str, Session] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _waiting: int = 0
 
     def __post_init__(self) -> None:
+        self._places = Buckets(*PER_PLACE, clock=self.clock)
         self._addresses = Buckets(*PER_ADDRESS, clock=self.clock)
+        self._networks = Buckets(*PER_NETWORK, clock=self.clock)
         self._names = Buckets(*PER_NAME, clock=self.clock)
-        self._known: dict[str, str] = {}
+        self._waiting: Counter[str] = Counter()
+        self._turns: dict[str, asyncio.Semaphore] = {}
         self._pool = ThreadPoolExecutor(CHECKS, thread_name_prefix="sign-in")
 
     def demands(self) -> bool:
@@ -91,36 +109,72 @@ class Door:
         """
         return self.shut or bool(self.users.all())
 
-    async def sign_in(self, name: str, password: str, address: str) -> tuple[str, User]:
+    async def sign_in(
+        self, name: str, password: str, address: str, device: str = ""
+    ) -> tuple[str, User]:
         """Returns the cookie of a new session, and whose it is.
+
+        Args:
+            device: what `device_of` gave the browser when somebody signed in by it.
 
         Raises:
             RefusedError: name or password are wrong, or there were too many of late.
         """
         name, address = name.strip().lower()[:MAX_CHARS], network_of(address)
+        user = self.users.all().get(name)
         # Not what else was typed: it may be a password.
-        said = name if name in self.users.all() else "an unknown name"
-        if wait := self._pay(name, address):
-            logger.warning("sign-in not looked at: %s from %s", said, address)
-            raise RefusedError(wait)
-        user = None
-        if len(password) <= MAX_CHARS:
-            self._waiting += 1
-            try:
-                loop = asyncio.get_running_loop()
-                user = await loop.run_in_executor(
-                    self._pool, self.users.by_password, name, password
-                )
-            finally:
-                self._waiting -= 1
+        said = "an unknown name" if user is None else name
+        known = user is not None and _is_device_of(user, device)
+        budget = self._budget(name, address, device if known else "")
+        busy = self._waiting[address] >= MOST_WAITING // 2 or self._waiting.total() >= MOST_WAITING
+        if wait := 1.0 if busy else _wait(budget):
+            raise self._unseen(said, address, wait)
+        self._waiting[address] += 1
+        turn = self._turns.setdefault(address, asyncio.Semaphore(CHECKS))
+        try:
+            if not known:
+                await asyncio.sleep(self._delay(name))
+            async with turn:  # so that what failed meanwhile counts
+                if wait := _wait(budget):
+                    raise self._unseen(said, address, wait)
+                user = await self._checked(name, password)
+                if user is None:
+                    for buckets, key in [*budget, (self._names, name)]:
+                        buckets.take(key)
+        finally:
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address], self._turns[address]
         if user is None:
             logger.warning("sign-in failed: %s from %s", said, address)
             raise RefusedError(0)
-        self._addresses.give_back(address)
-        self._names.give_back(name)
-        self._known[name] = address
         logger.info("signed in: %s (%s) from %s", user.name, user.role, address)
         return self._open(user), user
+
+    async def _checked(self, name: str, password: str) -> User | None:
+        if len(password) > MAX_CHARS:
+            return None
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self.users.by_password, name, password)
+
+    def _budget(self, name: str, address: str, device: str) -> list[tuple[Buckets, str]]:
+        """Returns what a failure takes a token of; where one is empty, nothing is looked at."""
+        if device:
+            return [(self._places, f"device {device}")]
+        wide = network_of(address.partition("/")[0], 48)
+        return [
+            (self._places, f"{name} {address}"),
+            (self._addresses, address),
+            *([(self._networks, wide)] if wide != address else []),
+        ]
+
+    def _delay(self, name: str) -> float:
+        failed = int(self._names.taken(name)) - FREE
+        return 0.0 if failed < 0 else min(FIRST_DELAY * 2.0**failed, MOST_DELAY)
+
+    def _unseen(self, said: str, address: str, wait: float) -> RefusedError:
+        logger.warning("sign-in not looked at: %s from %s", said, address)
+        return RefusedError(wait)
 
     def by_cookie(self, cookie: str) -> User | None:
         """Returns who is signed in, with the role of now; None where a session is over."""
@@ -143,21 +197,6 @@ class Door:
         if session is not None:
             logger.info("signed out: %s", session.user.name)
 
-    def _pay(self, name: str, address: str) -> float:
-        """Takes what a sign-in costs; it comes back to who succeeds.
-
-        Returns:
-            The seconds to wait where there is not enough, and nothing is taken; else 0.
-        """
-        if self._waiting >= MOST_WAITING:
-            return 1.0
-        if wait := self._addresses.take(address):
-            return wait
-        if self._known.get(name) != address and (wait := self._names.take(name)):
-            self._addresses.give_back(address)
-            return wait
-        return 0.0
-
     def _open(self, user: User) -> str:
         cookie = secrets.token_urlsafe(32)
         with self._lock:
@@ -168,8 +207,32 @@ class Door:
         return cookie
 
 
-def network_of(address: str) -> str:
-    """Returns what one user has of addresses: an IPv4 address, or the first half of an IPv6 one."""
+def device_of(user: User) -> str:
+    """Returns what a browser keeps by which a user signed in, good until the password changes.
+
+    It lets nobody in; what strangers do only neither slows it down nor keeps it out.
+    """
+    nonce = secrets.token_urlsafe(16)
+    return f"{nonce}.{_signature(user, nonce)}"
+
+
+def _is_device_of(user: User, device: str) -> bool:
+    nonce, _, signature = device.partition(".")
+    return hmac.compare_digest(_signature(user, nonce).encode(), signature.encode())
+
+
+def _signature(user: User, nonce: str) -> str:
+    """Returns a signature by the user's hash, whose salt nobody else knows."""
+    signed = f"device of {user.name}: {nonce}".encode()
+    return hmac.new(user.password.encode(), signed, "sha256").hexdigest()
+
+
+def _wait(budget: list[tuple[Buckets, str]]) -> float:
+    return max(buckets.wait(key) for buckets, key in budget)
+
+
+def network_of(address: str, bits: int = 64) -> str:
+    """Returns what one user has of addresses: an IPv4 address, or so many bits of an IPv6 one."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -177,5 +240,5 @@ def network_of(address: str) -> str:
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.IPv6Network((parsed, 64), strict=False))
+        return str(ipaddress.IPv6Network((parsed, bits), strict=False))
     return address

@@ -39,8 +39,6 @@ BODY_SECONDS = 20.0
 MOST_BODIES = 256
 """Requests with a body that are answered at a time."""
 
-COOKIE = "notesqa"
-
 USER = "notesqa.user"
 """Where a request carries its user, for `user_of`."""
 
@@ -73,6 +71,12 @@ _FORWARDED = (b"x-forwarded-", b"forwarded", b"x-gradio-", b"x-real-ip")
 _HSTS = "max-age=31536000"
 
 logger = logging.getLogger(__name__)
+
+
+def cookie_name(scope: Scope, what: str = "session") -> str:
+    """Returns the name of a cookie: browsers keep one jar for all servers of a host."""
+    _, port = scope.get("server") or ("", None)
+    return f"notesqa-{what}-{port or 0}"
 
 
 def user_of(request: Request) -> User | None:
@@ -184,7 +188,7 @@ class Guard:
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer":
             return self._door.users.by_token(token.strip())
-        cookie = Request(scope).cookies.get(COOKIE)
+        cookie = Request(scope).cookies.get(cookie_name(scope))
         return self._door.by_cookie(cookie) if cookie else None
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:

@@ -37,10 +37,15 @@ class Buckets:
             self._keep(key, tokens - 1)
             return 0.0
 
-    def give_back(self, key: str) -> None:
-        """Undoes a `take`."""
+    def wait(self, key: str) -> float:
+        """Returns the seconds until there is a token, and takes none."""
         with self._lock:
-            self._keep(key, self._tokens(key) + 1)
+            return max(0.0, (1 - self._tokens(key)) / self._pace)
+
+    def taken(self, key: str) -> float:
+        """Returns how many tokens are missing."""
+        with self._lock:
+            return self._burst - self._tokens(key)
 
     def __len__(self) -> int:
         """Returns how many buckets are held."""

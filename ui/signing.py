@@ -8,12 +8,15 @@ from urllib.parse import parse_qs
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from ui.door import SESSION_SECONDS, Door, RefusedError
-from ui.guard import COOKIE, user_of
+from ui.door import SESSION_SECONDS, Door, RefusedError, device_of
+from ui.guard import cookie_name, user_of
 from ui.pages import signin
 from ui.routes import PAGE, SIGN_IN
 
-WRONG = "Name or password are wrong."
+WRONG = "Name or password is wrong."
+
+DEVICE_SECONDS = 180 * 24 * 3600
+"""How long a browser is known by which somebody signed in."""
 
 
 def add_routes(api: FastAPI, door: Door) -> None:
@@ -31,27 +34,33 @@ def add_routes(api: FastAPI, door: Door) -> None:
     async def sign_in(request: Request) -> Response:
         name, password = _fields(await request.body())
         address = request.client.host if request.client else ""
+        device = cookie_name(request.scope, "device")
+        known = request.cookies.get(device, "")
         try:
-            cookie, _ = await door.sign_in(name, password, address)
+            cookie, user = await door.sign_in(name, password, address, known)
         except RefusedError as refused:
             return _refused(refused.wait)
         _close(request, door)
         response = RedirectResponse(PAGE, status_code=303)
-        response.set_cookie(
-            COOKIE,
-            cookie,
-            max_age=SESSION_SECONDS,
-            httponly=True,
-            samesite="lax",
-            secure=request.url.scheme == "https",
-        )
+        for title, value, seconds in (
+            (cookie_name(request.scope), cookie, SESSION_SECONDS),
+            (device, device_of(user), DEVICE_SECONDS),
+        ):
+            response.set_cookie(
+                title,
+                value,
+                max_age=seconds,
+                httponly=True,
+                samesite="lax",
+                secure=request.url.scheme == "https",
+            )
         return response
 
     @api.post("/sign-out", include_in_schema=False)
     def sign_out(request: Request) -> Response:
         _close(request, door)
         response = RedirectResponse(SIGN_IN, status_code=303)
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(cookie_name(request.scope))
         return response
 
 
@@ -78,5 +87,5 @@ def _fields(body: bytes) -> tuple[str, str]:
 
 def _close(request: Request, door: Door) -> None:
     """Ends the session that a request comes with, if it does."""
-    if cookie := request.cookies.get(COOKIE):
+    if cookie := request.cookies.get(cookie_name(request.scope)):
         door.sign_out(cookie)
