@@ -47,7 +47,7 @@ HOME = {
     "tokenizers": ["rag/compiled.py"],
     "torch": ["rag/compiling.py"],
     "transformers": ["rag/models.py"],
-    "uvicorn": ["ui/app.py"],
+    "uvicorn": ["ui/app.py", "ui/protocol.py"],
     "watchfiles": ["rag/watching.py"],
 }
 """Where each outside library enters."""

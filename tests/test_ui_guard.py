@@ -3,26 +3,19 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import socket
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from conftest import Run, WordLengths, constant_fit, quick
 from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from rag import Library, NotesQAError, Settings
-from ui import app as app_module
 from ui import guard as guard_module
 from ui.api import build_api
-from ui.app import build_app, patient_protocol
+from ui.app import build_app
 from ui.auth import Role, Users
 from ui.door import Door
 from ui.guard import MAX_BODY_BYTES, Guard
@@ -531,47 +524,3 @@ def test_another_address_is_served_to_users_alone(run: Run, tmp_path: Path) -> N
     (tmp_path / "notesqa.toml").write_text("behind_proxy = true\n")
     assert "Sign-in is not configured" in run("serve").err
     assert "is no address" in run("serve", "--host", "no such host").err
-
-
-# Over a real connection
-
-
-@pytest.fixture
-def port(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(app_module, "HEADER_SECONDS", 0.3)
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        build_api(library), port=port, log_level="error", http=patient_protocol()
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(10)
-
-
-def test_headers_that_do_not_end_are_given_up(port: int) -> None:
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as slow:
-        start = time.monotonic()
-        with pytest.raises(OSError):
-            slow.sendall(b"GET /healthz HTTP/1.1\r\n")
-            while time.monotonic() < start + 4:
-                slow.sendall(b"a: b\r\n")
-                time.sleep(0.1)
-        assert time.monotonic() - start < 3
-
-
-def test_a_connection_is_used_again_while_its_requests_end(port: int) -> None:
-    request = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"
-    with closing(socket.create_connection(("127.0.0.1", port), timeout=5)) as kept:
-        for _ in range(4):
-            kept.sendall(request)
-            answer = b""
-            while not answer.endswith(b"}"):
-                answer += kept.recv(4096) or pytest.fail("the connection was closed")
-            time.sleep(0.15)

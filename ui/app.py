@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -10,7 +9,7 @@ import threading
 from contextlib import nullcontext
 from importlib.resources import files
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rag import Library, NotesQAError, QuestionLog, Watcher
 from ui.asks import asks_of
@@ -27,9 +26,6 @@ PORT = 7860
 
 LEAVE_SECONDS = 2
 """How long answers in flight are waited for when serving ends."""
-
-HEADER_SECONDS = 10.0
-"""How long the first lines of a request may take to arrive."""
 
 MOST_CONNECTIONS = 1000
 """A page holds two or three of them."""
@@ -103,6 +99,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
     import uvicorn
 
     from ui.console import log_requests
+    from ui.protocol import patient_protocol
 
     names = names_of(library.settings.hosts)
     family, address = _resolved(host, port)
@@ -131,7 +128,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
         library.search("Is the model loaded?", k=1)
         config = uvicorn.Config(
             app,
-            http=patient_protocol(),
+            http=patient_protocol(behind_proxy=library.settings.behind_proxy),
             ws="none",
             log_level="warning",
             access_log=False,
@@ -164,43 +161,6 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
                 ended.wait()
             finally:
                 questions.close()
-
-
-def patient_protocol() -> type[Any]:
-    """Returns uvicorn's protocol, which also gives up on a request that does not come to an end.
-
-    uvicorn waits for ever for the rest of a request's headers; the guard sees to the body.
-    """
-    import h11
-    from uvicorn.protocols.http.h11_impl import H11Protocol
-
-    class Patient(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            self._watch()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._watch()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            super().connection_lost(exc)
-            self._unwatch()
-
-        def _watch(self) -> None:
-            if self.conn.their_state is not h11.IDLE:
-                self._unwatch()
-            elif self._deadline is None:
-                self._deadline = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
-
-        def _unwatch(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-
-    return Patient
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:

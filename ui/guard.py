@@ -110,12 +110,21 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         route: Route | None = None
         started = False
+        whole = not _has_body(scope)
+
+        async def receive_on() -> Message:
+            nonlocal whole
+            message = await receive()
+            whole = whole or not message.get("more_body", False)
+            return message
 
         async def send_on(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
                 _dress(message, scope, route)
+                if not whole:
+                    message["headers"].append((b"connection", b"close"))
             elif scope["method"] == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
@@ -126,21 +135,21 @@ class Guard:
                 route = found
                 # Of what is passed on to, some knows no HEAD.
                 asked = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-                await self._pass_on(asked, receive, send_on, route)
+                await self._pass_on(asked, receive_on, send_on, route)
             else:
                 _log_refusal(scope, found.status_code)
-                await found(scope, receive, send_on)
+                await found(scope, receive_on, send_on)
         except ClientDisconnect:
             return
         except CallError as error:
             refused = of_error(error)
             _log_refusal(scope, refused.status_code)
-            await refused(scope, receive, send_on)
+            await refused(scope, receive_on, send_on)
         except Exception as error:
             _log(scope, f"failed: {_where(error)}", logging.ERROR)
             if not started:
                 await problem(500, "Something went wrong here; the server's log says where.")(
-                    scope, receive, send_on
+                    scope, receive_on, send_on
                 )
 
     def _refusal(self, scope: Scope) -> Route | Response:
@@ -167,6 +176,8 @@ class Guard:
             )
         if is_from_elsewhere(scope["method"], headers):
             return problem(403, "A page of another site sent this.")
+        if "content-length" in headers and "transfer-encoding" in headers:
+            return problem(400, "The request says in two ways how long it is.")
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length[:12]) > MAX_BODY_BYTES:
             return _too_long()
@@ -219,7 +230,7 @@ class Guard:
                 body = await _read(receive, most)
         except TimeoutError:
             _log_refusal(scope, 408)
-            late = problem(408, "The request did not arrive in time.", {"Connection": "close"})
+            late = problem(408, "The request did not arrive in time.")
             return await late(scope, receive, send)
         else:
             if body is None:
@@ -258,6 +269,12 @@ class _Page:
 def _hashes(scripts: Iterable[bytes]) -> Iterable[str]:
     for script in scripts:
         yield f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+
+
+def _has_body(scope: Scope) -> bool:
+    """Returns whether a request comes with a body; what is not read of it ends the connection."""
+    headers = Headers(scope=scope)
+    return "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
 
 
 def _of_length(scope: Scope, length: int) -> Scope:
@@ -320,7 +337,7 @@ def _dress(message: Message, scope: Scope, route: Route | None) -> None:
 
 
 def _too_long(most: int = MAX_BODY_BYTES) -> Response:
-    return problem(413, f"A request may have {most:,} bytes.", {"Connection": "close"})
+    return problem(413, f"A request may have {most:,} bytes.")
 
 
 def _log_refusal(scope: Scope, status: int) -> None:
