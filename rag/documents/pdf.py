@@ -236,7 +236,10 @@ class _Reader:
         styles = [self._style(at) for at, _ in words]
         quarter = self._quarter(words[0][0], words[-1][1] - 1, styles[0])
         boxes = [self._edges(at, until - 1, quarter) for at, until in words]
-        said = [self._said(text, at, until, quarter) for at, until in words]
+        said = [
+            self._said(text, at, until, quarter, look)
+            for (at, until), look in zip(words, styles, strict=True)
+        ]
         leftwards = runs_left(text[start:end])
         order = list(range(len(words)))
         if leftwards:
@@ -273,12 +276,11 @@ class _Reader:
 
         return LEFTWARDS.sub(read, word)
 
-    def _said(self, text: str, start: int, end: int, quarter: int) -> str:
+    def _said(self, text: str, start: int, end: int, quarter: int, base: _Style) -> str:
         """Returns a word, its superscripts and subscripts told as such."""
-        if end - start < 2 or self._style(start) is self._style(end - 1):
+        if end - start < 2 or self._style(end - 1) is base:
             return text[start:end]
-        said = ""
-        base, line = self._style(start), self._base_line(start, quarter)
+        said, line = "", self._base_line(start, quarter)
         for look, run in groupby(range(start, end), key=self._style):
             letters = list(run)
             here = text[letters[0] : letters[-1] + 1]
@@ -342,8 +344,8 @@ class _Reader:
     def _edges(self, first: int, last: int, quarter: int) -> tuple[float, float]:
         """Returns where a word begins and ends along its line."""
         edges: list[float] = []
-        for at in {first, last}:
-            left, right, bottom, top = self._box
+        left, right, bottom, top = self._box
+        for at in (first, last) if first < last else (first,):
             self._raw.FPDFText_GetCharBox(self._text, at, left, right, bottom, top)
             if quarter % 2 == 0:
                 edges += left.value, right.value
@@ -371,7 +373,7 @@ class _Reader:
 
 
 def _address(handle: Any) -> int:
-    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+    return ctypes.addressof(handle.contents) if handle else 0
 
 
 def _rule_across(page: Any) -> int:
