@@ -321,6 +321,11 @@ def test_digits_off_the_line_are_not_added_to_those_before() -> None:
     assert document.text.splitlines()[-1].startswith("SMALL capitals")
 
 
+def test_a_script_that_a_space_parts_from_what_follows_is_one() -> None:
+    page = [Line(72, 100, "a"), Line(77.6, 96, "2", 7), Line(84.2, 100, "+ 8 = 12")]
+    assert read(page).text == "a² + 8 = 12"
+
+
 def justified(left: float, lines: list[str], width: float, top: float = 100) -> list[Line]:
     """Lines of letters 6 points wide, their words set apart to reach both edges."""
     placed = []

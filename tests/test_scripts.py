@@ -15,6 +15,7 @@ from rag.documents.scripts import script_of
         ("2", 7, -1.5, "₂"),
         ("i,j", 5, -1.5, "_{i,j}"),
         ("2,13", 6, 3.5, "²,¹³"),  # marks of notes
+        ("3,", 6, 3.5, "³,"),
         ("5", 9, 3.6, None),  # hardly smaller
         ("5", 7, 0.2, None),  # on the line
         ("5", 7, 12, None),  # on another one

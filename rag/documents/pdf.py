@@ -236,6 +236,7 @@ class _Reader:
         styles = [self._style(at) for at, _ in words]
         quarter = self._quarter(words[0][0], words[-1][1] - 1, styles[0])
         boxes = [self._edges(at, until - 1, quarter) for at, until in words]
+        script = self._begins_raised(text, words[:2], styles, quarter)
         said = [
             self._said(text, at, until, quarter, look)
             for (at, until), look in zip(words, styles, strict=True)
@@ -245,7 +246,7 @@ class _Reader:
         if leftwards:
             order.sort(key=lambda at: boxes[at])
             said = [self._forwards(at, word) for (at, _), word in zip(words, said, strict=True)]
-        for group in _parted(order, boxes, styles):
+        for group in _parted(order, boxes, styles, script):
             here = [said[at] for at in group]
             piece = readable(" ".join(in_reading_order(here) if leftwards else here))
             piece += "-" if hyphen and group[-1] == len(words) - 1 else ""
@@ -275,6 +276,17 @@ class _Reader:
             return run[0][::-1] if first[0] < last[0] else run[0]
 
         return LEFTWARDS.sub(read, word)
+
+    def _begins_raised(
+        self, text: str, words: Sequence[tuple[int, int]], styles: Sequence[_Style], quarter: int
+    ) -> bool:
+        """Returns whether the first word is a number off the line of the second."""
+        if len(words) < 2 or styles[0].size >= styles[1].size:
+            return False
+        first, second = (self._base_line(at, quarter) for at, _ in words)
+        number = text[slice(*words[0])]
+        script = script_of(number, styles[0].size, first, styles[1].size, second)
+        return script is not None and number.strip("+−–-,").isdigit()
 
     def _said(self, text: str, start: int, end: int, quarter: int, base: _Style) -> str:
         """Returns a word, its superscripts and subscripts told as such."""
@@ -393,13 +405,16 @@ def _rule_across(page: Any) -> int:
 
 
 def _parted(
-    order: Sequence[int], boxes: Sequence[tuple[float, float]], styles: Sequence[_Style]
+    order: Sequence[int],
+    boxes: Sequence[tuple[float, float]],
+    styles: Sequence[_Style],
+    script: bool,
 ) -> Iterator[list[int]]:
-    """Yields words that no wide gap parts."""
+    """Yields words that no wide gap parts; a `script` that comes first stands alone."""
     group = [order[0]]
     for before, at in pairwise(order):
         gap = max(boxes[at][0] - boxes[before][1], boxes[before][0] - boxes[at][1])
-        if gap > CELL_GAP * styles[at].size:
+        if gap > CELL_GAP * styles[at].size or (script and before == 0):
             yield group
             group = []
         group.append(at)

@@ -13,7 +13,7 @@ from rag.documents.raised import lowered, raised
 _SCRIPT = re.compile(
     r"[+−–-]?(?:\d{1,4}|[^\W\d_])(?:[+−,=*-](?:\d{1,4}|[^\W\d_]))*,?|\d{1,2}[^\W\d_]|[+−]"
 )
-_MARKS = re.compile(r"\d+(?:,\d+)+,?")
+_MARKS = re.compile(r"(?:\d+,)+\d*")
 
 _LARGEST, _SMALLEST = 0.86, 0.45
 """Of the letters before: browsers set 0.83, TeX 0.7 and 0.5; below that those are an initial."""
