@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pytest
@@ -15,7 +15,8 @@ from conftest import ROOT, WordLengths
 from numpy.typing import NDArray
 
 from rag import Library, Settings, indexing
-from rag.documents import Loaders
+from rag.documents import Loaders, reading
+from rag.documents.reading import open_regular
 from rag.documents.records import Record
 from rag.errors import CorpusError
 from rag.store import Part, Store
@@ -65,14 +66,12 @@ class Notes:
         self.folder = folder
         self.library = library
         self.opened: list[str] = []
-        read = Path.read_bytes
 
-        def read_bytes(file: Path) -> bytes:
-            if folder in file.parents:
-                self.opened.append(file.name)
-            return read(file)
+        def opening(path: str) -> BinaryIO:
+            self.opened.append(Path(path).name)
+            return open_regular(path)
 
-        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        monkeypatch.setattr(reading, "open_regular", opening)
 
     def write(self, name: str, text: str, mtime_ns: int = LONG_AGO) -> None:
         file = self.folder / name
@@ -211,7 +210,7 @@ def test_what_was_skipped_is_looked_at_again_when_it_or_the_limit_changed(notes:
     notes.write("big.md", "words " * 2000)
     assert [s.document for s in notes.index(max_file_mb=0.01).skipped] == ["big.md", "blank.md"]
     notes.index(Unloaded(), max_file_mb=0.01)
-    assert notes.opened == []
+    assert notes.opened == ["big.md"]  # how large it is tells the file that was opened
     assert notes.index(max_file_mb=1).indexed == ("big.md",)
     assert notes.opened == ["big.md"]
     notes.write("blank.md", "No more.")
@@ -225,15 +224,14 @@ def test_what_was_skipped_is_looked_at_again_when_it_or_the_limit_changed(notes:
 def test_a_file_that_could_not_be_read_is_tried_again(
     notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = Path.read_bytes
 
-    def denied(file: Path) -> bytes:
-        if file.name == "otters.md":
+    def denied(path: str) -> BinaryIO:
+        if path.endswith("otters.md"):
             raise PermissionError(13, "Permission denied")
-        return read(file)
+        return open_regular(path)
 
     with monkeypatch.context() as context:
-        context.setattr(Path, "read_bytes", denied)
+        context.setattr(reading, "open_regular", denied)
         assert [s.reason for s in notes.index().skipped] == ["unreadable"]
     assert notes.index().indexed == ("otters.md",)  # its size and time are what they were
 
