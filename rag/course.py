@@ -71,6 +71,10 @@ class _Rate:
         self._found = rate * _TAKEN_FOR_GRANTED
         self._of = float(_TAKEN_FOR_GRANTED)
 
+    @property
+    def seen(self) -> bool:
+        return self._of > _TAKEN_FOR_GRANTED
+
     def learn(self, found: float, of: float) -> None:
         self._found += found
         self._of += of
@@ -166,8 +170,15 @@ class Course:
         chars = self._unsplit + sum(kind.unread * kind.chars.rate for kind in self._kinds.values())
         reading = sum(kind.unread * kind.seconds.rate for kind in self._kinds.values())
         embedding = sum(
-            (self._unembedded[kind] + chars * self._of_text[kind].rate) * self._seconds[kind].rate
+            (self._unembedded[kind] + chars * self._of_text[kind].rate) * self._rate_of(kind)
             for kind in _OF_TEXT
         )
         unread = chars - self._unsplit
-        return reading + embedding + (self._held + unread) * self._seconds[INDEXES].rate
+        return reading + embedding + (self._held + unread) * self._rate_of(INDEXES)
+
+    def _rate_of(self, kind: str) -> float:
+        """Returns seconds a character; where none was seen, of a machine as fast as with chunks."""
+        rates = self._seconds
+        if rates[kind].seen:
+            return rates[kind].rate
+        return _SECONDS[kind] * rates[CHUNKS].rate / _SECONDS[CHUNKS]

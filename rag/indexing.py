@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from rag import chunking
@@ -33,6 +33,10 @@ WINDOW_TEXTS = 16_000
 
 TEXTS_AT_ONCE = 256
 """Texts that the embedder gets in one call, of which it makes batches of even length."""
+
+CHARS_AT_ONCE = 50_000
+"""Characters in one call, after which progress is told and Ctrl+C heard: as long as 256 sentences.
+The shipped notes' chunks took 8.9 and 10.1 s so, 9.0 and 13.7 s in one call, on two busy cores."""
 
 PASSING = ("too slow", "too much memory", "crashed")
 """Reasons that may be the machine's at that moment: such a file is tried once more, by the next
@@ -300,8 +304,7 @@ class Indexing:
         efforts = (effort(items[d].embedded for d in digests) for digests in (chunks, units))
         self._course.known(covered, *efforts)
         for kind, digests in ((CHUNKS, chunks), (UNITS, units)):
-            for start in range(0, len(digests), TEXTS_AT_ONCE):
-                batch = digests[start : start + TEXTS_AT_ONCE]
+            for batch in _calls(digests, lambda digest: len(items[digest].embedded)):
                 texts = [items[digest].embedded for digest in batch]
                 if kind == CHUNKS:
                     for digest, (vector, tokens) in zip(
@@ -315,6 +318,20 @@ class Indexing:
                         yield digest, vector.tobytes(), None
                 self._embedded += len(texts)
                 self._course.embedded(kind, effort(texts))
+
+
+def _calls(digests: Sequence[bytes], length: Callable[[bytes], int]) -> Iterator[list[bytes]]:
+    """Yields what the embedder gets in one call each: always about as much work."""
+    batch: list[bytes] = []
+    chars = 0
+    for digest in digests:
+        batch.append(digest)
+        chars += length(digest)
+        if chars >= CHARS_AT_ONCE or len(batch) == TEXTS_AT_ONCE:
+            yield batch
+            batch, chars = [], 0
+    if batch:
+        yield batch
 
 
 def digest_of(embedder: Embedder, item: Chunk | Unit) -> bytes:

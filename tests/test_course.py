@@ -90,3 +90,18 @@ def test_kinds_in_step_by_hand() -> None:
     # Shares of their kinds at which they begin: 0, 0.5 of two; 0, 0.1, 0.9 of three.
     files = [("m", 5), ("m", 5), ("p", 10), ("p", 80), ("p", 10)]
     assert in_step(files) == [0, 2, 3, 1, 4]
+
+
+def test_a_slow_machine_is_known_by_the_first_texts_it_embeds() -> None:
+    run = Run()
+    run.course.expect(".md", 100_000)
+    run.course.opened(".md", 100_000, 100_000)
+    run.course.read(".md", 100_000)
+    run.course.known(100_000, 100_000, 100_000)
+    for kind, seconds in ((CHUNKS, 1.5e-4), (UNITS, 2e-4)):  # ten times what is taken for granted
+        for _ in range(20):
+            run.now += 5_000 * seconds
+            run.course.embedded(kind, 5_000)
+    run.course.end()
+    # Without it, 0.5 at the end of the chunks.
+    assert run.furthest() < 0.2

@@ -282,6 +282,17 @@ def test_a_window_is_embedded_longest_first_in_lists_of_bounded_length(
     assert manifest.embedded == len(embedder.embedded) == len(set(embedder.embedded))
 
 
+def test_no_call_to_the_embedder_is_long(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "CHARS_AT_ONCE", 100)
+    for number in range(7):
+        notes.write(f"{number}.md", f"Note {number} says this. {'And more. ' * number}\n")
+    notes.index(embedder := Counted())
+    for kind in ("chunks", "units"):
+        batches = [texts for name, texts in embedder.batches if name == kind]
+        assert all(sum(map(len, texts[:-1])) < 100 for texts in batches)
+        assert all(sum(map(len, texts)) >= 100 for texts in batches[:-1]) and len(batches) > 1
+
+
 # Windows
 
 
