@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,23 @@ def test_answers_that_nobody_reads_are_not_heaped_up(client: httpx.Client) -> No
 def test_a_session_has_a_plain_name(client: httpx.Client, session: str) -> None:
     for path in (f"heartbeat/{session}", f"queue/data?session_hash={session}", "queue/data"):
         assert client.get(f"/gradio_api/{path}").status_code in {404, 422}
+
+
+def test_the_log_holds_no_question_where_gradio_fails(
+    client: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(Calls, "rebuilt", lambda self, path, body, user: body)
+    client.post(PREDICT, json=call(ASK, "Where is my secret?\n\x1b[2J"))
+    client.post(JOIN, json=call(ALONE, "Where is my secret?\n\x1b[2J", -1, None))
+    until = time.monotonic() + 20
+    while caplog.text.count("Gradio failed") < 2 and time.monotonic() < until:
+        time.sleep(0.05)
+    said = caplog.text + "".join(capfd.readouterr())
+    assert "secret" not in said
+    assert said.count("Gradio failed: ") == 2
 
 
 # The checks alone

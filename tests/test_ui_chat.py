@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+import html
+
 import pytest
 
 from rag import Answer, Citation, LibraryError, Span, Turn
 from rag.types import AnswerSentence
-from ui.pages.chat import EMPTY_SOURCE, Exchange, ask_alone, respond, source_frame
+from ui.pages.chat import (
+    EMPTY_SOURCE,
+    MOST_EXCHANGES,
+    MOST_SHOWN,
+    Exchange,
+    ask_alone,
+    respond,
+    source_frame,
+)
 
 QUOTE = "Owls are birds. They hunt at night."
 
@@ -84,6 +94,40 @@ def test_a_question_that_a_refusal_suggests_is_asked_alone() -> None:
     assert longer[-1].question == "Why owls?"
     assert "Searched for" not in longer[-1].said
     assert source.startswith("/source/owls.md")
+
+
+@pytest.mark.parametrize(("number", "suggestion"), [(9, -1), (-1, -1), (0, 5), (0, -2)])
+def test_what_no_exchange_offers_is_not_asked(number: int, suggestion: int) -> None:
+    conversation, _ = respond("When?", [], refused)
+    assert ask_alone(number, suggestion, conversation, answered) == (conversation, EMPTY_SOURCE)
+
+
+def test_what_fails_is_said_without_what_was_asked_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fails(question: str, after: Turn | None = None) -> Answer:
+        raise ValueError(f"cannot do {question}")
+
+    (exchange,), _ = respond("Where is my secret?\x1b", [], fails)
+    assert "the server's log says where" in html.unescape(exchange.said)
+    assert "ValueError in fails" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_where_the_library_lies_is_said_to_insiders(caplog: pytest.LogCaptureFixture) -> None:
+    (exchange,), _ = respond("When?", [], broken, insider=False)
+    assert "here" not in exchange.said
+    assert "There is no library in <here>" in caplog.text
+
+
+def test_a_conversation_is_bounded() -> None:
+    conversation: list[Exchange] = []
+    for number in range(MOST_EXCHANGES + 5):
+        conversation, _ = respond(f"What {number}?", conversation, answered)
+    assert len(conversation) == MOST_EXCHANGES
+    assert conversation[0].question == "What 5?"
+    conversation, _ = respond("x" * 50_000, conversation, broken)
+    assert len(conversation[-1].question) <= MOST_SHOWN + 2
 
 
 @pytest.mark.parametrize("address", ["/source/a.md?start=1&end=2#marked", '"><script>'])

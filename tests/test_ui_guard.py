@@ -369,6 +369,28 @@ def test_users_that_cannot_be_read_let_nobody_in(library: Library, users: Users)
         assert client.get(path).status_code == 503
 
 
+def test_a_stranger_is_not_told_where_the_library_lies(
+    library: Library, users: Users, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = client_of(build_api(library))
+    bob, ada = client_of(client.app), client_of(client.app)
+    sign_in(bob, "bob")
+    sign_in(ada, "ada")
+    shutil.rmtree(library.folder)
+    for asker in (client, bob):
+        response = asker.get("/healthz")
+        assert response.status_code == 503
+        assert str(library.folder.parent) not in response.text
+    assert str(library.folder) in caplog.text
+    assert str(library.folder) in ada.get("/healthz").text
+    users.file.write_text("{")
+    for sent in (client.get("/healthz"), client.post("/sign-in", data={"name": "ada"})):
+        assert sent.status_code == 503
+        assert "users.json" not in sent.text
+    users.file.unlink()
+    assert str(library.folder) in client.get("/healthz").text
+
+
 def test_a_shut_server_without_users_lets_nobody_in(library: Library) -> None:
     client = client_of(build_api(library, shut=True))
     assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == 401

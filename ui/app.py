@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 import threading
+import traceback
 from contextlib import nullcontext
 from importlib.resources import files
 from ipaddress import ip_address
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from rag import Library, NotesQAError, QuestionLog, Watcher
@@ -53,6 +56,7 @@ def build_app(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
+    _say_less()
     from ui.api import build_api
     from ui.pages import chat, header
 
@@ -161,6 +165,22 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
                 ended.wait()
             finally:
                 questions.close()
+
+
+def _say_less() -> None:
+    """Makes Gradio log an error's type and place; its tracebacks hold what was asked."""
+    from gradio import queueing, route_utils, routes, utils
+
+    from ui.guard import where
+
+    def print_exc(*_: object, **__: object) -> None:
+        error = sys.exception()
+        if isinstance(error, Exception):
+            logging.getLogger(__name__).error("Gradio failed: %s", where(error))
+
+    quiet = SimpleNamespace(**vars(traceback) | {"print_exc": print_exc})
+    for module in (queueing, route_utils, routes, utils):
+        vars(module)["traceback"] = quiet
 
 
 def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:

@@ -23,11 +23,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import NotesQAError
-from ui.auth import User, require
+from ui.auth import Role, User, require
 from ui.calls import GRADIO, JOIN, PREDICT, CallError, Calls
 from ui.door import Door
 from ui.hosts import is_answered_to, is_from_elsewhere
-from ui.problems import of_error, problem
+from ui.problems import INSIDER, of_error, problem
 from ui.render import in_a_line
 from ui.routes import PAGE, SIGN_IN, Route, route_of
 
@@ -142,11 +142,11 @@ class Guard:
         except ClientDisconnect:
             return
         except CallError as error:
-            refused = of_error(error)
+            refused = of_error(error, False)
             _log_refusal(scope, refused.status_code)
             await refused(scope, receive_on, send_on)
         except Exception as error:
-            _log(scope, f"failed: {_where(error)}", logging.ERROR)
+            _log(scope, f"failed: {where(error)}", logging.ERROR)
             if not started:
                 await problem(500, "Something went wrong here; the server's log says where.")(
                     scope, receive_on, send_on
@@ -162,7 +162,7 @@ class Guard:
             try:
                 return self._check_user(scope, headers, route) or route
             except NotesQAError as error:
-                return of_error(error)
+                return of_error(error, bool(scope.get(INSIDER)))
         if route is None:
             return problem(404, "There is nothing of that name.")
         return problem(405, f"This answers to {route}.", {"Allow": route})
@@ -186,7 +186,9 @@ class Guard:
     def _check_user(self, scope: Scope, headers: Headers, route: Route) -> Response | None:
         """Returns the answer to one who may not; notes in the request who it is."""
         scope[USER] = user = self._user(scope, headers)
-        if route.role is None or not self._door.demands():
+        demands = self._door.demands()
+        scope[INSIDER] = not demands or (user is not None and user.role.covers(Role.INSTRUCTOR))
+        if route.role is None or not demands:
             return None
         if user is None:
             if route.page:
@@ -354,7 +356,7 @@ def _log(scope: Scope, what: str, level: int = logging.WARNING) -> None:
     logger.log(level, "%s", " ".join([asked, *who, f"from {address[0]}: {what}"]))
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """Returns what failed and where; its message may hold what was asked."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {last.name}, {last.filename}:{last.lineno}"

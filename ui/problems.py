@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +16,14 @@ from rag import NotesQAError, QuestionError
 from ui.asks import TooManyError
 from ui.auth import ForbiddenError
 from ui.calls import CallError
+from ui.render import in_a_line
+
+INSIDER = "notesqa.insider"
+"""Where a request carries whether it is told what is wrong with the library."""
+
+UNSAID = "This cannot be answered now; the server's log says why."
+
+logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -63,23 +72,36 @@ def too_many(detail: str, wait: float) -> Response:
     return problem(429, detail, {"Retry-After": str(math.ceil(wait))})
 
 
-def of_error(error: NotesQAError) -> Response:
+def told(error: NotesQAError, insider: bool) -> str:
+    """Returns what is said of an error; where the library is lies in the log for strangers.
+
+    Args:
+        insider: whether it is an instructor who asks, or there is no sign-in.
+    """
+    if insider or isinstance(error, (QuestionError, TooManyError, CallError, ForbiddenError)):
+        return str(error)
+    logger.error("%s", in_a_line(str(error)))
+    return UNSAID
+
+
+def of_error(error: NotesQAError, insider: bool) -> Response:
     """Returns what an error is answered with: the asker's, the role's, or the library's fault."""
+    said = told(error, insider)
     if isinstance(error, TooManyError):
-        return too_many(str(error), error.wait)
+        return too_many(said, error.wait)
     if isinstance(error, CallError):
-        return too_many(str(error), error.wait) if error.wait else problem(422, str(error))
+        return too_many(said, error.wait) if error.wait else problem(422, said)
     if isinstance(error, ForbiddenError):
-        return problem(403, str(error))
-    return problem(400 if isinstance(error, QuestionError) else 503, str(error))
+        return problem(403, said)
+    return problem(400 if isinstance(error, QuestionError) else 503, said)
 
 
 def add_handlers(api: FastAPI) -> None:
     """Makes every error of an application a problem."""
 
     @api.exception_handler(NotesQAError)
-    async def plain_error(_: Request, error: NotesQAError) -> Response:
-        return of_error(error)
+    async def plain_error(request: Request, error: NotesQAError) -> Response:
+        return of_error(error, bool(request.scope.get(INSIDER)))
 
     @api.exception_handler(RequestValidationError)
     async def not_of_the_form(_: Request, error: RequestValidationError) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,8 @@ from typing import Any, Protocol
 
 from rag import Answer, NotesQAError, Span, Turn, turn_of
 from ui.asks import AskAs
-from ui.guard import user_of
+from ui.guard import user_of, where
+from ui.problems import INSIDER, told
 from ui.render import answer_html, escape, source_url
 
 SHOW_NEWEST = """() => setTimeout(() => {
@@ -53,37 +55,75 @@ PLACEHOLDER = (
 )
 
 
+MOST_EXCHANGES = 30
+"""Exchanges of a conversation that are kept and shown; beyond, the oldest go."""
+
+MOST_SHOWN = 300
+"""Characters of a question that are kept where no answer came back."""
+
+BROKEN = "Something went wrong here; the server's log says where."
+
+logger = logging.getLogger(__name__)
+
+
 def respond(
-    question: str, conversation: Sequence[Exchange], ask: Ask, *, alone: bool = False
+    question: str,
+    conversation: Sequence[Exchange],
+    ask: Ask,
+    *,
+    alone: bool = False,
+    insider: bool = True,
 ) -> tuple[list[Exchange], str]:
     """Returns the longer conversation, and the address of the source to open beside it.
 
+    Whatever happens is said in the conversation: Gradio would print what was asked.
+
     Args:
         alone: whether the question is asked without the turn before it.
+        insider: whether what is wrong with the library is said.
     """
+    conversation = conversation[1 - MOST_EXCHANGES :]
     turns = [exchange.turn for exchange in conversation if exchange.turn is not None]
     asked = question.strip() or "(empty)"
     try:
         answer = ask(question, turns[-1] if turns and not alone else None)
     except NotesQAError as error:
-        failed = Exchange(asked, f'<p class="nq-error">{escape(str(error))}</p>')
-        return [*conversation, failed], EMPTY_SOURCE
+        return [*conversation, _failed(asked, told(error, insider))], EMPTY_SOURCE
+    except Exception as error:
+        logger.error("a question of the page failed: %s", where(error))
+        return [*conversation, _failed(asked, BROKEN)], EMPTY_SOURCE
     exchange = Exchange(asked, answer_html(answer), turn_of(answer), answer.suggestions)
     return [*conversation, exchange], first_source(answer)
 
 
+def _failed(asked: str, said: str) -> Exchange:
+    shown = asked if len(asked) <= MOST_SHOWN else f"{asked[:MOST_SHOWN]} …"
+    return Exchange(shown, f'<p class="nq-error">{escape(said)}</p>')
+
+
 def ask_alone(
-    number: int, suggestion: int, conversation: Sequence[Exchange], ask: Ask
+    number: int,
+    suggestion: int,
+    conversation: Sequence[Exchange],
+    ask: Ask,
+    *,
+    insider: bool = True,
 ) -> tuple[list[Exchange], str]:
     """Returns what `respond` does for a question that an earlier exchange offers, asked alone.
+
+    Where it offers none, as after the conversation was cleared, nothing is asked.
 
     Args:
         number: of the exchange in the conversation, from 0.
         suggestion: of the question among the suggestions, from 0; -1 for the exchange's own.
     """
+    if not 0 <= number < len(conversation):
+        return list(conversation), EMPTY_SOURCE
     exchange = conversation[number]
-    question = exchange.question if suggestion < 0 else exchange.suggestions[suggestion]
-    return respond(question, conversation, ask, alone=True)
+    offered = (exchange.question, *exchange.suggestions)
+    if not -1 <= suggestion < len(exchange.suggestions):
+        return list(conversation), EMPTY_SOURCE
+    return respond(offered[suggestion + 1], conversation, ask, alone=True, insider=insider)
 
 
 def first_source(answer: Answer) -> str:
@@ -104,7 +144,7 @@ def source_frame(address: str) -> str:
     )
 
 
-def build(ask: AskAs) -> None:
+def build(answer: AskAs) -> None:
     """Lays the page out inside the current `gradio.Blocks`."""
     import gradio as gr
 
@@ -154,18 +194,22 @@ def build(ask: AskAs) -> None:
         ]
         return after, messages, source_frame(address)
 
-    def asked_by(request: Any) -> Ask:
-        return partial(ask, user=user_of(request.request), door="page")
+    def asked_by(request: Any) -> tuple[Ask, bool]:
+        """Returns what answers who asks, and whether they are told all that fails."""
+        made = request.request
+        return partial(answer, user=user_of(made), door="page"), bool(made.scope.get(INSIDER))
 
     def handle(
         text: str, before: list[Exchange], request: Any
     ) -> tuple[str, list[Exchange], list[Any], str]:
-        return "", *show(*respond(text, before, asked_by(request)))
+        ask, insider = asked_by(request)
+        return "", *show(*respond(text, before, ask, insider=insider))
 
     def handle_alone(
         chosen: int, offered: int, before: list[Exchange], request: Any
     ) -> tuple[list[Exchange], list[Any], str]:
-        return show(*ask_alone(chosen, offered, before, asked_by(request)))
+        ask, insider = asked_by(request)
+        return show(*ask_alone(chosen, offered, before, ask, insider=insider))
 
     for handler in (handle, handle_alone):
         # Gradio passes the request by this type, and cannot look up a name of this function.
