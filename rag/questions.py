@@ -47,6 +47,9 @@ CREATE TABLE questions (
 CREATE INDEX questions_by_time ON questions (asked)
 """
 
+_PURGED = "CREATE TABLE IF NOT EXISTS purged (before INTEGER NOT NULL)"
+"""Until when questions were deleted: those that waited in another process are not written then."""
+
 PATIENCE = 5.0
 """Seconds that a connection waits for another that writes."""
 
@@ -217,7 +220,11 @@ class QuestionLog:
     def _write(self, rows: Sequence[Row]) -> None:
         with self._connection(make=True) as db:
             db.execute("BEGIN IMMEDIATE")
-            db.executemany(f"INSERT INTO questions VALUES ({','.join('?' * len(rows[0]))})", rows)
+            db.execute(_PURGED)
+            since = _value(db, "SELECT coalesce(max(before), 0) FROM purged")
+            kept = [row for row in rows if row[1] >= since]
+            values = ",".join("?" * len(rows[0]))
+            db.executemany(f"INSERT INTO questions VALUES ({values})", kept)
             db.execute("COMMIT")
 
     def _sweep(self) -> None:
@@ -251,15 +258,22 @@ class QuestionLog:
     def purge(self, before: datetime | None = None) -> int:
         """Deletes the questions asked before a moment, or all; returns how many there were.
 
-        Their words are overwritten, and the file shrinks.
+        Their words are overwritten, and the file shrinks. Those that wait to be written, in this
+        or another process, go too.
 
         Raises:
             LibraryError: the log is damaged, of another format, or cannot be written.
         """
-        if not self.file.is_file():
+        if not self.file.parent.is_dir():
             return 0
-        with self._connection() as db:
+        now = time.time_ns() // 1_000_000 + 1
+        until = now if before is None else min(int(before.timestamp() * 1000), now)
+        with self._connection(make=True) as db:
+            db.execute("BEGIN IMMEDIATE")
             deleted = _delete(db, before)
+            db.execute(_PURGED)
+            db.execute("INSERT INTO purged VALUES (?)", (until,))
+            db.execute("COMMIT")
             db.execute("VACUUM")
         return deleted
 

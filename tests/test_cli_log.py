@@ -50,7 +50,7 @@ def test_show_prints_a_line_a_question(run: Run, library: Path) -> None:
     assert last == "1 of 2 questions. Kept for 90 days in .notesqa/questions.sqlite3."
 
 
-def test_show_says_that_there_are_none(run: Run) -> None:
+def test_show_says_that_there_are_none(run: Run, indexed: Path) -> None:
     assert run("log", "show").out.startswith("0 of 0 questions.")
 
 
@@ -92,3 +92,12 @@ def test_a_moment_that_is_none_is_bad_usage(run: Run, library: Path, moment: str
     done = run("log", "purge", "--before", moment)
     assert done.status == 2
     assert "neither a number of days nor a date" in " ".join(done.err.replace("│", " ").split())
+
+
+def test_the_log_of_no_library_is_said_to_be_none(run: Run) -> None:
+    for arguments in (["show"], ["show", "--json"], ["purge", "--yes"]):
+        done = run("log", *arguments)
+        assert done.status == 1
+        assert "There is no library in .notesqa" in done.err
+        assert not done.out
+    assert not Path(".notesqa").exists()

@@ -179,6 +179,33 @@ def test_a_purge_leaves_no_word_in_the_file(tmp_path: Path, log: QuestionLog) ->
     assert b"giraffe" not in log.file.read_bytes()
 
 
+def test_what_waits_to_be_written_is_purged_too(
+    tmp_path: Path, log: QuestionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "PAUSE_SECONDS", 30)
+    log.record(refusal("first"), "page")
+    until = time.monotonic() + 20
+    while not log.count() and time.monotonic() < until:
+        time.sleep(0.02)
+    log.record(refusal("waits"), "page")
+    assert QuestionLog(tmp_path, 90).purge() == 1
+    time.sleep(0.01)
+    log.record(refusal("after"), "page")
+    log.close()
+    assert words(log) == ["after"]
+
+
+def test_a_purge_up_to_a_day_to_come_stops_no_later_question(
+    tmp_path: Path, log: QuestionLog
+) -> None:
+    keep(tmp_path, "before")
+    assert log.purge(datetime.now(UTC) + timedelta(days=9)) == 1
+    time.sleep(0.01)
+    log.record(refusal("after"), "page")
+    log.close()
+    assert words(log) == ["after"]
+
+
 def test_days_that_passed_leave_no_word_in_the_file(tmp_path: Path, log: QuestionLog) -> None:
     keep(tmp_path, *(f"zebra {number}" for number in range(50)), days_ago=91)
     log.start()

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ui.common import Json, print_json
+from ui.common import Json, library_of, print_json
 
 if TYPE_CHECKING:
-    from rag import Asked
+    from rag import Asked, QuestionLog
 
 app = typer.Typer(
     help="Look at the questions that were asked, or delete them.", no_args_is_help=True
@@ -25,11 +25,10 @@ def show(
     as_json: Json = False,
 ) -> None:
     """List the last questions and what they got."""
-    from rag import QuestionLog
     from ui.console import say
     from ui.render import visible
 
-    log = QuestionLog.of(context.obj)
+    log = _log_of(context)
     found, total = log.newest(most), log.count()
     if as_json:
         kept = {"file": str(log.file), "on": log.on, "days": log.days, "total": total}
@@ -54,15 +53,27 @@ def purge(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
     """Delete the questions kept, all or the older ones."""
-    from rag import QuestionLog
-
-    log = QuestionLog.of(context.obj)
+    log = _log_of(context)
     limit = None if before is None else _moment(before)
     if not yes and sys.stdin.isatty():
         which = "all questions" if limit is None else f"the questions before {limit:%Y-%m-%d %H:%M}"
         typer.confirm(f"Delete {which} in {log.file}?", abort=True)
     deleted = log.purge(limit)
     typer.echo(f"{deleted} {'question' if deleted == 1 else 'questions'} deleted.")
+
+
+def _log_of(context: typer.Context) -> QuestionLog:
+    """Returns the log of a library.
+
+    Raises:
+        LibraryError: there is neither.
+    """
+    from rag import QuestionLog
+
+    log = QuestionLog.of(context.obj)
+    if not log.file.is_file():
+        library_of(context).status()
+    return log
 
 
 def _line(asked: Asked) -> str:
