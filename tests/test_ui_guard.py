@@ -255,7 +255,8 @@ def test_every_answer_tells_the_browser_to_be_careful(whole: TestClient) -> None
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "strict-transport-security" not in headers
         assert not [name for name in headers if name.startswith("access-control")]
-        assert ("no-store" in headers.get("cache-control", "")) is (path != "/theme.css")
+        kept = "private, max-age=86400, immutable" if path == "/theme.css" else "no-store"
+        assert headers["cache-control"] == kept
 
 
 def test_the_page_runs_its_own_scripts_alone(whole: TestClient) -> None:
@@ -271,6 +272,24 @@ def test_the_page_runs_its_own_scripts_alone(whole: TestClient) -> None:
 def test_https_is_remembered(library: Library) -> None:
     client = TestClient(build_api(library), base_url="https://127.0.0.1")
     assert "max-age" in client.get("/healthz").headers["strict-transport-security"]
+
+
+def test_what_is_listed_for_head_answers_it(whole: TestClient) -> None:
+    for path in ("/", "/healthz", "/source/owls.md", "/source/", "/library", "/openapi.json"):
+        got = whole.head(path)
+        assert (got.status_code, got.content) == (200, b"")
+        assert got.headers["content-type"] == whole.get(path).headers["content-type"]
+
+
+def test_a_person_gets_a_page_and_a_program_problem_details(whole: TestClient) -> None:
+    looking = {"accept": "text/html,*/*"}
+    for path, status in (("/source/owls.md?start=x", 422), ("/nothing", 404)):
+        got = whole.get(path, headers=looking)
+        assert (got.status_code, got.text[:15]) == (status, "<!doctype html>")
+    for path in ("/nothing", "/assets/none.js", "/gradio_api/queue/data"):
+        got = whole.get(path)
+        assert got.headers["content-type"] == "application/problem+json"
+        assert got.json()["status"] == got.status_code >= 400
 
 
 # Who may
@@ -322,8 +341,11 @@ def test_a_student_does_not_get_what_is_for_instructors(library: Library, users:
     sign_in(client, "bob")
     response = client.get("/library")
     assert response.status_code == 403
-    assert response.headers["content-type"] == "application/problem+json"
-    assert "for the role instructor" in response.json()["detail"]
+    assert response.headers["content-type"].startswith("text/html")
+    assert "for the role instructor" in response.text
+    assert '<a href="/">' in response.text
+    framed = client.get("/library", headers={"sec-fetch-dest": "iframe"}).text
+    assert "<a " not in framed
     token = {"authorization": f"Bearer {users.new_token('bob')}"}
     assert client_of(build_api(library), **token).get("/library").status_code == 403
     sign_in(client, "ada")

@@ -8,17 +8,13 @@ answer gets the headers that tell a browser to run and show nothing else.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import logging
-import re
 import traceback
-from collections.abc import Iterable
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -26,6 +22,7 @@ from rag import NotesQAError
 from ui.auth import Role, User, require
 from ui.calls import GRADIO, JOIN, PREDICT, CallError, Calls
 from ui.door import Door
+from ui.dressing import Page, Told, dress
 from ui.hosts import is_answered_to, is_from_elsewhere
 from ui.problems import INSIDER, of_error, problem
 from ui.render import in_a_line
@@ -42,33 +39,8 @@ MOST_BODIES = 256
 USER = "notesqa.user"
 """Where a request carries its user, for `user_of`."""
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "SAMEORIGIN",
-    # Not no-referrer: a browser would call the origin of the forms null.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=()",
-    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-}
-"""Sent with every answer that does not say otherwise."""
-
-_PAGE_POLICY = (
-    # Gradio makes functions of strings (those of this page), and sets styles in elements.
-    "default-src 'none'; script-src 'self' 'unsafe-eval' {hashes}; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
-    "frame-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'self'"
-)
-
-_INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
-
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"x-gradio-", b"x-real-ip")
 """What a proxy would say, and Gradio would believe of anybody; uvicorn has heeded it already."""
-
-_HSTS = "max-age=31536000"
 
 logger = logging.getLogger(__name__)
 
@@ -118,16 +90,18 @@ class Guard:
             whole = whole or not message.get("more_body", False)
             return message
 
-        async def send_on(message: Message) -> None:
+        async def send_out(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _dress(message, scope, route)
+                dress(message, scope, lasting=route is not None and route.lasting)
                 if not whole:
                     message["headers"].append((b"connection", b"close"))
             elif scope["method"] == "HEAD":
                 message = {**message, "body": b""}
             await send(message)
+
+        send_on = Told(scope, receive, send_out, page=_is_for_a_person(scope))
 
         try:
             found = self._refusal(scope)
@@ -205,11 +179,13 @@ class Guard:
         return self._door.by_cookie(cookie) if cookie else None
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
+        if scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # what sends an answer to HEAD leaves its body out
         kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(_FORWARDED)]
         if route.path == PAGE:
             # Its parameters are Gradio's doors, and its scripts are read below, uncompressed.
             kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
-            await self._app({**scope, "headers": kept, "query_string": b""}, receive, _Page(send))
+            await self._app({**scope, "headers": kept, "query_string": b""}, receive, Page(send))
         elif scope["method"] == "POST":
             await self._pass_body({**scope, "headers": kept}, receive, send)
         elif scope["path"].startswith(GRADIO):
@@ -246,31 +222,12 @@ class Guard:
             self._bodies -= 1
 
 
-class _Page:
-    """Holds the chat page back until its own scripts are known, which alone may run."""
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._start: Message | None = None
-        self._body = b""
-
-    async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start = message
-            return
-        self._body += message.get("body", b"")
-        if message.get("more_body") or self._start is None:
-            return
-        hashes = " ".join(_hashes(_INLINE.findall(self._body)))
-        headers = MutableHeaders(raw=self._start["headers"])
-        headers["Content-Security-Policy"] = _PAGE_POLICY.format(hashes=hashes)
-        await self._send(self._start)
-        await self._send({"type": "http.response.body", "body": self._body})
-
-
-def _hashes(scripts: Iterable[bytes]) -> Iterable[str]:
-    for script in scripts:
-        yield f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+def _is_for_a_person(scope: Scope) -> bool:
+    """Returns whether a refusal is shown as a page: where pages are, and where a browser looks."""
+    route = route_of("GET", scope["path"])
+    if isinstance(route, Route):
+        return route.page
+    return "text/html" in Headers(scope=scope).get("accept", "")
 
 
 def _has_body(scope: Scope) -> bool:
@@ -319,23 +276,6 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
-
-
-def _dress(message: Message, scope: Scope, route: Route | None) -> None:
-    """Gives an answer its headers, and takes those that would let other sites read it."""
-    raw: list[tuple[bytes, bytes]] = [
-        (name, value)
-        for name, value in message.get("headers", [])
-        if not name.lower().startswith(b"access-control-") and not re.search(rb"[\r\n\0]", value)
-    ]
-    headers = MutableHeaders(raw=raw)
-    for name, value in HEADERS.items():
-        headers.setdefault(name, value)
-    if route is None or not route.lasting:
-        headers["Cache-Control"] = "no-store"
-    if scope["scheme"] == "https":
-        headers["Strict-Transport-Security"] = _HSTS
-    message["headers"] = headers.raw
 
 
 def _too_long(most: int = MAX_BODY_BYTES) -> Response:

@@ -61,9 +61,10 @@ def empty_page() -> str:
     return _page("Source", '<p class="empty">The note an answer comes from opens here.</p>')
 
 
-def missing_page(message: str) -> str:
-    """Returns the page for a document that is not in the library."""
-    return _page("Not found", f'<p class="empty">{html.escape(visible(message))}</p>')
+def missing_page(message: str, *, back: bool = False) -> str:
+    """Returns the page for what is not shown; `back` is whether it leads to the chat."""
+    way = '<p class="empty"><a href="/">Ask your notes</a></p>' if back else ""
+    return _page("Not shown", f'<p class="empty">{html.escape(visible(message))}</p>{way}')
 
 
 def _found(text: str, span: Span, words: str) -> Span | None:

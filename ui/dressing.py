@@ -1,0 +1,137 @@
+"""What every answer wears on its way out: headers that tell a browser to run and show nothing else.
+
+A refusal becomes a page for a person, and the same problem details for a program, whoever made it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+
+from fastapi.responses import HTMLResponse
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from ui.pages import source
+from ui.problems import MEDIA_TYPE, problem
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "SAMEORIGIN",
+    # Not no-referrer: a browser would call the origin of the forms null.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), display-capture=(), usb=()",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+}
+"""Sent with every answer that does not say otherwise."""
+
+_PAGE_POLICY = (
+    # Gradio makes functions of strings (those of this page), and sets styles in elements.
+    "default-src 'none'; script-src 'self' 'unsafe-eval' {hashes}; "
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; connect-src 'self'; "
+    "frame-src 'self'; manifest-src 'self'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'self'"
+)
+
+_INLINE = re.compile(rb"<script(?![^>]*\ssrc=)[^>]*>(.*?)</script>", re.DOTALL)
+
+_HSTS = "max-age=31536000"
+
+
+LASTING = "private, max-age=86400, immutable"
+"""For what a browser may keep; most of it has a digest in its name."""
+
+
+class Page:
+    """Holds the chat page back until its own scripts are known, which alone may run."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body") or self._start is None:
+            return
+        hashes = " ".join(_hashes(_INLINE.findall(self._body)))
+        headers = MutableHeaders(raw=self._start["headers"])
+        headers["Content-Security-Policy"] = _PAGE_POLICY.format(hashes=hashes)
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": self._body})
+
+
+def _hashes(scripts: Iterable[bytes]) -> Iterable[str]:
+    for script in scripts:
+        yield f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'"
+
+
+class Told:
+    """Holds a refusal back until it is known what it says, and says it as its reader expects."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, page: bool) -> None:
+        """Args: `page` is whether a person reads it."""
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._page = page
+        self._start: Message | None = None
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            kind = Headers(raw=message["headers"]).get("content-type", "")
+            if (
+                message["status"] < 400
+                or kind.startswith("text/html")
+                or kind == MEDIA_TYPE
+                and not self._page
+            ):
+                await self._send(message)
+            else:
+                self._start = message
+        elif self._start is None:
+            await self._send(message)
+        else:
+            self._body += message.get("body", b"")
+            if not message.get("more_body"):
+                await self._say(self._start)
+
+    async def _say(self, start: Message) -> None:
+        status, headers = start["status"], Headers(raw=start["headers"])
+        ours = headers.get("content-type") == MEDIA_TYPE
+        said = json.loads(self._body)["detail"] if ours else "This is not answered."
+        kept = {name: headers[name] for name in ("allow", "retry-after") if name in headers}
+        if self._page:
+            # In the frame beside the chat there is no way to go.
+            framed = Headers(scope=self._scope).get("sec-fetch-dest") == "iframe"
+            page = source.missing_page(said, back=not framed)
+            answer = HTMLResponse(page, status_code=status, headers={**source.HEADERS, **kept})
+            await answer(self._scope, self._receive, self._send)
+        else:
+            await problem(status, said, kept)(self._scope, self._receive, self._send)
+
+
+def dress(message: Message, scope: Scope, *, lasting: bool) -> None:
+    """Gives an answer its headers, and takes those that would let other sites read it."""
+    raw: list[tuple[bytes, bytes]] = [
+        (name, value)
+        for name, value in message.get("headers", [])
+        if not name.lower().startswith(b"access-control-") and not re.search(rb"[\r\n\0]", value)
+    ]
+    headers = MutableHeaders(raw=raw)
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    headers["Cache-Control"] = LASTING if lasting and message["status"] == 200 else "no-store"
+    if scope["scheme"] == "https":
+        headers["Strict-Transport-Security"] = _HSTS
+    message["headers"] = headers.raw
