@@ -33,7 +33,7 @@ from test_ui_fuzz import BODIES, CHECKS, HERE, OPERATIONS
 from rag import Library, Settings
 from ui.app import build_app
 
-_BATCH = 25
+_BATCH = 10
 """Requests of one kind, after which another comes."""
 
 MARK = "zqxjvk"
@@ -64,7 +64,6 @@ def requests(first: int) -> Iterator[tuple[str, int, BaseException | None, str]]
     Args:
         first: the seed of all of them.
     """
-    logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         app = app_of(Path(folder))
         client = TestClient(app, headers=HERE, follow_redirects=False)
@@ -241,8 +240,18 @@ def fuzz_http(first: int, *, seconds: float, inputs: int) -> Made:
         first: the seed of all of them.
         inputs: most of them.
     """
-    start = time.monotonic()
     made = Made()
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # each refusal is a line of the log
+    try:
+        _make(made, first, seconds, inputs)
+    finally:
+        logging.disable(disabled)
+    return made
+
+
+def _make(made: Made, first: int, seconds: float, inputs: int) -> None:
+    start = time.monotonic()
     for kind, status, error, sent in requests(first):
         made.kinds[kind] += 1
         made.statuses[status] += 1
@@ -254,7 +263,6 @@ def fuzz_http(first: int, *, seconds: float, inputs: int) -> Made:
         if made.requests >= inputs or time.monotonic() > start + seconds:
             break
     made.seconds = time.monotonic() - start
-    return made
 
 
 def told(made: Made) -> Iterator[str]:

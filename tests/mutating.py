@@ -359,9 +359,9 @@ def _mutate_xml(random: Random, data: bytes, stock: Stock) -> bytes:
     try:
         for _ in range(times(random)):
             _change_element(random, random.choice(nodes), random.choice(nodes), stock)
-    except ValueError:  # a name that an earlier change has spoilt
-        pass
-    return bytes(etree.tostring(root))
+        return bytes(etree.tostring(root))
+    except (ValueError, etree.SerialisationError):  # an earlier change has spoilt a name
+        return data
 
 
 def _change_element(random: Random, one: Any, other: Any, stock: Stock) -> None:

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from fuzzing import Format, formats, fuzz, held
 from fuzzing_http import fuzz_http
-from making_office import archive, epub, odt
+from making_office import archive, docx, epub, odt, p
 from mutating import Stock
 
 SEED = 1
@@ -19,6 +19,7 @@ def cells(*cells: object) -> bytes:
     return json.dumps({"cells": cells}).encode()
 
 
+SPANNING = f'<w:tc><w:tcPr><w:gridSpan w:val="{"9" * 5000}"/></w:tcPr>{p("a")}</w:tc>'
 FAILED = {"output_type": "error", "traceback": 5}
 FOUND = {
     "a footnote without words": (".rst", b"x\n\n.. [1] \n"),
@@ -30,6 +31,11 @@ FOUND = {
         cells({"cell_type": "heading", "level": True, "source": "a"}),
     ),
     "a traceback that is none": (".ipynb", cells({"source": "a", "outputs": [FAILED]})),
+    "a level of 5000 digits": (".html", b"<p role=heading aria-level=%s>a" % (b"9" * 5000)),
+    "a span of 5000 digits": (
+        ".docx",
+        docx(f"<w:tbl><w:tr>{SPANNING}<w:tc>{p('b')}</w:tc></w:tr></w:tbl>"),
+    ),
     "an unprintable attachment": (
         ".eml",
         b"Subject: a\nContent-Disposition: attachment; filename=\x1b[2J\n\nb",
@@ -62,9 +68,9 @@ def test_mutated_files_are_read_or_refused_as_promised() -> None:
 
 
 def test_made_up_requests_are_answered_as_promised() -> None:
-    made = fuzz_http(SEED, seconds=60, inputs=150)
+    made = fuzz_http(SEED, seconds=60, inputs=50)
     assert not made.wrong
-    assert made.requests == 150
+    assert made.requests == 50
     assert {200, 422} <= set(made.statuses)
 
 
@@ -73,7 +79,7 @@ def test_the_fuzzer_sees_requests_that_fail(monkeypatch: pytest.MonkeyPatch) -> 
         raise ValueError("broken")
 
     monkeypatch.setattr("rag.pipeline.Library.ask", broken)
-    made = fuzz_http(SEED, seconds=60, inputs=75)
+    made = fuzz_http(SEED, seconds=60, inputs=50)
     assert made.findings
     assert any("status 500" in what for what in made.wrong)
 

@@ -159,3 +159,11 @@ def test_titles_and_headers_of_tables_are_said() -> None:
     assert (found[0][1], found[3][1]) == ("Marks of 2024", "Rooms")
     rows = [part.of(text) for part in document.blocks[1].parts]
     assert rows == ['"Name", "Mark"', "Ada, 1", '"Bob\n   B.", 2']
+
+
+def test_a_footnote_may_begin_below_its_number() -> None:
+    document = parse("a.rst", b"See [1]_.\n\n.. [1]\n   The note.\n\n.. [2] \n")
+    assert [block.span.of(document.text) for block in document.blocks] == [
+        "See [1]_.",
+        "   The note.",
+    ]

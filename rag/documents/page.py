@@ -212,7 +212,8 @@ class Page:
             if self._table is None:
                 self._split_item()
                 level = element.get("aria-level") or "2"
-                self._heading = _HEADINGS.get(name) or int(level if level.isdecimal() else 2)
+                level = level if re.fullmatch(r"\d{1,3}", level) else "2"
+                self._heading = _HEADINGS.get(name) or int(level)
         elif name in _BLOCKS or name in _PRE:
             self._flush()
             if name in _PRE and self._table is None and not self._heading:

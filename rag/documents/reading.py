@@ -102,6 +102,8 @@ def read(file: Path, max_bytes: int, corpus: Path) -> bytes:
             f"of at most {MAX_RULES_BYTES / 1e6:g} MB that may be read",
         )
     target = os.path.realpath(file)
+    if file.is_symlink() and not os.path.exists(target):
+        raise DocumentError("unreadable", "a link that leads nowhere: remove it, or mend it")
     if os.path.exists(target) and not _lies_in(target, corpus):
         raise _outside()
     if os.path.isdir(target):

@@ -334,7 +334,8 @@ class _Reader:
             else:
                 yield " ".join(self._lines(cell))
             span = value(child(properties, "gridSpan"), "val", "1")
-            yield from [""] * (min(int(span), _COLUMNS) - 1 if span.isdecimal() else 0)
+            count = int(span) if re.fullmatch(r"\d{1,9}", span) else 1
+            yield from [""] * (min(count, _COLUMNS) - 1)
 
     def _lines(self, cell: Any) -> Iterator[str]:
         """Yields the paragraphs of a cell, those of tables in it too."""
