@@ -305,7 +305,7 @@ def test_a_bad_file_among_good_ones_is_listed(
 
 
 @bad_files
-def test_a_bad_file_alone_is_refused_and_the_library_stays(
+def test_a_bad_file_alone_is_an_error_and_stands_in_the_status(
     run: Run,
     indexed: Path,
     name: str,
@@ -313,14 +313,16 @@ def test_a_bad_file_alone_is_refused_and_the_library_stays(
     reason: str,
     said: str,
 ) -> None:
-    before = contents(indexed)
+    assert indexed
     Path("alone").mkdir()
     make(Path("alone", name))
     done = run("--corpus", "alone", "index")
     check_refused(done, "Nothing in alone can be indexed", name, said)
-    assert reason
-    assert contents(indexed) == before
-    assert run("ask", "Worms?").status == 0
+    status = parsed(run("status", "--json"))
+    assert (status["files"], status["indexed"], status["chunks"]) == (1, 0, 0)
+    assert [(item["document"], item["reason"]) for item in status["skipped"]] == [(name, reason)]
+    assert parsed(run("ask", "Worms?", "--json"))["state"] == "abstained"
+    assert run("doctor").status == 0
 
 
 def test_an_empty_folder_is_refused_and_the_library_stays(run: Run, indexed: Path) -> None:
