@@ -140,3 +140,21 @@ def test_an_open_page_follows_without_being_loaded_again(
     library.index()
     expect(page.locator("#nq-title")).to_contain_text("2 notes", timeout=20_000)
     page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (360, 800), (1280, 720)])
+def test_the_question_is_in_view_whatever_the_title_says(
+    chromium: Browser, address: str, width: int, height: int
+) -> None:
+    page = chromium.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(20_000)
+    page.goto(address)
+    page.get_by_role("textbox").wait_for()
+    for words in (1, 14, 30):
+        page.locator("#nq-title p").evaluate(f"line => line.textContent = 'notes '.repeat({words})")
+        for place in ("#nq-question textarea", "#nq-send"):
+            box = page.locator(place).bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= height
+    page.close()

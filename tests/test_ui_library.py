@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,7 @@ def test_status_groups_by_reason_and_names_a_few(run: Run, tmp_path: Path) -> No
         "The same content under several names: 1\n  one.md, two.md",
     ):
         assert told in text
+    assert re.search(r"last changed [\d-]{10} \d\d:\d\d [A-Z+\d-]+\.", text)
     assert "d.doc, e.doc: no loader" in run("status", "--all").out
 
 

@@ -26,7 +26,7 @@ def circumstances(found: Mapping[str, Any]) -> list[str]:
     ]
     if found["changed"]:
         when = datetime.fromisoformat(found["changed"]).astimezone()
-        lines.insert(0, f"The notes last changed {when:%Y-%m-%d %H:%M}.")
+        lines.insert(0, f"The notes last changed {when:%Y-%m-%d %H:%M %Z}.")
     left_out = [
         f"{number:,} {how}"
         for number, how in (

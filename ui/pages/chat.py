@@ -156,15 +156,15 @@ def build(answer: AskAs) -> None:
                 show_label=False,
                 autoscroll=False,
                 placeholder=PLACEHOLDER,
-                height="calc(100vh - 14rem)",
-                min_height=320,
+                height="calc(100dvh - 16rem)",
+                min_height=200,
                 allow_tags=False,
                 latex_delimiters=[],
                 buttons=[],
                 feedback_options=None,
                 layout="panel",
             )
-            with gr.Row(equal_height=True):
+            with gr.Row(equal_height=True, elem_id="nq-ask"):
                 question = gr.Textbox(
                     label="Question",
                     placeholder="Ask in your own words, then press Enter",
