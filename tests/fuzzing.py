@@ -47,7 +47,7 @@ from test_chunking import count_tokens  # noqa: E402
 
 from rag.chunking import split  # noqa: E402
 from rag.documents.formats import load  # noqa: E402
-from rag.documents.frames import document_from, head_of, pack  # noqa: E402
+from rag.documents.sandbox.frames import document_from, head_of, pack  # noqa: E402
 from rag.errors import DocumentError  # noqa: E402
 from rag.types import BlockKind, Document, Places  # noqa: E402
 

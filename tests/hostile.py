@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rag.documents.frames import write_frame
+from rag.documents.sandbox.frames import write_frame
 from rag.types import Block, BlockKind, Document, Place, PlaceKind, Places, Span
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from making_office import ODF, P, W, archive, docx, epub, odt, p, pptx, row, shape, slide, xlsx
 
 from rag.documents import load
-from rag.documents.archive import MEMBER_BYTES, Archive
+from rag.documents.office.archive import MEMBER_BYTES, Archive
 from rag.errors import DocumentError
 from rag.types import Document
 

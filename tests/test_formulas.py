@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from lxml import etree
 
-from rag.documents.formulas import from_mathml, from_office
+from rag.documents.office.formulas import from_mathml, from_office
 
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/math"
 MATHML = "http://www.w3.org/1998/Math/MathML"

@@ -8,7 +8,7 @@ import re
 import pytest
 from conftest import ROOT
 
-from rag.documents.pdf import parse
+from rag.documents.pdf.reader import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document
 

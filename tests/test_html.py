@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rag.documents.building import Builder
-from rag.documents.html import lay_out, parse
+from rag.documents.web.html import lay_out, parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, PlaceKind, Remark
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from rag.documents.latex import parse
+from rag.documents.text.latex import parse
 from rag.sentences import plain
 
 TEXT = r"""\documentclass{article}

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import Library, NotesQAError, Settings, read_notes
-from rag.documents import LOADERS, Limits, Loaders, load, loading
+from rag.documents import LOADERS, Limits, Loaders, load
 from rag.documents.building import Builder
-from rag.documents.frames import document_from, head_of
+from rag.documents.sandbox import loading
+from rag.documents.sandbox.frames import document_from, head_of
 from rag.errors import DocumentError, WorkerError
 from rag.types import Document, PlaceKind, Remark
 

@@ -4,7 +4,7 @@ from email.message import EmailMessage
 
 import pytest
 
-from rag.documents.mail import parse
+from rag.documents.text.mail import parse
 from rag.errors import DocumentError
 from rag.types import Document
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rag.documents.notebook import parse
+from rag.documents.text.notebook import parse
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind
 

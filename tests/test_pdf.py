@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from making_pdf import PICTURE, Line, PageText, pdf
 
-from rag.documents.directions import in_reading_order
-from rag.documents.letters import readable
-from rag.documents.pdf import parse
+from rag.documents.pdf.directions import in_reading_order
+from rag.documents.pdf.letters import readable
+from rag.documents.pdf.reader import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
 
@@ -260,7 +260,7 @@ def test_ten_thousand_empty_pages_end_at_once() -> None:
 
 
 def test_too_much_text_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.documents.pdf.MAX_CHARACTERS", 50)
+    monkeypatch.setattr("rag.documents.pdf.reader.MAX_CHARACTERS", 50)
     with pytest.raises(DocumentError, match="split it") as caught:
         read("Otters hold hands.", "Otters hold hands.", "Otters hold hands.")
     assert caught.value.reason == "too large"

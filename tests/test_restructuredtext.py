@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from rag.documents.restructuredtext import parse
+from rag.documents.text.restructuredtext import parse
 
 TEXT = """:orphan:
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.documents.scripts import script_of
+from rag.documents.pdf.scripts import script_of
 
 
 @pytest.mark.parametrize(

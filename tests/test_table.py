@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from rag.documents import load
-from rag.documents.table import parse
+from rag.documents.text.table import parse
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, PlaceKind
 

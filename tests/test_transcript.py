@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.documents.transcript import parse
+from rag.documents.text.transcript import parse
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Span
 

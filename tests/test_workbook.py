@@ -7,8 +7,8 @@ from making_office import S, archive, row, xlsx
 from test_archive import holds, members, refused
 
 from rag.documents import load
-from rag.documents.archive import MEMBER_BYTES
-from rag.documents.table import parse as parse_table
+from rag.documents.office.archive import MEMBER_BYTES
+from rag.documents.text.table import parse as parse_table
 from rag.types import Document, PlaceKind, Span
 
 

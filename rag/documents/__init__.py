@@ -3,6 +3,10 @@
 `find_files` lists a corpus, `File` and `records.Record` are what indexing takes, and `load` turns
 the bytes of one file into a `Document` or says why it cannot: `Loaders` does so in a process of
 its own, within limits.
+
+`finding`, `ignoring` and `reading` say which files are notes, `formats` which loader reads which.
+The loaders lie in `text`, `web`, `pdf` and `office`; `building`, `markup`, `decoding`, `raised`,
+`titles` and `hidden` are what they share. `sandbox` is the process in which they run.
 """
 
 from __future__ import annotations
@@ -12,8 +16,8 @@ from pathlib import Path
 
 from rag.documents.finding import Found, find_files
 from rag.documents.formats import LOADERS, load, suffix_of, version
-from rag.documents.loading import Limits, Loaders
 from rag.documents.reading import File, Source, read
+from rag.documents.sandbox.loading import Limits, Loaders
 from rag.errors import DocumentError
 
 __all__ = [

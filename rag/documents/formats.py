@@ -13,40 +13,40 @@ from rag.errors import DocumentError
 from rag.types import Document
 
 LOADERS = {
-    ".md": "rag.documents.markdown",
-    ".markdown": "rag.documents.markdown",
-    ".rmd": "rag.documents.markdown",
-    ".qmd": "rag.documents.markdown",
-    ".mdx": "rag.documents.markdown",
-    ".txt": "rag.documents.plaintext",
-    ".text": "rag.documents.plaintext",
-    ".rst": "rag.documents.restructuredtext",
-    ".tex": "rag.documents.latex",
-    ".html": "rag.documents.html",
-    ".htm": "rag.documents.html",
-    ".xhtml": "rag.documents.html",
-    ".mhtml": "rag.documents.html",
-    ".mht": "rag.documents.html",
-    ".pdf": "rag.documents.pdf",
-    ".docx": "rag.documents.word",
-    ".docm": "rag.documents.word",
-    ".dotx": "rag.documents.word",
-    ".pptx": "rag.documents.slides",
-    ".pptm": "rag.documents.slides",
-    ".ppsx": "rag.documents.slides",
-    ".xlsx": "rag.documents.workbook",
-    ".xlsm": "rag.documents.workbook",
-    ".odt": "rag.documents.opendocument",
-    ".ott": "rag.documents.opendocument",
-    ".odp": "rag.documents.opendocument",
-    ".epub": "rag.documents.epub",
-    ".ipynb": "rag.documents.notebook",
-    ".vtt": "rag.documents.transcript",
-    ".srt": "rag.documents.transcript",
-    ".csv": "rag.documents.table",
-    ".tsv": "rag.documents.table",
-    ".eml": "rag.documents.mail",
-    ".mbox": "rag.documents.mail",
+    ".md": "rag.documents.text.markdown",
+    ".markdown": "rag.documents.text.markdown",
+    ".rmd": "rag.documents.text.markdown",
+    ".qmd": "rag.documents.text.markdown",
+    ".mdx": "rag.documents.text.markdown",
+    ".txt": "rag.documents.text.plaintext",
+    ".text": "rag.documents.text.plaintext",
+    ".rst": "rag.documents.text.restructuredtext",
+    ".tex": "rag.documents.text.latex",
+    ".html": "rag.documents.web.html",
+    ".htm": "rag.documents.web.html",
+    ".xhtml": "rag.documents.web.html",
+    ".mhtml": "rag.documents.web.html",
+    ".mht": "rag.documents.web.html",
+    ".pdf": "rag.documents.pdf.reader",
+    ".docx": "rag.documents.office.word",
+    ".docm": "rag.documents.office.word",
+    ".dotx": "rag.documents.office.word",
+    ".pptx": "rag.documents.office.slides",
+    ".pptm": "rag.documents.office.slides",
+    ".ppsx": "rag.documents.office.slides",
+    ".xlsx": "rag.documents.office.workbook",
+    ".xlsm": "rag.documents.office.workbook",
+    ".odt": "rag.documents.office.opendocument",
+    ".ott": "rag.documents.office.opendocument",
+    ".odp": "rag.documents.office.opendocument",
+    ".epub": "rag.documents.office.epub",
+    ".ipynb": "rag.documents.text.notebook",
+    ".vtt": "rag.documents.text.transcript",
+    ".srt": "rag.documents.text.transcript",
+    ".csv": "rag.documents.text.table",
+    ".tsv": "rag.documents.text.table",
+    ".eml": "rag.documents.text.mail",
+    ".mbox": "rag.documents.text.mail",
 }
 """Suffix to the module whose `parse(path, data)` returns a `Document`, or raises DocumentError."""
 
@@ -105,7 +105,7 @@ def _on_a_line(message: str) -> str:
 def version() -> str:
     """Returns a digest of all loaders: another one may read what this one refused."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
 

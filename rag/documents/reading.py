@@ -11,7 +11,7 @@ from typing import BinaryIO, Protocol
 
 from rag.documents.formats import LOADERS, no_loader, suffix_of
 from rag.documents.ignoring import IGNORE_FILE, MAX_RULES_BYTES
-from rag.documents.loading import Loaders
+from rag.documents.sandbox.loading import Loaders
 from rag.errors import DocumentError
 from rag.types import Document, Signature
 

@@ -15,9 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from rag.documents.archive import Archive, child, local, locked, value
 from rag.documents.building import Builder
-from rag.documents.formulas import (
+from rag.documents.office.archive import Archive, child, local, locked, value
+from rag.documents.office.formulas import (
     Formula,
     Lowered,
     Raised,
@@ -25,8 +25,8 @@ from rag.documents.formulas import (
     from_mathml,
     joined,
 )
-from rag.documents.package import hidden, real_title, titled, whole
-from rag.documents.wordstyles import counted
+from rag.documents.office.package import hidden, real_title, titled, whole
+from rag.documents.office.wordstyles import counted
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

@@ -1,7 +1,7 @@
 """Bytes become documents in a process of their own, so that a bad file costs itself and no more.
 
-`Loaders` starts the process (`rag.documents.worker`) at its first file, hands it one file after
-another, and replaces it where it hangs, crashes or has grown. A file is tried once.
+`Loaders` starts the process (`worker.py`) at its first file, hands it one file after another, and
+replaces it where it hangs, crashes or has grown. A file is tried once.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from types import TracebackType
 from typing import Any
 
 from rag.documents.formats import LOADERS, suffix_of
-from rag.documents.frames import document_from, pack, read_frame, write_frame
-from rag.documents.worker import OUT_OF_MEMORY
+from rag.documents.sandbox.frames import document_from, pack, read_frame, write_frame
+from rag.documents.sandbox.worker import OUT_OF_MEMORY
 from rag.errors import DocumentError, WorkerError
 from rag.types import Document
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from rag.documents.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
+    "from rag.documents.sandbox.worker import main; main(int(sys.argv[2]), int(sys.argv[3]))"
 )
 
 _START_SECONDS = 60.0
@@ -37,7 +37,7 @@ _START_SECONDS = 60.0
 _LAST_SECONDS = 1.0
 """A process that closed its pipe gets so long to end, and to tell how."""
 
-_SOURCE = Path(__file__).parents[2]
+_SOURCE = Path(__file__).parents[3]
 
 _MAX_HEAD = 200_000_000
 """Bytes of a document's blocks, places and remarks: 4 million blocks."""

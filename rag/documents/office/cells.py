@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from rag.documents.archive import child, local
-from rag.documents.package import whole
+from rag.documents.office.archive import child, local
+from rag.documents.office.package import whole
 
 _BUILT_IN = {
     **dict.fromkeys((14, 15, 16, 17, *range(27, 32), 36, *range(50, 59)), "d"),

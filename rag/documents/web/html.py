@@ -14,7 +14,7 @@ from typing import Any
 
 from rag.documents.building import Builder
 from rag.documents.decoding import decode
-from rag.documents.page import Page
+from rag.documents.web.page import Page
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

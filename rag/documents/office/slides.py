@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rag.documents.archive import Archive, child, local, value
 from rag.documents.building import Builder
-from rag.documents.formulas import Lowered, Raised, formulas_in, formulas_only, joined
-from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
-from rag.documents.wordstyles import counted
+from rag.documents.office.archive import Archive, child, local, value
+from rag.documents.office.formulas import Lowered, Raised, formulas_in, formulas_only, joined
+from rag.documents.office.package import Package, Related, chosen, hidden, reference, titled, whole
+from rag.documents.office.wordstyles import counted
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from rag.documents.archive import child, local, value
-from rag.documents.package import symbol
+from rag.documents.office.archive import child, local, value
+from rag.documents.office.package import symbol
 
 _HEADING = re.compile(r"heading ?([1-9])$")
 _CODE = re.compile(r"source[ _-]?code|code(?:[ _-]?block)?|html preformatted|verbatim|macro text")

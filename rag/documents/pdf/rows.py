@@ -15,8 +15,8 @@ from itertools import groupby, pairwise
 from statistics import median
 from typing import NamedTuple
 
-from rag.documents.directions import runs_left
-from rag.documents.scripts import script_of
+from rag.documents.pdf.directions import runs_left
+from rag.documents.pdf.scripts import script_of
 
 CELL_GAP = 1.2
 """White space within a row, in letter heights, from which on it parts two cells."""

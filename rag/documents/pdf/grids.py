@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from rag.documents.rows import Row
+from rag.documents.pdf.rows import Row
 
 
 def table_at(rows: Sequence[Row], at: int) -> Sequence[Row]:

@@ -14,11 +14,11 @@ import posixpath
 from typing import Any
 from urllib.parse import unquote
 
-from rag.documents.archive import Archive, local, value
 from rag.documents.building import Builder
-from rag.documents.contents import names_of, target_of
-from rag.documents.html import lay_out
-from rag.documents.package import real_title
+from rag.documents.office.archive import Archive, local, value
+from rag.documents.office.contents import names_of, target_of
+from rag.documents.office.package import real_title
+from rag.documents.web.html import lay_out
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind
 

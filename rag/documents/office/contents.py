@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-from rag.documents.archive import Archive, local, value
+from rag.documents.office.archive import Archive, local, value
 
 _LONGEST = 80
 """Characters of a name."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from rag.documents.rows import Row
+from rag.documents.pdf.rows import Row
 
 _SECTION = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,5}\.|[A-Z]\.|§\s?\d+)\s+(?=[^\W\d_])")
 _NO_HEADING = re.compile(r"@|(?:\.\s*){4}")  # who wrote it, and lines of a table of contents

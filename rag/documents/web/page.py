@@ -10,9 +10,9 @@ from typing import Any
 
 from rag.documents.building import Builder, clean
 from rag.documents.markup import parse_blocks
-from rag.documents.mathml import bare, local, tex_of
 from rag.documents.raised import lowered, raised
-from rag.documents.styles import Look, Sheet
+from rag.documents.web.mathml import bare, local, tex_of
+from rag.documents.web.styles import Look, Sheet
 
 
 def _names(said: str) -> frozenset[str]:

@@ -14,11 +14,11 @@ from itertools import groupby
 from statistics import median
 
 from rag.documents.building import Builder
-from rag.documents.grids import grid_of, table_at
-from rag.documents.headings import WORD, Body, body_of, heading_at, is_close
-from rag.documents.hyphens import mend
-from rag.documents.margins import trim
-from rag.documents.rows import Cell, Page, Row, read_rows
+from rag.documents.pdf.grids import grid_of, table_at
+from rag.documents.pdf.headings import WORD, Body, body_of, heading_at, is_close
+from rag.documents.pdf.hyphens import mend
+from rag.documents.pdf.margins import trim
+from rag.documents.pdf.rows import Cell, Page, Row, read_rows
 from rag.types import BlockKind, PlaceKind
 
 _SIGN = r"[•◦▪▫●○■□‣⁃∙➢➤✓✔❖◆]"

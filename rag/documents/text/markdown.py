@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from rag.documents.decoding import decode
 from rag.documents.markup import front_matter, parse_blocks, title_of
-from rag.documents.styles import Look
+from rag.documents.web.styles import Look
 from rag.types import Block, BlockKind, Document, Remark
 
 _ELEMENT = re.compile(r"<[a-zA-Z][\w-]*\s[^<>]{0,2000}>")

@@ -17,12 +17,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rag.documents.archive import MEMBER_BYTES, Archive, child, local, too_large
 from rag.documents.building import Builder
-from rag.documents.cells import Cells
 from rag.documents.markup import title_of
-from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
-from rag.documents.table import add_rows
+from rag.documents.office.archive import MEMBER_BYTES, Archive, child, local, too_large
+from rag.documents.office.cells import Cells
+from rag.documents.office.package import Package, Related, chosen, hidden, reference, titled, whole
+from rag.documents.text.table import add_rows
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

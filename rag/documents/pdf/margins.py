@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from rag.documents.rows import Page, Piece, Row, lined_up, row_of
+from rag.documents.pdf.rows import Page, Piece, Row, lined_up, row_of
 
 _AT_ENDS = re.compile(r"^\W*\d+\W+(?=\w)|(?<=\w)\W+\d+\W*$")
 _NUMBER = re.compile(

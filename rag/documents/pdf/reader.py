@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise, repeat
 from typing import Any
 
-from rag.documents.directions import LEFTWARDS, in_reading_order, runs_left
-from rag.documents.letters import UNREADABLE, readable
-from rag.documents.rows import CELL_GAP, Page, Piece
-from rag.documents.scripts import script_of
+from rag.documents.pdf.directions import LEFTWARDS, in_reading_order, runs_left
+from rag.documents.pdf.letters import UNREADABLE, readable
+from rag.documents.pdf.rows import CELL_GAP, Page, Piece
+from rag.documents.pdf.scripts import script_of
+from rag.documents.pdf.typesetting import typeset
 from rag.documents.titles import real_title
-from rag.documents.typesetting import typeset
 from rag.errors import DocumentError
 from rag.types import Document, Remark
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from rag.documents.building import Builder, clean
 from rag.documents.decoding import decode
-from rag.documents.html import lay_out
 from rag.documents.markup import parse_blocks, title_of
+from rag.documents.web.html import lay_out
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

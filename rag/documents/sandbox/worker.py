@@ -1,7 +1,7 @@
 """The process in which loaders run: bytes come in, documents go out.
 
-It is started by `rag.documents.loading`, which limits its time and checks what it says. Before the
-first file it gives up what a loader has no use for. What holds where:
+It is started by `loading.py`, which limits its time and checks what it says. Before the first file
+it gives up what a loader has no use for. What holds where:
 
 - Everywhere, an audit hook refuses Python code sockets, other processes, and writing files. It
   does not see what native code does, such as PDFium or libxml2 once taken over.
@@ -9,7 +9,7 @@ first file it gives up what a loader has no use for. What holds where:
   Linux memory has its limit, and the process ends when its parent does.
 - On Linux on x86-64 and AArch64, seccomp refuses all code sockets, processes, signals to others,
   and opening to write, deleting or renaming files; with Landlock (since 5.13, where it is on) only
-  Python's folders and the system's libraries can be read. `rag.documents.confining` has the list.
+  Python's folders and the system's libraries can be read. `confining.py` has the list.
 
 Elsewhere native code that was taken over can do what its user may.
 """
@@ -24,9 +24,9 @@ import signal
 import sys
 from typing import Any, BinaryIO
 
-from rag.documents.confining import confine
 from rag.documents.formats import load
-from rag.documents.frames import head_of, pack, read_frame, write_frame
+from rag.documents.sandbox.confining import confine
+from rag.documents.sandbox.frames import head_of, pack, read_frame, write_frame
 from rag.errors import DocumentError
 from rag.types import Document
 

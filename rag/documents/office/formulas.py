@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from rag.documents.archive import child, local, value
+from rag.documents.office.archive import child, local, value
 from rag.documents.raised import lowered, raised
 
 _NAMES = re.findall(

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from rag.documents.archive import Archive, child, local, value
 from rag.documents.building import Builder
-from rag.documents.formulas import (
+from rag.documents.office.archive import Archive, child, local, value
+from rag.documents.office.formulas import (
     Lowered,
     Raised,
     formulas_in,
@@ -28,9 +28,8 @@ from rag.documents.formulas import (
     from_office,
     joined,
 )
-from rag.documents.html import lay_out
-from rag.documents.package import Package, Related, chosen, hidden, reference, titled, whole
-from rag.documents.wordstyles import (
+from rag.documents.office.package import Package, Related, chosen, hidden, reference, titled, whole
+from rag.documents.office.wordstyles import (
     Look,
     Numbering,
     Style,
@@ -40,6 +39,7 @@ from rag.documents.wordstyles import (
     list_of,
     run_symbol,
 )
+from rag.documents.web.html import lay_out
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 

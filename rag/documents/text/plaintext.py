@@ -7,9 +7,9 @@ exported are a table.
 
 from __future__ import annotations
 
-from rag.documents import table
 from rag.documents.decoding import decode
 from rag.documents.markup import parse_blocks, title_of
+from rag.documents.text import table
 from rag.types import Document, Remark
 
 

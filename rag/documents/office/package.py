@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
-from rag.documents.archive import Archive, child, local, value
+from rag.documents.office.archive import Archive, child, local, value
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
 

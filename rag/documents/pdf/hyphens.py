@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from rag.documents.rows import Row
+from rag.documents.pdf.rows import Row
 
 _HYPHENS = ("-", "\u2010", "\xad")
 _PARTED = re.compile(r"([^\W\d_]+(?:[-'’][^\W\d_]+)*)[-\u2010\xad]$")

@@ -1,0 +1,1 @@
+"""Archives of XML: Word, PowerPoint, Excel, OpenDocument and EPUB."""

@@ -1,0 +1,1 @@
+"""Loaders in a process of their own: limits, what they may do, and what is believed of them."""

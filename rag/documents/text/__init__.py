@@ -1,0 +1,1 @@
+"""Formats that are text on disk: lines become blocks, values become tables, cues become speech."""
