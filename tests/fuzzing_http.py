@@ -77,7 +77,7 @@ def app_of(folder: Path) -> FastAPI:
     """Returns the application over a library of one note."""
     (folder / "notes").mkdir()
     (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
-    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
+    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), log_questions=False)
     library = Library(made, WordLengths(), constant_fit(0.1))
     library.index()
     return build_app(library)
@@ -200,7 +200,8 @@ def hold(status: int, headers: Any, body: bytes, sent: list[str]) -> None:
         said = json.loads(body) if body else {"title": "", "status": status, "detail": ""}
         assert {"title", "status", "detail"} <= set(said), "an error without details"
         assert said["status"] == status, "another status inside"
-        text = body.decode()
+        # Hypothesis also sends what it has read in our code.
+        text = body.decode().replace("/openapi.json", "")
         assert not any(one in text for one in sent), "an error that repeats what was sent"
     assert len(body) < 20_000, "a long error"
 
