@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from fuzzing import Format, formats, fuzz, held
 from fuzzing_http import fuzz_http
-from making_office import archive, docx, epub, odt, p
+from making_office import archive, docx, epub, p
 from mutating import Stock
 
 SEED = 1
@@ -42,10 +42,9 @@ FOUND = {
     ),
     "a date beyond all years": (".eml", b"Subject: a\nDate: 6 Dec 9999999999 1:1\n\nb"),
     "unprintable hidden words": (".epub", epub(["<p>a<b hidden>\x7fb</b></p>"])),
-    "half of a pair in broken XML": (".odt", archive({"content.xml": '<i a="&#xd800;"><b'})),
-    "half of a pair in a part": (
+    "half of a pair in broken XML": (
         ".odt",
-        odt("<text:p>a</text:p>", **{"styles": '<i xmlns:a="&#xd800;"><a:b'}),
+        archive({"content.xml": '<i xmlns:a="&#xd800;"><a:b'}),
     ),
     "more words in the whole than in its parts": (".txt", b"One.\n" + b"> > > > > > Two. " * 40),
 }
