@@ -280,14 +280,14 @@ def test_more_than_can_wait_are_told_to_come_back(
 
 
 @pytest.fixture
-def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def slept(door: Door) -> list[float]:
     """How long sign-ins waited, without waiting."""
     waited: list[float] = []
 
     async def sleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("ui.door.asyncio.sleep", sleep)
+    door.sleep = sleep
     return waited
 
 

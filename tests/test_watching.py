@@ -20,6 +20,7 @@ from test_cli import environment
 from rag import Library, Manifest, Settings, Watcher, watching
 from rag.store import Store
 from rag.tokens import Packed
+from ui.following import following
 
 PATIENCE = 20.0
 """How long a busy machine may take."""
@@ -322,6 +323,15 @@ def test_a_run_that_goes_on_is_given_up_when_following_ends(
     assert followed.library.status()["generation"] == 1
     monkeypatch.undo()
     assert followed.library.index().indexed == ("otters.md",)
+
+
+def test_what_follows_leaves_while_the_server_does(followed: Followed) -> None:
+    before = set(threading.enumerate())
+    with following(followed.watcher) as stop:
+        (thread,) = set(threading.enumerate()) - before
+        stop.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
 
 
 # The program itself, with the real model

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 PORT = 7860
 
-LEAVE_SECONDS = 2
+LEAVE_SECONDS = 1
 """How long answers in flight are waited for when serving ends."""
 
 MOST_CONNECTIONS = 1000
@@ -153,7 +153,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
             finally:
                 ended.set()
 
-        with following(watcher) if watcher else nullcontext():
+        with following(watcher) if watcher else nullcontext(threading.Event()) as stop:
             threading.Thread(target=run).start()
             # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
             try:
@@ -161,6 +161,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
             except KeyboardInterrupt:
                 # Open pages are cut off, which is no error.
                 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+                stop.set()
                 server.should_exit = True
                 ended.wait()
             finally:

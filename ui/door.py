@@ -13,7 +13,7 @@ import secrets
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -89,6 +89,7 @@ class Door:
     users: Users
     shut: bool = False
     clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     _sessions: dict[str, Session] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,7 +134,7 @@ class Door:
         turn = self._turns.setdefault(address, asyncio.Semaphore(CHECKS))
         try:
             if not known:
-                await asyncio.sleep(self._delay(name))
+                await self.sleep(self._delay(name))
             async with turn:  # so that what failed meanwhile counts
                 if wait := _wait(budget):
                     raise self._unseen(said, address, wait)

@@ -48,8 +48,10 @@ def watcher_of(library: Library) -> Watcher:
 
 
 @contextmanager
-def following(watcher: Watcher) -> Iterator[None]:
+def following(watcher: Watcher) -> Iterator[threading.Event]:
     """Follows the notes in a thread of its own meanwhile, to the end of the process.
+
+    Yields what may be set before the end, so that both leave at the same time.
 
     Where a run does not end in time, the process ends here, with status 0: Python aborts where a
     thread is left in the model's native code. A killed run leaves the old state.
@@ -58,7 +60,7 @@ def following(watcher: Watcher) -> Iterator[None]:
     thread = threading.Thread(target=watcher.run, args=(stop,), daemon=True)
     thread.start()
     try:
-        yield
+        yield stop
     finally:
         stop.set()
         thread.join(LEAVE_SECONDS)
