@@ -98,10 +98,10 @@ def test_a_slow_machine_is_known_by_the_first_texts_it_embeds() -> None:
     run.course.opened(".md", 100_000, 100_000)
     run.course.read(".md", 100_000)
     run.course.known(100_000, 100_000, 100_000)
-    for kind, seconds in ((CHUNKS, 1.5e-4), (UNITS, 2e-4)):  # ten times what is taken for granted
+    for kind, seconds in ((CHUNKS, 1.4e-4), (UNITS, 1.3e-4)):  # ten times what is taken for granted
         for _ in range(20):
             run.now += 5_000 * seconds
             run.course.embedded(kind, 5_000)
     run.course.end()
-    # Without it, 0.5 at the end of the chunks.
+    # Without it, 0.4 at the end of the chunks.
     assert run.furthest() < 0.2
