@@ -171,6 +171,7 @@ def check_sessions(ada: httpx.Client, bob: httpx.Client) -> None:
         told.append(answers(client).count("<p>When do owls hunt?</p>"))
     assert told[0] == told[1] > 0
     assert ada.post(JOIN, json=call(ASK, "Why do owls hunt?", None)).status_code == 200
+    assert bob.post(JOIN, json=call(ASK, "When?", None)).status_code == 200
     assert "Why do owls" not in answers(bob)
     assert "Why do owls" in answers(ada)
 
