@@ -86,10 +86,11 @@ def of_fit(problem: str | None) -> Check:
     return Check("fit", problem is None, problem or "the library's own, in use")
 
 
-def of_reranker(reranker: Reranker, settings: Settings) -> Check:
+def of_reranker(found: Callable[[], Reranker | None], settings: Settings) -> Check:
     """Returns the check of the reranker, which the settings name."""
     try:
-        reranker.load()
+        if reranker := found():
+            reranker.load()
     except ModelError as error:
         return Check("reranker", False, str(error))
     return Check("reranker", True, f"{settings.reranker}, for {settings.rerank_ms} ms a question")

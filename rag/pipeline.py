@@ -553,8 +553,8 @@ class Library:
         found += [checks.of_encoder(self.embedder, meta)]
         if engine and (self.folder / FIT).is_file():
             found.append(checks.of_fit(self._own_fit(lambda: engine)[1]))
-        if self.reranker:
-            found.append(checks.of_reranker(self.reranker, self.settings))
+        if self.settings.reranker:
+            found.append(checks.of_reranker(lambda: self.reranker, self.settings))
         return found
 
     def repair(self) -> list[str]:

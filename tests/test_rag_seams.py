@@ -155,12 +155,14 @@ def test_a_record_of_nothing_is_skipped_and_makes_no_next_run_a_change(filled: L
     assert (again.skipped, again.generation) == (first.skipped, first.generation)
 
 
-def test_sources_of_nothing_leave_the_library_as_it_was(filled: Library) -> None:
+def test_no_sources_leave_the_library_as_it_was_and_empty_ones_do_not(filled: Library) -> None:
     with pytest.raises(CorpusError, match="^the shelf holds nothing to index"):
         filled.index_sources([], "the shelf")
+    assert set(filled.titles()) == {"otters", "badgers", "herons"}
     with pytest.raises(CorpusError, match="Nothing in the shelf can be indexed: a: holds no text"):
         filled.index_sources([Record("a", "", "")], "the shelf")
-    assert set(filled.titles()) == {"otters", "badgers", "herons"}
+    assert filled.titles() == {}
+    assert [item["document"] for item in filled.status()["skipped"]] == ["a"]
 
 
 def test_digests_are_those_of_the_bytes(filled: Library) -> None:
