@@ -100,8 +100,12 @@ HOSTILE = {
 
 @pytest.mark.slow
 def test_loaders_that_break_are_found_and_the_run_goes_on() -> None:
+    slow = {b"allocate": 30.0}  # to fill a gigabyte takes a second or so
     hostile = [
-        Format(f".{data.decode()}", Stock((data,)), one_after_another, "hostile", seconds=1.0)
+        Format(
+            *(f".{data.decode()}", Stock((data,)), one_after_another, "hostile"),
+            seconds=slow.get(data, 1.0),
+        )
         for data in HOSTILE
     ]
     sound = Format(".md", Stock((b"words",)), one_after_another)
