@@ -58,7 +58,7 @@ def test_what_was_found_stays_mended(suffix: str, data: bytes) -> None:
 
 @pytest.mark.slow
 def test_mutated_files_are_read_or_refused_as_promised() -> None:
-    done = list(fuzz(formats(), SEED, seconds=60, inputs=INPUTS))
+    done = list(fuzz(formats(), SEED, seconds=300, inputs=INPUTS))
     assert [one.suffix for one, _ in done] == [one.suffix for one in formats()]
     for one, tally in done:
         assert not tally.findings
@@ -67,7 +67,7 @@ def test_mutated_files_are_read_or_refused_as_promised() -> None:
 
 
 def test_made_up_requests_are_answered_as_promised() -> None:
-    made = fuzz_http(SEED, seconds=60, inputs=50)
+    made = fuzz_http(SEED, seconds=300, inputs=50)
     assert not made.wrong
     assert made.requests == 50
     assert {200, 422} <= set(made.statuses)
@@ -78,7 +78,7 @@ def test_the_fuzzer_sees_requests_that_fail(monkeypatch: pytest.MonkeyPatch) -> 
         raise ValueError("broken")
 
     monkeypatch.setattr("rag.pipeline.Library.ask", broken)
-    made = fuzz_http(SEED, seconds=60, inputs=50)
+    made = fuzz_http(SEED, seconds=300, inputs=50)
     assert made.findings
     assert any("status 500" in what for what in made.wrong)
 
@@ -109,7 +109,7 @@ def test_loaders_that_break_are_found_and_the_run_goes_on() -> None:
         for data in HOSTILE
     ]
     sound = Format(".md", Stock((b"words",)), one_after_another)
-    *done, (_, last) = fuzz([*hostile, sound], SEED, seconds=60, inputs=1)
+    *done, (_, last) = fuzz([*hostile, sound], SEED, seconds=300, inputs=1)
     found = {one.stock.seeds[0]: [finding.what for finding in of.findings] for one, of in done}
     assert found == {data: [what] for data, what in HOSTILE.items()}
     assert dict(last.became) == {"document": 1}
