@@ -174,7 +174,7 @@ def fit_questions(
 
 
 def _state(library: Library) -> tuple[int, dict[str, Any]]:
-    return library.status()["generation"], library.conditions()
+    return library.generation, library.conditions()
 
 
 def _check_answers(file: Path, questions: Sequence[Question], observed: Sequence[Observed]) -> None:

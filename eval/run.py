@@ -104,7 +104,7 @@ def run_questions(
             if question.id not in done:
                 file.write(_line({"id": question.id, **answer(conversations, question, typos)}))
                 file.flush()
-    if library.status()["generation"] != head["generation"]:
+    if library.generation != head["generation"]:
         draft.unlink()
         raise RunError(
             "The notes were indexed anew while the run went on, so its answers come from two "

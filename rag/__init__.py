@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from rag.pipeline import Library as Library
     from rag.questions import Asked as Asked
     from rag.questions import QuestionLog as QuestionLog
-    from rag.questions import recording as recording
     from rag.retrieval import Parts as Parts
     from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
@@ -92,7 +91,6 @@ _HOME = {
     "load_settings": "rag.config",
     "pack": "rag.tokens",
     "read_notes": "rag.documents",
-    "recording": "rag.questions",
     "signals": "rag.confidence",
     "threshold_for": "rag.confidence",
     "terms": "rag.words",
@@ -138,7 +136,6 @@ __all__ = [
     "load_settings",
     "pack",
     "read_notes",
-    "recording",
     "signals",
     "terms",
     "threshold_for",

@@ -126,6 +126,8 @@ class Indexing:
         Raises:
             CorpusError: there are no sources; the library stays as it was.
         """
+        if not sources:
+            raise CorpusError(f"{name} holds nothing to index.")
         store = self._store
         store.discard()
         made_with = self._made_with()
@@ -147,8 +149,6 @@ class Indexing:
         to_read = [to_read[place] for place in in_step(kinds)]
         for window in self._windows(self._read(to_read, before if as_now else {})):
             self._stage(window)
-        if not sources:
-            raise CorpusError(f"{name} holds nothing to index.")
         self._skipped.sort(key=lambda item: item.document)  # as the store gives them back
         removed = sorted(before.keys() - self._indexed - self._unchanged)
         renamed = meta.get("language", AUTO) != self._settings.language

@@ -490,6 +490,20 @@ class Library:
         with self._lock:
             return self._store.titles()
 
+    @property
+    def generation(self) -> int:
+        """Returns how many times the content changed."""
+        with self._lock:
+            return self._store.generation
+
+    def summary(self) -> dict[str, Any]:
+        """Returns what of `status` costs next to nothing: `indexed` and `changed`."""
+        with self._lock, self._store.snapshot():
+            return {
+                "indexed": self._store.documents(),
+                "changed": self._store.meta().get("changed"),
+            }
+
     def status(self) -> dict[str, Any]:
         """Returns the JSON object of `status --json`."""
         with self._lock, self._store.snapshot():

@@ -25,11 +25,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from rag.config import Settings
 from rag.errors import LibraryError
-from rag.followup import Turn
 from rag.types import Answer
 
 FILE = "questions.sqlite3"
@@ -66,12 +65,6 @@ MOST_WAITING = 1_000
 """Rows held while the disk is slow, some 1 MB; more are dropped."""
 
 log = logging.getLogger(__name__)
-
-
-class Ask(Protocol):
-    """What `Library.ask` does."""
-
-    def __call__(self, question: str, after: Turn | None = None) -> Answer: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,17 +312,6 @@ class QuestionLog:
                 f"{self.file} is no question log of format {FORMAT}, which this notesqa keeps: "
                 "update notesqa, or move the file away."
             )
-
-
-def recording(ask: Ask, log: QuestionLog, door: str) -> Ask:
-    """Returns an `ask` whose questions are kept in a log; those that raise are not."""
-
-    def asked(question: str, after: Turn | None = None) -> Answer:
-        answer = ask(question, after)
-        log.record(answer, door)
-        return answer
-
-    return asked
 
 
 def _row(answer: Answer, door: str, user: str | None) -> Row:

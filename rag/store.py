@@ -318,11 +318,16 @@ class Store:
             for document, _, reason, message, pages in rows
         ]
 
+    def documents(self) -> int:
+        """Returns the number of documents."""
+        with self._plainly():
+            return self._value("SELECT count(*) FROM current")
+
     def counts(self) -> tuple[int, int, int]:
         """Returns the numbers of documents, chunks and units."""
         with self._plainly():
             return (
-                self._value("SELECT count(*) FROM current"),
+                self.documents(),
                 self._value(f"SELECT count(*) FROM {CHUNKS}"),
                 self._value(f"SELECT count(*) FROM {CHUNKS} CROSS JOIN units u ON u.chunk = c.id"),
             )

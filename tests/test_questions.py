@@ -27,9 +27,9 @@ from rag import (
     Span,
     Turn,
     questions,
-    recording,
 )
 from rag.types import AnswerSentence, Passage
+from ui.asks import asks_of
 
 QUOTE = "Owls hunt at night."
 
@@ -277,8 +277,7 @@ def test_a_log_that_cannot_be_written_fails_no_answer(
             db.execute("PRAGMA user_version = 9")
     elif break_ == "a folder":
         log.file.mkdir()
-    ask = recording(lambda question, after=None: refusal(question), log, "page")
-    assert ask("Why?").question == "Why?"
+    log.record(refusal("Why?"), "page")
     log.close()
     assert log.dropped == 1
     assert len(caplog.records) == 1
@@ -305,7 +304,7 @@ def test_what_the_library_answers_is_kept_and_what_it_refuses_to_read_is_not(
     library = Library(settings, embedder, constant_fit(0.1))
     library.index()
     log = QuestionLog.of(settings)
-    ask = recording(library.ask, log, "page")
+    ask = asks_of(library, log)
     for _ in range(2):  # the second is answered from memory, and counts
         assert ask("When do owls hunt?").answered
     with pytest.raises(NotesQAError, match="empty"):

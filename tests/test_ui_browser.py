@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-import uvicorn
+from conftest import served
 from playwright.sync_api import Browser, Page, expect
 
 from rag import Library
@@ -25,18 +22,8 @@ NEAR = "Which layers of a network should I freeze for audio?"
 def address(shipped: Library) -> Iterator[str]:
     from ui.app import build_app
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(build_app(shipped), host="127.0.0.1", port=port, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = True
-    thread.join(10)
+    with served(build_app(shipped)) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture

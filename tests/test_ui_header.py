@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from conftest import WordLengths
+from conftest import WordLengths, served
 from playwright.sync_api import Browser, expect
 
 from rag import Library, LibraryError, Settings, Watcher
@@ -78,14 +74,14 @@ def test_many_open_pages_are_told_one_state(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    status = library.status
+    summary = library.summary
 
     def counted() -> dict[str, Any]:
         nonlocal asked
         asked += 1
-        return status()
+        return summary()
 
-    monkeypatch.setattr(library, "status", counted)
+    monkeypatch.setattr(library, "summary", counted)
     watcher = Watcher(library, print, print)
     top = Header(library, watcher)
     assert [">1 note," in top.html() for _ in range(50)] == [True] * 50
@@ -100,7 +96,7 @@ def test_many_open_pages_are_told_one_state(
     def broken() -> dict[str, Any]:
         raise LibraryError("There is no library.")
 
-    monkeypatch.setattr(library, "status", broken)
+    monkeypatch.setattr(library, "summary", broken)
     assert ">2 notes," in top.html()
 
 
@@ -111,20 +107,10 @@ def address(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
     monkeypatch.setattr(header, "FRESH_SECONDS", 0.1)
     changed = {"changed": (datetime.now(UTC) - timedelta(hours=5)).isoformat()}
-    status = library.status
-    monkeypatch.setattr(library, "status", lambda: status() | changed)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(build_app(library), host="127.0.0.1", port=port, log_level="error")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{port}/"
-    server.should_exit = server.force_exit = True
-    thread.join(10)
+    summary = library.summary
+    monkeypatch.setattr(library, "summary", lambda: summary() | changed)
+    with served(build_app(library)) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.mark.browser

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-import uvicorn
-from conftest import WordLengths, constant_fit
+from conftest import WordLengths, constant_fit, served
 
 from rag import Library, Settings
 from ui import protocol
@@ -36,20 +34,8 @@ def port(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.8)
     monkeypatch.setattr(protocol, "MOST_OF_ONE", 10)
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = uvicorn.Config(
-        build_api(library), port=port, log_level="error", http=patient_protocol()
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield port
-    server.should_exit = True
-    thread.join(10)
+    with served(build_api(library), http=patient_protocol()) as port:
+        yield port
 
 
 def connected(port: int) -> socket.socket:

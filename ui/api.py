@@ -64,7 +64,7 @@ def build_api(
 
     @api.get("/healthz", responses=problems.described(400, 503))
     def health() -> dict[str, Any]:
-        return {"status": "ready", "generation": library.status()["generation"]}
+        return {"status": "ready", "generation": library.generation}
 
     @api.post(
         "/api/v1/ask",

@@ -179,8 +179,6 @@ class Guard:
         return self._door.by_cookie(cookie) if cookie else None
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
-        if scope["method"] == "HEAD":
-            scope = {**scope, "method": "GET"}  # what sends an answer to HEAD leaves its body out
         kept = [pair for pair in scope["headers"] if not pair[0].lower().startswith(_FORWARDED)]
         if route.path == PAGE:
             # Its parameters are Gradio's doors, and its scripts are read below, uncompressed.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 _NO_TITLE = re.compile(
-    r"microsoft (word|powerpoint|excel)|powerpoint pre|"
-    r"\(?(untitled|anonymous|document|slide|title)\)?\s*\d*$|"
-    r".*\.(docx?|pptx?|xlsx?|odt|odp|rtf|txt|tex|dvi|ps|eps|pdf|qxd|indd|pages|html?|md)$|"
+    r"microsoft (office )?(word|powerpoint|excel)|powerpoint pre|untitled|"
+    r"\(?(untitled|anonymous|document|slide|book|title)\)?\s*\d*$|"
+    r".*\.(docx?|pptx?|xls[xm]?|od[tp]|rtf|txt|tex|dvi|ps|eps|pdf|qxd|indd|pages|html?|md)$|"
     r"https?:|\S*[_/\\]\S*$",
     re.IGNORECASE,
 )

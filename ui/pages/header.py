@@ -40,19 +40,21 @@ STRANGER = Visitor()
 STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
 
-def title(status: Mapping[str, Any], busy: bool, now: datetime, visitor: Visitor = STRANGER) -> str:
+def title(
+    summary: Mapping[str, Any], busy: bool, now: datetime, visitor: Visitor = STRANGER
+) -> str:
     """Returns the header as HTML.
 
     Args:
-        status: what `Library.status` returns.
+        summary: what `Library.summary` returns.
         busy: whether changes are being indexed.
     """
-    notes = int(status["indexed"])
+    notes = int(summary["indexed"])
     counted = f"{notes} note{'' if notes == 1 else 's'}"
     if visitor.looks:
         counted = f'<a href="/library" target="_blank" rel="noopener">{counted}</a>'
     said = [f"{counted}, answered in their own words"]
-    if changed := status.get("changed"):
+    if changed := summary.get("changed"):
         said.append(f"Notes last changed {_time(datetime.fromisoformat(changed), now)}")
     if busy:
         said.append("Indexing …")
@@ -89,7 +91,7 @@ class Header:
         self._library = library
         self._watcher = watcher
         self._lock = threading.Lock()
-        self._status: dict[str, Any] = library.status()
+        self._summary = library.summary()
         self._asked = time.monotonic()
 
     def html(self, visitor: Visitor = STRANGER) -> str:
@@ -98,9 +100,9 @@ class Header:
             if time.monotonic() - self._asked > FRESH_SECONDS:
                 self._asked = time.monotonic()
                 with suppress(LibraryError):  # who asks a question is told
-                    self._status = self._library.status()
+                    self._summary = self._library.summary()
             busy = self._watcher is not None and self._watcher.busy
-            return title(self._status, busy, datetime.now(UTC), visitor)
+            return title(self._summary, busy, datetime.now(UTC), visitor)
 
 
 def build(page: Any, library: Library, watcher: Watcher | None = None) -> None:

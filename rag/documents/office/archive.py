@@ -28,8 +28,9 @@ RATIO = 200
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
-    *(ValueError, LookupError, NotImplementedError, RuntimeError, OverflowError),
+    *(ValueError, LookupError, RuntimeError, OverflowError),
 )
+"""What `zipfile` raises at what is no archive, or of a kind that it cannot unpack."""
 
 
 class Archive:

@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from rag.documents.building import Builder
 from rag.documents.office.archive import Archive, local, value
 from rag.documents.office.contents import names_of, target_of
-from rag.documents.office.package import real_title
+from rag.documents.titles import real_title
 from rag.documents.web.html import lay_out
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind

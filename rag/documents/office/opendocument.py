@@ -25,8 +25,9 @@ from rag.documents.office.formulas import (
     from_mathml,
     joined,
 )
-from rag.documents.office.package import hidden, real_title, titled, whole
+from rag.documents.office.package import hidden, pictured, titled, whole
 from rag.documents.office.wordstyles import counted
+from rag.documents.titles import real_title
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
 
@@ -127,16 +128,7 @@ class _Reader:
 
     def remarks(self) -> list[Remark]:
         """Returns what was left out, and which slides hold pictures only."""
-        found = hidden(self._hidden)
-        if self.pictured:
-            found.append(
-                Remark(
-                    "pages without text",
-                    "pictures only: text recognition (OCR) would make them readable",
-                    tuple(self.pictured),
-                )
-            )
-        return found
+        return [*hidden(self._hidden), *pictured(self.pictured)]
 
     def slides(self, pages: Iterable[Any]) -> None:
         """Reads slides: the title first, then what stands on them, then their notes."""

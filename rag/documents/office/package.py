@@ -7,14 +7,14 @@ compared without their namespaces, so that strict and transitional files are rea
 from __future__ import annotations
 
 import posixpath
-import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 from rag.documents.office.archive import Archive, child, local, value
+from rag.documents.titles import real_title
 from rag.errors import DocumentError
 from rag.types import BlockKind, Document, Remark
 
@@ -39,12 +39,6 @@ _WINGDINGS = {
     **{0x6C: "●", 0x6E: "■", 0x71: "❑", 0xA7: "▪", 0xA8: "☐", 0xD8: "➢", 0xDF: "←", 0xE0: "→"},
     **{0xE1: "↑", 0xE2: "↓", 0xF0: "⇨", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑"},
 }
-_NO_TITLE = re.compile(
-    r"microsoft (?:office )?(?:word|excel|powerpoint)|powerpoint|untitled"
-    r"|(?:document|slide|book) ?\d*$"
-    r"|.*(?:\\|\.(?:docx?|pptx?|xls[xm]?|od[tp]|rtf|pdf|tex|txt|html?)$)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +112,6 @@ class Drawn:
     rows: list[list[str]]
 
 
-def real_title(title: str) -> str:
-    """Returns a title from a file's properties, "" for what a program put there itself."""
-    title = " ".join(title.split())
-    return "" if _NO_TITLE.match(title) or not any(map(str.isalpha, title)) else title
-
-
 def hidden(words: int) -> list[Remark]:
     """Returns what to say of that many words that were left out."""
     if not words:
@@ -133,6 +121,19 @@ def hidden(words: int) -> list[Remark]:
             "hidden text",
             f"{words} hidden word{'s' * (words > 1)} left out: show them in the file to have them "
             "indexed",
+        )
+    ]
+
+
+def pictured(slides: Sequence[int]) -> list[Remark]:
+    """Returns what to say of slides, by number, that hold pictures and no text."""
+    if not slides:
+        return []
+    return [
+        Remark(
+            "pages without text",
+            "pictures only: text recognition (OCR) would make them readable",
+            tuple(slides),
         )
     ]
 

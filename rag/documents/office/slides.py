@@ -18,7 +18,16 @@ from typing import Any
 from rag.documents.building import Builder
 from rag.documents.office.archive import Archive, child, local, value
 from rag.documents.office.formulas import Lowered, Raised, formulas_in, formulas_only, joined
-from rag.documents.office.package import Package, Related, chosen, hidden, reference, titled, whole
+from rag.documents.office.package import (
+    Package,
+    Related,
+    chosen,
+    hidden,
+    pictured,
+    reference,
+    titled,
+    whole,
+)
 from rag.documents.office.wordstyles import counted
 from rag.errors import DocumentError
 from rag.types import Document, PlaceKind, Remark
@@ -96,15 +105,7 @@ class _Deck:
 
     def remarks(self) -> list[Remark]:
         """Returns what a person should know of slides that say less or more than they show."""
-        found = hidden(self._hidden)
-        if self.pictured:
-            found.append(
-                Remark(
-                    "pages without text",
-                    "pictures only: text recognition (OCR) would make them readable",
-                    tuple(self.pictured),
-                )
-            )
+        found = [*hidden(self._hidden), *pictured(self.pictured)]
         if self._unshown:
             found.append(
                 Remark(
