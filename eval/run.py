@@ -289,7 +289,7 @@ def _commit() -> str | None:
     """Returns the commit of the working directory, `+` behind it where files differ from it."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     except OSError:
         return None
     return done.stdout.strip() or None

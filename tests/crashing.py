@@ -221,7 +221,7 @@ def run(job: dict[str, Any]) -> NoReturn:
 
     def logged_stage(self: Any, *arguments: Any) -> None:
         stage(self, *arguments)
-        with log.open("a") as file:
+        with log.open("a", encoding="utf-8") as file:
             file.write("null\n")
 
     store.Store.stage = logged_stage  # type: ignore[assignment,method-assign]
@@ -252,7 +252,7 @@ def run(job: dict[str, Any]) -> NoReturn:
         status, said["error"] = 2, traceback.format_exc()
     points.at = None
     resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
-    Path(job["said"]).write_text(json.dumps({**said, "passed": points.passed}))
+    Path(job["said"]).write_text(json.dumps({**said, "passed": points.passed}), encoding="utf-8")
     os._exit(status)
 
 
@@ -384,9 +384,9 @@ class Harness:
                 path.unlink()
         for name, text in self.notes.items():
             path = self.corpus / name
-            if not path.is_file() or path.read_text() != text:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 path.parent.mkdir(exist_ok=True)
-                path.write_text(text)
+                path.write_text(text, encoding="utf-8")
                 if self.chance.random() < 0.7:
                     long_ago = 1_500_000_000 + self.next()
                     os.utime(path, (long_ago, long_ago))
@@ -437,7 +437,7 @@ class Harness:
         status, seconds = json.loads(self.worker.stdout.readline())
         self.report.runs += 1
         assert seconds < SECONDS, "indexing hangs"
-        found = json.loads(said.read_text()) if said.exists() else {}
+        found = json.loads(said.read_text(encoding="utf-8")) if said.exists() else {}
         assert status in (0, 1, -signal.SIGKILL), found.get("error")
         if status == 0 and not fails and room is None:
             if repair:
@@ -545,7 +545,9 @@ class Harness:
         committed = set(known)
         for log in self.logs:
             pending: set[Text] = set()
-            for batch in map(json.loads, log.read_text().splitlines() if log.exists() else ()):
+            for batch in map(
+                json.loads, log.read_text(encoding="utf-8").splitlines() if log.exists() else ()
+            ):
                 if batch is None:
                     committed |= pending
                     pending = set()
@@ -672,7 +674,7 @@ def kill_commands(root: Path, times: int, chance: random.Random) -> int:
             command(*arguments, "--json"),
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             timeout=300,
             check=False,
         )

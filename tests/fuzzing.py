@@ -282,7 +282,7 @@ def fuzz(
     tally = Tally()
     while waiting:
         here, there = context.Pipe(duplex=False)
-        with tempfile.TemporaryFile("w+") as traces:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as traces:
             left = seconds - tally.seconds
             job = _Job(tuple(waiting), seed, begun.value, inputs, left, seconds)
             child = context.Process(target=_work, args=(job, begun, there, _Inherited(traces)))
@@ -330,7 +330,7 @@ class _Inherited:
 
 
 def _reopened(duplicate: Any) -> Any:
-    return open(duplicate.detach(), "w")
+    return open(duplicate.detach(), "w", encoding="utf-8")
 
 
 def _died(status: int | None) -> str:

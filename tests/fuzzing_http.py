@@ -76,7 +76,9 @@ def requests(first: int) -> Iterator[tuple[str, int, BaseException | None, str]]
 def app_of(folder: Path) -> FastAPI:
     """Returns the application over a library of one note."""
     (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
     made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), log_questions=False)
     library = Library(made, WordLengths(), constant_fit(0.1))
     library.index()

@@ -92,7 +92,9 @@ def fork() -> str:
 
 
 def write() -> str:
-    Path(os.environ.get("TMPDIR", "/tmp"), "notesqa-hostile").write_text("written")
+    Path(os.environ.get("TMPDIR", "/tmp"), "notesqa-hostile").write_text(
+        "written", encoding="utf-8"
+    )
     return ""
 
 
@@ -145,7 +147,7 @@ def act_in_c() -> str:
 
 
 def read_elsewhere() -> str:
-    return Path("/etc/passwd").read_text()
+    return Path("/etc/passwd").read_text(encoding="utf-8")
 
 
 def thread() -> str:

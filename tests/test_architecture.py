@@ -163,7 +163,7 @@ def loaded_by(code: str) -> set[str]:
         [sys.executable, "-c", f"{code}\n{show}"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         timeout=60,
     )

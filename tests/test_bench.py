@@ -124,7 +124,7 @@ large = measuring.run([sys.executable, "-c", "print(len(b'x' * 300_000_000))"])
 print(small.last_line, small.peak_mb, large.peak_mb)
 """
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=True)
     last, small, large = done.stdout.split()
     assert last == "last"
     assert 0 < float(small) < 200
@@ -176,11 +176,14 @@ def test_all_systems_are_judged_by_where_their_passages_stand(notes: Notes) -> N
 
 def test_only_what_is_between_the_marks_is_replaced(tmp_path: Path) -> None:
     file = tmp_path / "RESULTS.md"
-    file.write_text("# By hand\n<!-- a -->\nold\n<!-- /a -->\nby hand\n<!-- b -->\n<!-- /b -->\n")
+    file.write_text(
+        "# By hand\n<!-- a -->\nold\n<!-- /a -->\nby hand\n<!-- b -->\n<!-- /b -->\n",
+        encoding="utf-8",
+    )
     results.put(file, "a", "new\n")
     results.put(file, "b", "first")
     results.put(file, "b", "second")
-    assert file.read_text() == (
+    assert file.read_text(encoding="utf-8") == (
         "# By hand\n<!-- a -->\n\nnew\n\n<!-- /a -->\n"
         "by hand\n<!-- b -->\n\nsecond\n\n<!-- /b -->\n"
     )
@@ -192,10 +195,10 @@ def test_only_what_is_between_the_marks_is_replaced(tmp_path: Path) -> None:
 )
 def test_a_file_without_the_marks_is_left_alone(tmp_path: Path, text: str) -> None:
     file = tmp_path / "RESULTS.md"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     with pytest.raises(BenchmarkError, match="<!-- a -->"):
         results.put(file, "a", "new")
-    assert file.read_text() == text
+    assert file.read_text(encoding="utf-8") == text
 
 
 @pytest.mark.parametrize("name", ["side-by-side", "growth", "http", "edit"])
@@ -283,9 +286,9 @@ def test_notes_of_a_smaller_library_are_those_of_a_larger_one(
 ) -> None:
     material.write(tmp_path / "a", 2)
     material.write(tmp_path / "b", 101)
-    assert (tmp_path / "a/0000/000001.md").read_text() == (
+    assert (tmp_path / "a/0000/000001.md").read_text(encoding="utf-8") == (
         tmp_path / "b/0000/000001.md"
-    ).read_text()
+    ).read_text(encoding="utf-8")
     assert (tmp_path / "b/0001/000100.md").is_file()
 
 
@@ -336,9 +339,9 @@ def test_a_library_of_generated_notes_is_known_sentences_and_a_chunk_for_each_se
 def test_an_edit_changes_one_paragraph(material: Material, tmp_path: Path) -> None:
     material.write(tmp_path, 1)
     (file,) = tmp_path.rglob("*.md")
-    before = file.read_text().split("\n\n")
+    before = file.read_text(encoding="utf-8").split("\n\n")
     edit.edit(file, material, 0)
-    after = file.read_text().split("\n\n")
+    after = file.read_text(encoding="utf-8").split("\n\n")
     assert after[:-1] == before[:-1]
     assert after[-1] != before[-1]
 
@@ -356,7 +359,9 @@ def answer(text: str, *spans: Span) -> dict[str, object]:
 
 def test_an_answer_of_two_states_belongs_to_none(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
-    file.write_text("---\ntitle: Heads\n---\n\n# Heads\n\nOnly the head learns.\n")
+    file.write_text(
+        "---\ntitle: Heads\n---\n\n# Heads\n\nOnly the head learns.\n", encoding="utf-8"
+    )
     states = [http.texts_of(tmp_path)]
     for number in (1, 2):
         http.edit(tmp_path, number)
@@ -407,7 +412,7 @@ def test_a_response_is_read_to_its_length() -> None:
 
 
 def requirements() -> Sequence[str]:
-    return (ROOT / "eval/bench/requirements.txt").read_text().split()
+    return (ROOT / "eval/bench/requirements.txt").read_text(encoding="utf-8").split()
 
 
 def test_every_package_of_the_peers_is_pinned() -> None:

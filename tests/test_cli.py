@@ -513,7 +513,7 @@ def as_somebody(folder: Path, *arguments: str) -> Done:
         cwd=folder,
         env=environment(),
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
         timeout=120,
     )

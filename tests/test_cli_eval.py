@@ -60,7 +60,9 @@ def test_follow_ups_are_asked_with_and_without_the_question_before(
     queries = []
     for name, options in (("with", []), ("without", ["--alone"])):
         assert run("eval", "run", "set.jsonl", "--out", f"{name}.jsonl", *options).status == 0
-        head, _, line = map(json.loads, (tmp_path / f"{name}.jsonl").read_text().splitlines())
+        head, _, line = map(
+            json.loads, (tmp_path / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        )
         assert head["run"]["alone"] == bool(options)
         queries.append(line["result"]["query"])
     assert queries[0].startswith("And when? otters eat")

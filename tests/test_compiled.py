@@ -506,7 +506,7 @@ def loaded_after(code: str, folder: Path) -> set[str]:
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=True,
         timeout=120,
     )

@@ -196,14 +196,14 @@ def test_find_files_lists_all_but_hidden_ones_sorted(tmp_path: Path) -> None:
     for name in ("b.md", "a/z.txt", "a/c/d.md", "B.md", ".hidden.md", ".git/x.md", "a/.x/y.md"):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("x")
+        file.write_text("x", encoding="utf-8")
     found = find_files(tmp_path).files
     assert [path for path, _ in found] == ["B.md", "a/c/d.md", "a/z.txt", "b.md"]
     assert all(file == tmp_path / path for path, file in found)
 
 
 def test_a_corpus_that_is_no_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file.md").write_text("x")
+    (tmp_path / "file.md").write_text("x", encoding="utf-8")
     with pytest.raises(CorpusError, match="does not exist"):
         find_files(tmp_path / "missing")
     with pytest.raises(CorpusError, match="is not a folder"):
@@ -214,13 +214,13 @@ def test_a_corpus_that_is_no_folder_is_refused(tmp_path: Path) -> None:
     "name", ["a.MD", "a.Markdown", "a.Rmd", "a.qmd", "a.mdx", "a.txt", "a.text"]
 )
 def test_suffix_chooses_the_loader_in_any_case(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("Words.")
+    (tmp_path / name).write_text("Words.", encoding="utf-8")
     assert load(name, read(tmp_path / name, 100, tmp_path)).text == "Words."
 
 
 @pytest.mark.parametrize("name", ["README", "a.md.bak", "a.unheard-of"])
 def test_a_format_without_loader_is_named_with_those_there_are(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("Words.")
+    (tmp_path / name).write_text("Words.", encoding="utf-8")
     with pytest.raises(DocumentError, match=", ".join(LOADERS)) as caught:
         read(tmp_path / name, 100, tmp_path)
     assert caught.value.reason == "no loader"
@@ -239,7 +239,7 @@ def test_a_format_without_loader_is_named_with_those_there_are(tmp_path: Path, n
 def test_what_to_do_with_a_format_without_loader_is_said(
     tmp_path: Path, name: str, said: str
 ) -> None:
-    (tmp_path / name).write_text("Words.")
+    (tmp_path / name).write_text("Words.", encoding="utf-8")
     with pytest.raises(DocumentError, match=said):
         read(tmp_path / name, 100, tmp_path)
 
@@ -293,7 +293,7 @@ def test_a_pipe_is_unreadable_and_does_not_hang(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_a_file_without_permission_is_unreadable(tmp_path: Path) -> None:
     file = tmp_path / "a.md"
-    file.write_text("x")
+    file.write_text("x", encoding="utf-8")
     file.chmod(0)
     assert reason(read, file, 100, tmp_path) == "unreadable"
 
@@ -307,7 +307,7 @@ def test_a_file_that_fails_while_it_is_read_is_unreadable(tmp_path: Path) -> Non
 def test_bad_files_do_not_stop_the_others(tmp_path: Path, embedder: WordLengths) -> None:
     corpus = tmp_path / "notes"
     corpus.mkdir()
-    (corpus / "good.md").write_text("# Good\n\nThese words are found.\n")
+    (corpus / "good.md").write_text("# Good\n\nThese words are found.\n", encoding="utf-8")
     (corpus / "bad.md").write_bytes(b"\x00\x01\x02")
     (corpus / "empty.txt").write_bytes(b"\n")
     (corpus / "big.md").write_bytes(b"x" * 2000)
@@ -332,8 +332,10 @@ def test_a_name_that_is_not_utf_8_does_not_stop_the_others(
     tmp_path: Path, embedder: WordLengths
 ) -> None:
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "good.md").write_text("These words are found.\n")
-    Path(os.fsdecode(os.fsencode(tmp_path / "notes") + b"/caf\xe9.md")).write_text("Words.\n")
+    (tmp_path / "notes" / "good.md").write_text("These words are found.\n", encoding="utf-8")
+    Path(os.fsdecode(os.fsencode(tmp_path / "notes") + b"/caf\xe9.md")).write_text(
+        "Words.\n", encoding="utf-8"
+    )
     settings = Settings(library=str(tmp_path / "library"), corpus=str(tmp_path / "notes"))
     assert "good.md" in Library(settings, embedder).index().indexed
 

@@ -448,9 +448,12 @@ def test_a_header_byte_order_mark_and_line_ends_are_no_matter(tmp_path: Path) ->
     plain = read_collection(collection(tmp_path / "c"), "dev")
     folder = collection(tmp_path / "d")
     qrels = folder / "qrels/dev.tsv"
-    qrels.write_text(qrels.read_text().partition("\n")[2])
+    qrels.write_text(qrels.read_text(encoding="utf-8").partition("\n")[2], encoding="utf-8")
     assert read_collection(folder, "dev") == plain
-    qrels.write_text("\n".join(["query\trecord\trelevance", *qrels.read_text().split("\n")]))
+    qrels.write_text(
+        "\n".join(["query\trecord\trelevance", *qrels.read_text(encoding="utf-8").split("\n")]),
+        encoding="utf-8",
+    )
     for file in (qrels, folder / "corpus.jsonl", folder / "queries.jsonl"):
         file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n") + b"\r\n \r\n")
     found = read_collection(folder, "dev")
@@ -556,7 +559,7 @@ def test_a_folder_without_judgements_or_without_anything_is_refused(tmp_path: Pa
 
 def test_the_same_judgement_twice_is_one(tmp_path: Path) -> None:
     folder = collection(tmp_path / "c")
-    (folder / "qrels/dev.tsv").write_text("q1\tcrabs\t1\nq1\tcrabs\t1\n")
+    (folder / "qrels/dev.tsv").write_text("q1\tcrabs\t1\nq1\tcrabs\t1\n", encoding="utf-8")
     assert read_collection(folder, "dev").grades == {"q1": {"crabs": 1}}
 
 

@@ -362,7 +362,7 @@ def compared(tmp_path: Path) -> str:
         }
         for q in asked
     ]
-    file.write_text("".join(json.dumps(record) + "\n" for record in records))
+    file.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     a = replace(
         run_of({"up": wrong, "down": right, "same": right}, settings={"passages": 5}),
         path=Path("before.jsonl"),
@@ -413,10 +413,10 @@ def test_a_report_that_cannot_be_written_is_one_plain_line(tmp_path: Path) -> No
 def test_a_report_does_not_replace_the_run_it_is_about(tmp_path: Path) -> None:
     run, scores = scored(*EMPTY["all handled"])
     file = tmp_path / "run.jsonl"
-    file.write_text("the run")
+    file.write_text("the run", encoding="utf-8")
     with pytest.raises(RunError, match="is what the page is made of"):
         write_report(replace(run, path=file), scores, tmp_path / "x" / ".." / "run.jsonl")
-    assert file.read_text() == "the run"
+    assert file.read_text(encoding="utf-8") == "the run"
 
 
 # Pictures, by hand

@@ -24,7 +24,7 @@ from rag.errors import DocumentError
 def write(folder: Path, **files: str) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def names(folder: Path) -> list[str]:
@@ -124,7 +124,9 @@ def test_what_is_left_out_is_what_git_leaves_out(
             write(tmp_path / "notes", **{path: "x"})
     for folder, lines in rules.items():
         if (tmp_path / "notes" / folder).is_dir():
-            (tmp_path / "notes" / folder / IGNORE_FILE).write_text("\n".join(lines))
+            (tmp_path / "notes" / folder / IGNORE_FILE).write_text(
+                "\n".join(lines), encoding="utf-8"
+            )
     git = ["git", f"--git-dir={tmp_path / 'git'}", f"--work-tree={tmp_path / 'notes'}"]
     subprocess.run([*git, "init", "--quiet"], check=True, cwd=tmp_path / "notes")
     listed = subprocess.run(
@@ -132,7 +134,7 @@ def test_what_is_left_out_is_what_git_leaves_out(
         check=True,
         cwd=tmp_path / "notes",
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     ).stdout
     theirs = {path for path in listed.split("\0") if path and not path.endswith(IGNORE_FILE)}
     assert set(names(tmp_path / "notes")) == theirs
@@ -153,7 +155,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
 def test_rules_hold_byte_by_byte(tmp_path: Path) -> None:
     write(tmp_path, **{"a.md": "", "sub/b.md": "", "sub/c.md": ""})
     (tmp_path / "sub" / IGNORE_FILE).write_bytes(b"# Entw\xfcrfe\nb.md\n\xfc.md\n")
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/sub/\xfc.md")).write_text("")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/sub/\xfc.md")).write_text("", encoding="utf-8")
     assert names(tmp_path) == ["a.md", "sub/c.md"]
 
 
@@ -163,7 +165,7 @@ def no_rules(file: Path, kind: str, outside: Path) -> None:
     elif kind == "folder":
         file.mkdir()
     elif kind == "link":
-        outside.write_text("*.md")
+        outside.write_text("*.md", encoding="utf-8")
         file.symlink_to(outside)
     else:
         file.write_bytes(b"*.md\n" + b"#" * 1_000_000)
@@ -289,7 +291,7 @@ def test_a_corpus_may_itself_be_a_link(tmp_path: Path) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev")
 def test_a_device_is_no_note(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.md").write_text("Otters.")
+    (tmp_path / "notes" / "a.md").write_text("Otters.", encoding="utf-8")
     (tmp_path / "notes" / "zero.md").symlink_to("/dev/zero")
     settings = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
     (skipped,) = Library(settings, WordLengths()).index().skipped

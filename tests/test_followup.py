@@ -126,8 +126,12 @@ def test_an_abstention_leaves_the_title_of_the_nearest_note() -> None:
 def library(tmp_path: Path, embedder: WordLengths) -> Library:
     notes = tmp_path / "notes"
     notes.mkdir()
-    (notes / "owls.md").write_text("# Owls\n\nOwls hunt at night. Mice fear owls.\n")
-    (notes / "bees.md").write_text("# Bees\n\nBees dance by day. Flowers feed bees.\n")
+    (notes / "owls.md").write_text(
+        "# Owls\n\nOwls hunt at night. Mice fear owls.\n", encoding="utf-8"
+    )
+    (notes / "bees.md").write_text(
+        "# Bees\n\nBees dance by day. Flowers feed bees.\n", encoding="utf-8"
+    )
     library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
     library.index()
     return library

@@ -57,7 +57,7 @@ def library(tmp_path: Path) -> Library:
     corpus = tmp_path / "notes"
     corpus.mkdir()
     for number in range(12):
-        (corpus / f"{number}.md").write_text(note(number))
+        (corpus / f"{number}.md").write_text(note(number), encoding="utf-8")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(corpus), chunk_tokens=32)
     library = Library(settings, Scattered())
     library.index()
@@ -210,7 +210,9 @@ def test_words_find_the_chunks_that_hold_them(store: Store) -> None:
 def test_ties_are_broken_the_same_way_every_time(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     for number in range(30):
-        (tmp_path / "notes" / f"{number:02}.md").write_text("The same words everywhere.")
+        (tmp_path / "notes" / f"{number:02}.md").write_text(
+            "The same words everywhere.", encoding="utf-8"
+        )
     found = []
     for name in ("one", "two"):
         settings = Settings(library=str(tmp_path / name), corpus=str(tmp_path / "notes"))
@@ -248,9 +250,9 @@ def files_of(folder: Path) -> list[Path]:
 
 def restamp(folder: Path, **said: object) -> None:
     """Has the stamp of a folder say something else, with a checksum that is right."""
-    body = {**json.loads((folder / "stamp.json").read_text())["body"], **said}
+    body = {**json.loads((folder / "stamp.json").read_text(encoding="utf-8"))["body"], **said}
     stamp = {"checksum": stamps._checksum_of(body), "body": body}
-    (folder / "stamp.json").write_text(json.dumps(stamp))
+    (folder / "stamp.json").write_text(json.dumps(stamp), encoding="utf-8")
 
 
 def damage(file: Path, content: bytes) -> None:
@@ -313,7 +315,7 @@ def test_a_file_cut_short_is_seen_and_mended(
 @pytest.mark.parametrize("stamp", ["", "{}", "[]", "null", '{"checksum": 1, "body": {}}', "\0"])
 def test_a_stamp_that_says_nothing_is_stale(library: Library, store: Store, stamp: str) -> None:
     expected = results(open_engine(store))
-    (folder_of(store) / "stamp.json").write_text(stamp)
+    (folder_of(store) / "stamp.json").write_text(stamp, encoding="utf-8")
     assert_mended(library, store, expected)
 
 
@@ -387,10 +389,10 @@ def test_a_record_that_says_nothing_is_made_anew(
     store: Store, monkeypatch: pytest.MonkeyPatch, record: str
 ) -> None:
     file = folder_of(store) / "verified.json"
-    before = json.loads(file.read_text())
-    file.write_text(record)
+    before = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(record, encoding="utf-8")
     open_engine(store)
-    assert json.loads(file.read_text()) == before
+    assert json.loads(file.read_text(encoding="utf-8")) == before
     names = hashed(monkeypatch)
     open_engine(store)
     assert names == []
@@ -438,8 +440,8 @@ def test_a_page_that_went_bad_behind_its_times_is_found_by_the_check(store: Stor
     file.write_bytes(content)
     # As if neither times nor size had changed.
     record = folder_of(store) / "verified.json"
-    said = json.loads(record.read_text())
-    record.write_text(json.dumps({**said, "chunk_vectors": stamps._state(file)}))
+    said = json.loads(record.read_text(encoding="utf-8"))
+    record.write_text(json.dumps({**said, "chunk_vectors": stamps._state(file)}), encoding="utf-8")
     open_engine(store)
     assert check(store) == ["index-000001/chunk_vectors is not what was written"]
 
@@ -453,11 +455,11 @@ def test_a_commit_that_was_undone_and_made_otherwise_is_another_state(
     # The power failed: SQLite undid a commit whose indexes were on the disk already.
     kept = library.folder.parent / "kept"
     shutil.copyfile(library.folder / FILE, kept)
-    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.", encoding="utf-8")
     library.index()
     lost = folder_of(store)
     shutil.copyfile(kept, library.folder / FILE)
-    (library.folder.parent / "notes" / "new.md").write_text("Something newer.")
+    (library.folder.parent / "notes" / "new.md").write_text("Something newer.", encoding="utf-8")
     again = Library(library.settings, Scattered())
     assert again.index().generation == 2
     assert folder_of(store) == lost
@@ -484,7 +486,7 @@ def test_indexes_of_another_generation_are_not_opened(library: Library, store: S
     old = folder_of(store)
     with pytest.raises(StaleIndexError, match="another generation"):
         Engine(old, {**identity(store), "generation": "2"})
-    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.", encoding="utf-8")
     library.index()
     shutil.rmtree(folder_of(store))
     with closing(Store(library.folder, write=True)) as writer:
@@ -499,7 +501,7 @@ def test_indexes_of_another_generation_are_not_opened(library: Library, store: S
 def test_indexes_of_another_library_are_not_opened(library: Library, store: Store) -> None:
     expected = results(open_engine(store))
     for file in (library.folder.parent / "notes").iterdir():
-        file.write_text(file.read_text().replace("here", "gone"))
+        file.write_text(file.read_text(encoding="utf-8").replace("here", "gone"), encoding="utf-8")
     other = Library(
         Settings(
             library=str(library.folder.parent / "other"),
@@ -519,7 +521,7 @@ def test_only_the_newest_indexes_stay(library: Library, store: Store) -> None:
     (library.folder / ".index-000002").mkdir()  # left by a process killed while it built
     (library.folder / ".index-000002" / "words").mkdir()
     (library.folder / "index-000007").mkdir()
-    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.", encoding="utf-8")
     library.index()
     assert sorted(item.name for item in library.folder.iterdir()) == [
         *("index-000002", "library.sqlite3", "lock")
@@ -530,7 +532,7 @@ def test_only_the_newest_indexes_stay(library: Library, store: Store) -> None:
 def test_an_open_engine_outlives_its_files(library: Library, store: Store) -> None:
     engine = open_engine(store)
     expected = results(engine)
-    (library.folder.parent / "notes" / "new.md").write_text("Something new.")
+    (library.folder.parent / "notes" / "new.md").write_text("Something new.", encoding="utf-8")
     library.index()
     assert results(engine) == expected
 
@@ -572,7 +574,9 @@ def test_while_the_next_state_is_built_the_latest_that_is_there_is_asked(
 ) -> None:
     first = open_engine(store)
     for number in (2, 3):
-        (library.folder.parent / "notes" / "new.md").write_text(f"Something new, {number}.")
+        (library.folder.parent / "notes" / "new.md").write_text(
+            f"Something new, {number}.", encoding="utf-8"
+        )
         if number == 2:
             library.index()
             folder = folder_of(store)

@@ -137,7 +137,7 @@ def test_only_files_that_look_changed_are_opened(notes: Notes) -> None:
 
 def test_a_file_of_the_same_bytes_is_only_noted_anew(notes: Notes) -> None:
     notes.index()
-    text = (notes.folder / "otters.md").read_text()
+    text = (notes.folder / "otters.md").read_text(encoding="utf-8")
     notes.write("otters.md", text, LONG_AGO + 5_000)
     state = notes.store().meta()
     manifest = notes.index(Unloaded())
@@ -487,7 +487,7 @@ def test_progress_ends_complete_where_nothing_is_split(notes: Notes) -> None:
     notes.index()
     notes.write("blank.md", "  \n")
     for name in ("otters.md", "herons.md"):
-        notes.write(name, (notes.folder / name).read_text(), LONG_AGO + 1)
+        notes.write(name, (notes.folder / name).read_text(encoding="utf-8"), LONG_AGO + 1)
     settings = Settings(library=str(notes.library), corpus=str(notes.folder))
     for told in (3, 0):  # the second time, nothing is opened
         seen: list[tuple[str, int, int]] = []
@@ -577,7 +577,7 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         [sys.executable, "-c", SCRIPT, str(tmp_path / "library"), str(megabytes)],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=1200,
         check=False,
     )

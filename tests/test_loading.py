@@ -60,7 +60,10 @@ def is_alive(process: int) -> bool:
     except ProcessLookupError:
         return False
     status = Path(f"/proc/{process}/stat")
-    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"
+    return (
+        not status.exists()
+        or status.read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    )
 
 
 def ends(process: int, seconds: float = 20) -> bool:
@@ -171,12 +174,12 @@ def test_nothing_is_written_past_python_either(loaders: Loaders) -> None:
 )
 def test_native_code_is_refused_what_python_code_is(loaders: Loaders) -> None:
     victim = Path("/tmp/notesqa-hostile-victim")
-    victim.write_text("whole")
+    victim.write_text("whole", encoding="utf-8")
     try:
         said = loaders.load("x.bad", b"act_in_c").text.splitlines()
         assert len(said) == 18
         assert [line for line in said if not line.endswith((" EPERM", " EACCES"))] == []
-        assert victim.read_text() == "whole"
+        assert victim.read_text(encoding="utf-8") == "whole"
     finally:
         victim.unlink()
     assert loaders.load("x.bad", b"thread").text == "done done done done"
@@ -222,7 +225,9 @@ def test_a_loader_knows_nothing_of_the_environment(
 ) -> None:
     monkeypatch.setenv("NOTESQA_SECRET", "x")
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "hostile.py").write_text("raise SystemExit('from the working directory')")
+    (tmp_path / "hostile.py").write_text(
+        "raise SystemExit('from the working directory')", encoding="utf-8"
+    )
     loaders.close()
     text = loaders.load("x.bad", b"environment").text
     assert set(text.split()) <= {"names:", "MALLOC_ARENA_MAX", "SYSTEMROOT", "LC_CTYPE"}
@@ -322,7 +327,7 @@ def folder(tmp_path: Path) -> Path:
     corpus = tmp_path / "notes"
     corpus.mkdir()
     for name, data in (("a.md", "Otters."), ("b.bad", "sleep"), ("c.bad", "fault"), ("d.md", "X.")):
-        (corpus / name).write_text(data)
+        (corpus / name).write_text(data, encoding="utf-8")
         os.utime(corpus / name, (1e9, 1e9))
     return corpus
 
@@ -368,5 +373,5 @@ def test_notes_are_read_for_questions_in_the_same_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = folder(tmp_path)
-    (corpus / "b.bad").write_text("leave")
+    (corpus / "b.bad").write_text("leave", encoding="utf-8")
     assert read_notes(corpus, 1_000) == {"a.md": "Otters.", "d.md": "X."}

@@ -126,7 +126,7 @@ def test_a_folder_of_every_kind_is_indexed_in_bounded_memory(tmp_path: Path) -> 
         [sys.executable, "-c", SCRIPT, str(tmp_path / "library"), str(corpus), model],
         env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=1800,
         check=False,
     )

@@ -180,7 +180,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
     for name, notes in (("old", OLD), ("new", NEW)):
         (root / f"{name}-notes").mkdir()
         for path, text in notes.items():
-            (root / f"{name}-notes" / path).write_text(text)
+            (root / f"{name}-notes" / path).write_text(text, encoding="utf-8")
         embedder = WordLengths()
         settings = Settings(library=str(root / name), chunk_tokens=32)
         Library(settings, embedder).index(root / f"{name}-notes")
@@ -208,7 +208,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
             "OPENBLAS_NUM_THREADS": "1",
         },
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         timeout=300,
         check=False,
     )

@@ -299,7 +299,7 @@ def test_what_the_library_answers_is_kept_and_what_it_refuses_to_read_is_not(
 ) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
-    (notes / "owls.md").write_text(f"# Owls\n\n{QUOTE}\n")
+    (notes / "owls.md").write_text(f"# Owls\n\n{QUOTE}\n", encoding="utf-8")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(notes))
     library = Library(settings, embedder, constant_fit(0.1))
     library.index()

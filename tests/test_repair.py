@@ -39,7 +39,7 @@ def make(tmp_path: Path) -> Make:
     corpus = tmp_path / "notes"
     for name, text in NOTES.items():
         (corpus / name).parent.mkdir(parents=True, exist_ok=True)
-        (corpus / name).write_text(text)
+        (corpus / name).write_text(text, encoding="utf-8")
 
     def make_() -> Library:
         settings = Settings(library=str(tmp_path / "library"), corpus=str(corpus), chunk_tokens=32)
@@ -88,7 +88,7 @@ def fill(library: Library) -> None:
     """Adds notes until the store is not mostly empty pages."""
     for number in range(30):
         text = "\n\n".join(f"Line {n} of note {number} is {'long ' * n}." for n in range(30))
-        (Path(library.settings.corpus) / f"{number}.md").write_text(text)
+        (Path(library.settings.corpus) / f"{number}.md").write_text(text, encoding="utf-8")
     library.index()
 
 
@@ -110,7 +110,7 @@ def test_doctor_writes_nothing(make: Make, record: str | None) -> None:
     (library.folder / "index-000000").mkdir()
     (library.folder / ".index-000007").mkdir()
     if record:
-        (folder / "verified.json").write_text(record)
+        (folder / "verified.json").write_text(record, encoding="utf-8")
     before = contents(library.folder)
     (indexes,) = [check for check in make().doctor() if check.name == "indexes"]
     assert indexes.ok
@@ -184,7 +184,7 @@ def test_status_of_what_is_not_what_was_written_names_the_remedy(make: Make, cha
 
 def test_a_bad_generation_is_told_in_one_line_by_every_command(run: Run) -> None:
     Path("corpus").mkdir()
-    Path("corpus/a.md").write_text("Worms till the soil.\n")
+    Path("corpus/a.md").write_text("Worms till the soil.\n", encoding="utf-8")
     assert run("index").status == 0
     with closing(sqlite3.connect(".notesqa/library.sqlite3")) as db:
         db.executescript("UPDATE meta SET value = 'q' WHERE key = 'generation'")
@@ -261,7 +261,7 @@ def test_doctor_finds_a_library_whole_while_it_is_being_indexed(
 
     monkeypatch.setattr(index, "ensure", watched)
     library = make()
-    (Path(library.settings.corpus) / "more.md").write_text("Martens climb.\n")
+    (Path(library.settings.corpus) / "more.md").write_text("Martens climb.\n", encoding="utf-8")
     library.index()
     assert [check for check in seen if not check.ok] == []
     (indexes,) = [check for check in seen if check.name == "indexes"]
@@ -269,7 +269,9 @@ def test_doctor_finds_a_library_whole_while_it_is_being_indexed(
     assert f"(process {os.getpid()} on " in indexes.detail
     assert "agree with the store" in make().doctor()[1].detail
     # Who was killed there builds nothing any more.
-    (Path(library.settings.corpus) / "more.md").write_text("Martens climb trees.\n")
+    (Path(library.settings.corpus) / "more.md").write_text(
+        "Martens climb trees.\n", encoding="utf-8"
+    )
     monkeypatch.setattr(index, "ensure", lambda _: None)
     library.index()
     assert bad(make()) == ["indexes"]
@@ -495,12 +497,13 @@ def test_who_waits_in_vain_is_told_for_whom(make: Make) -> None:
 def test_the_word_of_a_killed_holder_misleads_nobody(make: Make) -> None:
     folder = make().folder
     (folder / HOLDER).write_text(
-        json.dumps({"pid": 1, "host": "gone", "since": "then", "work": "indexing into"})
+        json.dumps({"pid": 1, "host": "gone", "since": "then", "work": "indexing into"}),
+        encoding="utf-8",
     )
     with hold(folder, 0):
-        assert json.loads((folder / HOLDER).read_text())["pid"] == os.getpid()
+        assert json.loads((folder / HOLDER).read_text(encoding="utf-8"))["pid"] == os.getpid()
         for word in ("", "{}", "[]", "\0"):
-            (folder / HOLDER).write_text(word)
+            (folder / HOLDER).write_text(word, encoding="utf-8")
             with pytest.raises(LockedError, match="Another notesqa is writing"), hold(folder, 0):
                 pass
     assert not (folder / HOLDER).exists()
@@ -511,7 +514,7 @@ def test_the_word_of_a_killed_holder_misleads_nobody(make: Make) -> None:
 
 def test_doctor_repairs_and_says_what_it_did(run: Run) -> None:
     Path("corpus").mkdir()
-    Path("corpus/a.md").write_text("Worms till the soil.\n")
+    Path("corpus/a.md").write_text("Worms till the soil.\n", encoding="utf-8")
     assert run("index").status == 0
     shutil.rmtree(".notesqa/index-000001")
     done = run("doctor", "--repair", "--json")
@@ -533,7 +536,9 @@ def test_doctor_repairs_and_says_what_it_did(run: Run) -> None:
 def test_who_asks_all_the_while_asks_the_library_that_was_made_anew(make: Make) -> None:
     serving = make()
     assert "hold hands" in serving.search("otters")[0].text
-    (Path(serving.settings.corpus) / "otters.md").write_text("Otters juggle pebbles.\n")
+    (Path(serving.settings.corpus) / "otters.md").write_text(
+        "Otters juggle pebbles.\n", encoding="utf-8"
+    )
     (serving.folder / FILE).write_bytes(b"gone bad " * 999)
     make().repair()
     make().index()

@@ -268,7 +268,9 @@ def test_a_model_that_gives_no_scores_is_refused_and_not_filled_at_random(
     assert "holds no cross-encoder" in refusal(PACKAGED)
     bare = shutil.copytree(tiny, tmp_path / "bare")
     config = json.loads((bare / "config.json").read_text("utf-8"))
-    (bare / "config.json").write_text(json.dumps({**config, "architectures": ["BertModel"]}))
+    (bare / "config.json").write_text(
+        json.dumps({**config, "architectures": ["BertModel"]}), encoding="utf-8"
+    )
     assert "holds no cross-encoder" in refusal(bare)
 
 
@@ -464,7 +466,9 @@ def test_a_collection_is_not_indexed_for_a_reranker_that_is_not_there(tmp_path: 
     (tmp_path / "qrels").mkdir()
     (tmp_path / "corpus.jsonl").write_text('{"_id": "r", "text": "Otters."}', encoding="utf-8")
     (tmp_path / "queries.jsonl").write_text('{"_id": "q", "text": "Otters?"}', encoding="utf-8")
-    (tmp_path / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\nq\tr\t1\n")
+    (tmp_path / "qrels/test.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq\tr\t1\n", encoding="utf-8"
+    )
     settings = Settings(library=str(tmp_path / "library"), reranker="/no/where")
     with pytest.raises(ModelError, match="/no/where is neither a folder"):
         evaluate_collection(tmp_path, "test", settings, embedder=WordLengths())

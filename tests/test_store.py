@@ -412,7 +412,7 @@ def test_a_missing_library_is_not_made_by_reading(tmp_path: Path) -> None:
 
 
 def test_a_place_that_cannot_be_a_folder_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(LibraryError, match="--library DIR"):
             Store(folder, write=True)

@@ -17,7 +17,7 @@ NOTE = "# Owls\n\nOwls hunt at night because their eyes gather <i>more</i> light
 def client(tmp_path: Path, embedder: WordLengths) -> TestClient:
     notes = tmp_path / "notes"
     notes.mkdir()
-    (notes / "owls and more.md").write_text(NOTE)
+    (notes / "owls and more.md").write_text(NOTE, encoding="utf-8")
     library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
     library.index()
     return TestClient(build_api(library), base_url="http://127.0.0.1:7860")

@@ -391,7 +391,7 @@ def test_no_path_leads_to_a_file(address: str, path: str) -> None:
 
 def test_a_link_out_of_the_notes_is_no_document(tmp_path: Path) -> None:
     library = library_of(tmp_path, {"owls.md": "# Owls\n\nOwls hunt at night.\n"})
-    (tmp_path / "secret.md").write_text("# Secret\n\nA secret.\n")
+    (tmp_path / "secret.md").write_text("# Secret\n\nA secret.\n", encoding="utf-8")
     (tmp_path / "notes/owls.md").unlink()
     (tmp_path / "notes/owls.md").symlink_to(tmp_path / "secret.md")
     (tmp_path / "notes/link.md").symlink_to("/etc/passwd")

@@ -91,7 +91,7 @@ def test_a_password_lets_its_user_in_and_nobody_else(users: Users) -> None:
 
 def test_the_file_is_for_its_owner_alone_and_holds_no_secret(users: Users) -> None:
     token = users.new_token("ada")
-    written = users.file.read_text()
+    written = users.file.read_text(encoding="utf-8")
     assert users.file.name == "lib-users.json"
     assert stat.S_IMODE(users.file.stat().st_mode) == 0o600
     assert PASSWORD not in written and token not in written
@@ -144,12 +144,12 @@ def test_two_who_change_the_file_lose_nothing(users: Users) -> None:
 
 @pytest.mark.parametrize("damage", ["{", "[]", '{"version": 2, "users": {}}', '{"version": 1}'])
 def test_a_damaged_file_lets_nobody_in(users: Users, door: Door, damage: str) -> None:
-    users.file.write_text(damage)
+    users.file.write_text(damage, encoding="utf-8")
     with pytest.raises(UsersError, match="is no file of users"):
         door.demands()
     with pytest.raises(UsersError):
         users.add("eve", Role.STUDENT, PASSWORD)
-    assert users.file.read_text() == damage
+    assert users.file.read_text(encoding="utf-8") == damage
 
 
 def test_a_token_is_that_of_one_user_until_the_next(users: Users) -> None:

@@ -40,7 +40,9 @@ BOB = User("bob", Role.STUDENT, "$argon2id$b")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
     (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
     made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
     Library(made, WordLengths(), constant_fit(0.1)).index()
     users = quick(Users(folder / "some-users.json"))
@@ -149,7 +151,7 @@ def test_gradio_s_own_check_holds_too(
     client: httpx.Client, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Calls, "rebuilt", lambda self, path, body, user: body)
-    (tmp_path / "secret.txt").write_text("secret")
+    (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
     for path in ("/etc/passwd", str(tmp_path / "secret.txt")):
         client.post(PREDICT, json=call(ASK, FILE | {"path": path}, None))
     assert copies(cache) == []

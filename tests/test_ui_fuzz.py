@@ -40,7 +40,9 @@ CHECKS = [
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     folder = tmp_path_factory.mktemp("fuzz")
     (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
     made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
     library = Library(made, WordLengths(), constant_fit(0.1))
     library.index()

@@ -31,8 +31,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a library and a file of users, not beside it."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
-    (folder / "secret.txt").write_text("not a note")
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
+    (folder / "secret.txt").write_text("not a note", encoding="utf-8")
     settings = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
     Library(settings, WordLengths(), constant_fit(0.1)).index()
     users = quick(Users(folder / "some-users.json"))
@@ -386,7 +388,7 @@ def test_a_form_that_is_none_lets_nobody_in(library: Library, users: Users, body
 
 def test_users_that_cannot_be_read_let_nobody_in(library: Library, users: Users) -> None:
     client = client_of(build_api(library))
-    users.file.write_text("{")
+    users.file.write_text("{", encoding="utf-8")
     for path in ("/openapi.json", "/source/owls.md"):
         assert client.get(path).status_code == 503
 
@@ -405,7 +407,7 @@ def test_a_stranger_is_not_told_where_the_library_lies(
         assert str(library.folder.parent) not in response.text
     assert str(library.folder) in caplog.text
     assert str(library.folder) in ada.get("/healthz").text
-    users.file.write_text("{")
+    users.file.write_text("{", encoding="utf-8")
     for sent in (client.get("/healthz"), client.post("/sign-in", data={"name": "ada"})):
         assert sent.status_code == 503
         assert "users.json" not in sent.text
@@ -557,14 +559,14 @@ def test_a_failure_is_one_line_without_what_was_asked(
 
 def test_another_address_is_served_to_users_alone(run: Run, tmp_path: Path) -> None:
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus/a.md").write_text("# Owls\n\nOwls hunt.\n")
+    (tmp_path / "corpus/a.md").write_text("# Owls\n\nOwls hunt.\n", encoding="utf-8")
     run("index")
     for arguments in (["--host", "0.0.0.0"], ["--host", "::"]):
         done = run("serve", *arguments)
         assert done.status == 1
         assert "notesqa users add NAME --role instructor" in done.err
-    (tmp_path / "notesqa.toml").write_text('hosts = "notes.example"\n')
+    (tmp_path / "notesqa.toml").write_text('hosts = "notes.example"\n', encoding="utf-8")
     assert "Sign-in is not configured" in run("serve").err
-    (tmp_path / "notesqa.toml").write_text("behind_proxy = true\n")
+    (tmp_path / "notesqa.toml").write_text("behind_proxy = true\n", encoding="utf-8")
     assert "Sign-in is not configured" in run("serve").err
     assert "is no address" in run("serve", "--host", "no such host").err

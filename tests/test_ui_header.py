@@ -64,7 +64,7 @@ def test_a_moment_is_said_in_words(seconds: float, said: str) -> None:
 def library(tmp_path: Path, embedder: WordLengths) -> Library:
     notes = tmp_path / "notes"
     notes.mkdir()
-    (notes / "owls.md").write_text("Owls hunt at night.")
+    (notes / "owls.md").write_text("Owls hunt at night.", encoding="utf-8")
     library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
     library.index()
     return library
@@ -89,7 +89,7 @@ def test_many_open_pages_are_told_one_state(
     watcher.busy = True
     assert "Indexing …" in top.html()
     monkeypatch.setattr(header, "FRESH_SECONDS", -1.0)
-    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.")
+    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.", encoding="utf-8")
     library.index()
     assert ">2 notes," in top.html()
 
@@ -122,7 +122,7 @@ def test_an_open_page_follows_without_being_loaded_again(
     page.goto(address)
     expect(page.locator("#nq-title")).to_contain_text("1 note, answered in their own words")
     expect(page.locator("#nq-title time")).to_have_text("5 hours ago")
-    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.")
+    (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.", encoding="utf-8")
     library.index()
     expect(page.locator("#nq-title")).to_contain_text("2 notes", timeout=20_000)
     page.close()

@@ -60,7 +60,7 @@ def test_everything_is_told_and_nothing_executed() -> None:
 def test_the_page_is_served_with_the_headers_of_source_pages(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
-    (notes / "a & b.md").write_text("# Otters\n\nOtters eat crabs.\n")
+    (notes / "a & b.md").write_text("# Otters\n\nOtters eat crabs.\n", encoding="utf-8")
     (notes / "old.doc").write_bytes(b"x")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(notes))
     library = Library(settings, WordLengths())
@@ -91,13 +91,13 @@ def test_the_page_can_be_read_on_a_telephone(chromium: Browser, scheme: Any) -> 
 def test_status_groups_by_reason_and_names_a_few(run: Run, tmp_path: Path) -> None:
     notes = tmp_path / "corpus"
     notes.mkdir()
-    (notes / ".notesqaignore").write_text("drafts/\n*.log\n")
+    (notes / ".notesqaignore").write_text("drafts/\n*.log\n", encoding="utf-8")
     (notes / "drafts").mkdir()
     for name in ("a.doc", "b.doc", "c.doc", "d.doc", "e.doc", "x.log", "drafts/y.md", ".z.md"):
-        (notes / name).write_text("words")
-    (notes / "one.md").write_text("Otters eat crabs.")
-    (notes / "two.md").write_text("Otters eat crabs.")
-    (notes / "empty.md").write_text("")
+        (notes / name).write_text("words", encoding="utf-8")
+    (notes / "one.md").write_text("Otters eat crabs.", encoding="utf-8")
+    (notes / "two.md").write_text("Otters eat crabs.", encoding="utf-8")
+    (notes / "empty.md").write_text("", encoding="utf-8")
     run("index")
     text = run("status").out
     for told in (
@@ -116,7 +116,7 @@ def test_what_is_said_of_indexed_documents_is_told(
 ) -> None:
     monkeypatch.setitem(LOADERS, ".pages", "remarking")
     (tmp_path / "notes").mkdir()
-    (tmp_path / "notes" / "a.pages").write_text("Words.")
+    (tmp_path / "notes" / "a.pages").write_text("Words.", encoding="utf-8")
     settings = Settings(library=str(tmp_path / "library"), corpus=str(tmp_path / "notes"))
     library = Library(settings, WordLengths())
     library.index()

@@ -22,7 +22,9 @@ GET = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     folder = tmp_path_factory.mktemp("made")
     (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text("# Owls\n\nOwls hunt at night, by their ears.\n")
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
     made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
     library = Library(made, WordLengths(), constant_fit(0.1))
     library.index()

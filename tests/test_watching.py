@@ -102,18 +102,18 @@ def test_a_question_after_an_edit_is_answered_from_the_new_text(followed: Follow
 def by_backup(file: Path, text: str) -> None:
     """Saves as Vim does."""
     probe = file.with_name("4913")
-    probe.write_text("")
+    probe.write_text("", encoding="utf-8")
     probe.unlink()
     backup = file.with_name(file.name + "~")
     file.rename(backup)
-    file.write_text(text)
+    file.write_text(text, encoding="utf-8")
     backup.unlink()
 
 
 def by_replacing(file: Path, text: str) -> None:
     """Saves as most other editors do."""
     written = file.with_name(f"{file.name}.tmp-1234")
-    written.write_text(text)
+    written.write_text(text, encoding="utf-8")
     os.replace(written, file)
 
 
@@ -143,7 +143,7 @@ def test_five_hundred_new_files_are_one_run_or_two(followed: Followed) -> None:
     for number in range(500):
         folder = followed.notes / f"part {number % 7}" / f"chapter {number % 3}"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number}.md").write_text(f"Number {number}.")
+        (folder / f"{number}.md").write_text(f"Number {number}.", encoding="utf-8")
     indexed = len(followed.change().indexed)
     if indexed < 500:
         indexed += len(followed.change().indexed)
@@ -183,12 +183,12 @@ def test_hidden_files_and_the_library_inside_start_no_run(followed: Followed) ->
     followed.start()
     runs = followed.runs
     (followed.notes / ".git").mkdir()
-    (followed.notes / ".git" / "HEAD").write_text("ref")
-    (followed.notes / ".otters.md.swp").write_text("Otters")
-    (followed.notes / ".library" / "questions").write_text("Why?")
+    (followed.notes / ".git" / "HEAD").write_text("ref", encoding="utf-8")
+    (followed.notes / ".otters.md.swp").write_text("Otters", encoding="utf-8")
+    (followed.notes / ".library" / "questions").write_text("Why?", encoding="utf-8")
     assert followed.is_quiet()
     assert followed.runs == runs
-    (followed.notes / ".notesqaignore").write_text("*.tmp")
+    (followed.notes / ".notesqaignore").write_text("*.tmp", encoding="utf-8")
     until = time.monotonic() + PATIENCE
     while followed.runs == runs and time.monotonic() < until:
         time.sleep(0.05)
@@ -342,20 +342,20 @@ def test_what_follows_leaves_while_the_server_does(followed: Followed) -> None:
 def test_the_program_prints_a_line_a_change_and_ends_when_told(tmp_path: Path, name: str) -> None:
     notes = tmp_path / "corpus"
     notes.mkdir()
-    (notes / "otters.md").write_text("Otters eat crabs at night.")
+    (notes / "otters.md").write_text("Otters eat crabs at night.", encoding="utf-8")
     process = subprocess.Popen(
         [sys.executable, "-c", "from ui.cli import main; main()", "index", "--watch"],
         cwd=tmp_path,
         env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
     )
     assert process.stdout is not None and process.stderr is not None
     try:
         assert process.stdout.readline().startswith("1 of 1 files")
         assert "Following corpus" in process.stderr.readline()
-        (notes / "badgers.md").write_text("Badgers dig setts.")
+        (notes / "badgers.md").write_text("Badgers dig setts.", encoding="utf-8")
         lines = iter(process.stdout.readline, "")
         said = next(line for line in lines if "at" in line.split())
         assert said.startswith("1 note indexed; 2 notes at ")
