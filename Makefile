@@ -20,7 +20,7 @@ test: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PYTHONWARNDEFAULTENCODING=1 $(BIN)/pytest
+	$(BIN)/python -X warn_default_encoding -m pytest
 
 # Kills indexing 500 times and makes its writes fail 100 times: ARGS='--kills 2000 --seed 7'.
 crash: .venv/tested

@@ -166,7 +166,7 @@ class Logged(WordLengths):
         self.log = log
 
     def note(self, kind: str, texts: Any) -> None:
-        with self.log.open("a") as file:
+        with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps([[kind, text] for text in texts]) + "\n")
 
     def embed_passages(self, texts: Any) -> Any:
@@ -337,7 +337,11 @@ class Harness:
             "OPENBLAS_NUM_THREADS": "1",
         }
         command = [sys.executable, __file__]
-        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        pipes: dict[str, Any] = {
+            "stdin": subprocess.PIPE,
+            "stdout": subprocess.PIPE,
+            "encoding": "utf-8",
+        }
         self.worker = subprocess.Popen([*command, "--work"], env=environment, **pipes)
         self.change()
         self.complete(set())
@@ -686,7 +690,7 @@ def kill_commands(root: Path, times: int, chance: random.Random) -> int:
     whole = 2.0
     for number in range(times):
         for file in chance.sample(files, 3):
-            with file.open("a") as handle:
+            with file.open("a", encoding="utf-8") as handle:
                 handle.write(f"\n\nThe zebrafish number{number} swims towards kernels{number}.\n")
         begin = time.perf_counter()
         with subprocess.Popen(command("index"), cwd=ROOT, stderr=subprocess.DEVNULL) as process:

@@ -81,7 +81,7 @@ stage = store.Store.stage
 
 def logged_stage(self, *args):
     stage(self, *args)
-    with open(str(self.folder) + ".log", "a") as file:
+    with open(str(self.folder) + ".log", "a", encoding="utf-8") as file:
         file.write("null\\n")
 
 store.Store.stage = logged_stage
@@ -92,7 +92,7 @@ class Logged(WordLengths):
         self.log = log
 
     def note(self, texts):
-        with open(self.log, "a") as file:
+        with open(self.log, "a", encoding="utf-8") as file:
             file.write(json.dumps(list(texts)) + "\\n")
 
     def embed_passages(self, texts):
@@ -221,7 +221,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Killed:
 def assert_mended(killed: Killed, name: str, *, all_committed: bool = False) -> None:
     """Asserts that the next run completes the work, and embeds nothing that was committed."""
     log = killed.root / f"{name}.log"
-    batches = [json.loads(line) for line in log.open()] if log.exists() else []
+    batches = [json.loads(line) for line in log.open(encoding="utf-8")] if log.exists() else []
     whole = max((place for place, batch in enumerate(batches) if batch is None), default=0)
     started = {text for batch in batches for text in batch or ()}
     committed = {text for batch in batches[:whole] for text in batch or ()}
