@@ -181,6 +181,18 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return run_
 
 
+def owls_in(folder: Path, **settings: Any) -> Library:
+    """Returns a library, indexed: `folder/lib`, of the one note in `folder/notes`."""
+    (folder / "notes").mkdir()
+    (folder / "notes/owls.md").write_text(
+        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
+    )
+    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), **settings)
+    library = Library(made, WordLengths(), constant_fit(0.1))
+    library.index()
+    return library
+
+
 def quick(users: Users) -> Users:
     """Makes the hashes of new passwords cost nothing, and that of nobody's."""
     users.__dict__["_hasher"] = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -21,7 +21,7 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 import schemathesis
-from conftest import WordLengths, constant_fit
+from conftest import owls_in
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -30,7 +30,6 @@ from mutating import NUMBERS, Stock, mutate_json, mutate_text
 from schemathesis import Case, GenerationMode
 from test_ui_fuzz import BODIES, CHECKS, HERE, OPERATIONS
 
-from rag import Library, Settings
 from ui.app import build_app
 
 _BATCH = 10
@@ -75,14 +74,7 @@ def requests(first: int) -> Iterator[tuple[str, int, BaseException | None, str]]
 
 def app_of(folder: Path) -> FastAPI:
     """Returns the application over a library of one note."""
-    (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text(
-        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
-    )
-    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), log_questions=False)
-    library = Library(made, WordLengths(), constant_fit(0.1))
-    library.index()
-    return build_app(library)
+    return build_app(owls_in(folder, log_questions=False))
 
 
 Batch = list[tuple[str, int, BaseException | None, str]]

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import WordLengths, constant_fit, quick
+from conftest import WordLengths, constant_fit, owls_in, quick
 from fastapi import FastAPI
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -39,12 +39,7 @@ BOB = User("bob", Role.STUDENT, "$argon2id$b")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text(
-        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
-    )
-    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
-    Library(made, WordLengths(), constant_fit(0.1)).index()
+    owls_in(folder)
     users = quick(Users(folder / "some-users.json"))
     users.add("ada", Role.INSTRUCTOR, PASSWORD)
     users.add("bob", Role.STUDENT, PASSWORD)

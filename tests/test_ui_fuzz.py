@@ -7,7 +7,7 @@ from urllib.parse import quote, quote_from_bytes
 
 import pytest
 import schemathesis
-from conftest import WordLengths, constant_fit
+from conftest import owls_in
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
@@ -23,7 +23,6 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from rag import Library, Settings
 from ui.app import build_app
 
 HERE = {"host": "127.0.0.1:7860"}
@@ -38,15 +37,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    folder = tmp_path_factory.mktemp("fuzz")
-    (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text(
-        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
-    )
-    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
-    library = Library(made, WordLengths(), constant_fit(0.1))
-    library.index()
-    return build_app(library)
+    return build_app(owls_in(tmp_path_factory.mktemp("fuzz")))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, WordLengths, constant_fit, quick
+from conftest import Run, WordLengths, constant_fit, owls_in, quick
 from fastapi.testclient import TestClient
 from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
@@ -30,13 +30,8 @@ PASSWORD = "correct horse battery"
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a library and a file of users, not beside it."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text(
-        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
-    )
     (folder / "secret.txt").write_text("not a note", encoding="utf-8")
-    settings = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
-    Library(settings, WordLengths(), constant_fit(0.1)).index()
+    owls_in(folder)
     users = quick(Users(folder / "some-users.json"))
     users.add("ada", Role.INSTRUCTOR, PASSWORD)
     users.add("bob", Role.STUDENT, PASSWORD)

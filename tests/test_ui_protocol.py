@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 
 import pytest
-from conftest import WordLengths, constant_fit, served
+from conftest import owls_in, served
 
-from rag import Library, Settings
+from rag import Library
 from ui import protocol
 from ui.api import build_api
 from ui.protocol import patient_protocol
@@ -20,15 +20,7 @@ GET = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "notes").mkdir()
-    (folder / "notes/owls.md").write_text(
-        "# Owls\n\nOwls hunt at night, by their ears.\n", encoding="utf-8"
-    )
-    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"))
-    library = Library(made, WordLengths(), constant_fit(0.1))
-    library.index()
-    return library
+    return owls_in(tmp_path_factory.mktemp("made"))
 
 
 @pytest.fixture
