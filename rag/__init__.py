@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from rag.pipeline import Library as Library
     from rag.questions import Asked as Asked
     from rag.questions import QuestionLog as QuestionLog
+    from rag.questions import Spot as Spot
+    from rag.questions import Verdict as Verdict
     from rag.retrieval import Parts as Parts
     from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
@@ -84,7 +86,9 @@ _HOME = {
     "RunError": "rag.errors",
     "Settings": "rag.config",
     "Span": "rag.types",
+    "Spot": "rag.questions",
     "Turn": "rag.followup",
+    "Verdict": "rag.questions",
     "Watcher": "rag.watching",
     "alone": "rag.cache",
     "corpus_digest": "rag.index",
@@ -129,7 +133,9 @@ __all__ = [
     "RunError",
     "Settings",
     "Span",
+    "Spot",
     "Turn",
+    "Verdict",
     "Watcher",
     "alone",
     "corpus_digest",

@@ -237,17 +237,28 @@ class Library:
 
     # Asking
 
-    def ask(self, question: str, after: Turn | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        after: Turn | None = None,
+        *,
+        within: str = "",
+        found: Callable[[tuple[Passage, ...]], None] | None = None,
+    ) -> Answer:
         """Returns the quotes that answer, or an abstention with the nearest passages.
 
         Args:
             after: the turn before, which the question may lean on.
+            within: the folder, or document, that is asked; empty for all of the notes.
+            found: told the passages before the words are chosen and it is decided.
 
         Raises:
             QuestionError: the question is empty or too long.
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
+        if within:
+            raise NotImplementedError
         engine = self._ready()
         fit = self._fit_for(lambda: engine)  # the same to the end, even if the file changes
         watch = asking.Watch()
@@ -256,6 +267,8 @@ class Library:
             watch.lap("answer")
             return replace(known, timings_ms={"embed": 0.0, "retrieve": 0.0, **watch.laps})
         draft = self._draft(question, after, engine, fit)
+        if found:
+            found(draft.passages)
         answer = self._decide(question, draft, engine, fit)
         if not self.reranker:  # how far it gets depends on the moment
             self._answers.keep((engine, fit), (question, after), answer)

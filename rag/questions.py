@@ -23,28 +23,47 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rag.config import Settings
 from rag.errors import LibraryError
-from rag.types import Answer
+from rag.types import Answer, Span
 
 FILE = "questions.sqlite3"
 _APPLICATION_ID = 0x4E515150
-FORMAT = 1
+FORMAT = 2
 
-# Ids are never used twice and cannot be guessed, so that what a reader says of an answer may later
-# be kept under its question's.
-_SCHEMA = """
+# Ids are never used twice and cannot be guessed: who knows one has got the answer, and may say
+# whether it helped.
+_TABLE = """
 CREATE TABLE questions (
     id TEXT PRIMARY KEY, asked INTEGER NOT NULL, door TEXT NOT NULL, user TEXT,
     question TEXT NOT NULL, query TEXT NOT NULL, state TEXT NOT NULL, confidence REAL NOT NULL,
-    documents TEXT NOT NULL, nearest TEXT, generation INTEGER NOT NULL
-);
-CREATE INDEX questions_by_time ON questions (asked)
+    cited TEXT NOT NULL, retrieved TEXT NOT NULL, generation INTEGER NOT NULL,
+    verdict TEXT, reason TEXT
+)
 """
+_INDEX = "CREATE INDEX questions_by_time ON questions (asked)"
+
+_FROM_1 = (
+    "ALTER TABLE questions RENAME TO older",
+    "DROP INDEX questions_by_time",
+    _TABLE,
+    """
+    INSERT INTO questions
+    SELECT id, asked, door, user, question, query, state, confidence,
+        (SELECT json_group_array(json_array(value)) FROM json_each(documents)),
+        CASE WHEN nearest IS NULL THEN '[]' ELSE json_array(json_array(nearest)) END,
+        generation, NULL, NULL
+    FROM older
+    """,
+    "DROP TABLE older",
+    _INDEX,
+)
+"""What makes a log of format 1, which kept documents without spans, one of format 2."""
 
 _PURGED = "CREATE TABLE IF NOT EXISTS purged (before INTEGER NOT NULL)"
 """Until when questions were deleted: those that waited in another process are not written then."""
@@ -61,10 +80,42 @@ SWEEP_SECONDS = 3600.0
 LEAVE_SECONDS = 2.0
 """How long the end of a process waits for the last rows."""
 
+KNOWN_BY = 60
+"""First characters of a quote that are kept, since its note may change."""
+
+MOST_REASON = 1_000
+"""Characters that are kept of why an answer helped or did not."""
+
 MOST_WAITING = 1_000
 """Rows held while the disk is slow, some 1 MB; more are dropped."""
 
 log = logging.getLogger(__name__)
+
+
+class Verdict(StrEnum):
+    """What a reader says of an answer."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a note, as it was when a question was asked.
+
+    Attributes:
+        span: None where it is not known, in logs of old.
+        words: how it begins; empty for a passage that was found.
+    """
+
+    document: str
+    span: Span | None = None
+    words: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form that `log show --json` prints."""
+        span = (self.span.start, self.span.end) if self.span else (None, None)
+        return {"document": self.document, "start": span[0], "end": span[1]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +124,14 @@ class Asked:
 
     Attributes:
         asked: when, in UTC, to the millisecond.
-        door: through which it came: `cli`, `page` or `api`.
+        door: through which it came: `cli`, `page`, `api`, `mcp` or `openai`.
         user: who asked; None unless sign-in is on.
         state: `answered` or `abstained`.
-        documents: those that the answer cites, once each, in order.
-        nearest: the document of the best passage.
+        cited: what the answer quotes, in order.
+        retrieved: the passages that came with it, best first.
         generation: of the notes at that time.
+        verdict: what the reader said of the answer, if anything.
+        reason: why, in the reader's words.
     """
 
     id: str
@@ -89,9 +142,21 @@ class Asked:
     query: str
     state: str
     confidence: float
-    documents: tuple[str, ...]
-    nearest: str | None
+    cited: tuple[Spot, ...]
+    retrieved: tuple[Spot, ...]
     generation: int
+    verdict: Verdict | None = None
+    reason: str | None = None
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Returns those that the answer cites, once each, in order."""
+        return tuple(dict.fromkeys(spot.document for spot in self.cited))
+
+    @property
+    def nearest(self) -> str | None:
+        """Returns the document of the best passage."""
+        return self.retrieved[0].document if self.retrieved else None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form that `log show --json` prints."""
@@ -106,11 +171,16 @@ class Asked:
             "confidence": round(self.confidence, 4),
             "documents": list(self.documents),
             "nearest": self.nearest,
+            "cited": [spot.to_dict() for spot in self.cited],
+            "retrieved": [spot.to_dict() for spot in self.retrieved],
             "generation": self.generation,
+            "verdict": self.verdict,
+            "reason": self.reason,
         }
 
 
-Row = tuple[str, int, str, str | None, str, str, str, float, str, str | None, int]
+Row = tuple[Any, ...]
+"""As the columns of the table are."""
 
 
 class QuestionLog:
@@ -134,6 +204,7 @@ class QuestionLog:
         self.dropped = 0
         self._rows: list[Row] = []
         self._news = threading.Condition()
+        self._writing = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
         self._warned = False
@@ -143,22 +214,55 @@ class QuestionLog:
         """Returns the log that the settings describe."""
         return cls(Path(settings.library), settings.log_days, on=settings.log_questions)
 
-    def record(self, answer: Answer, door: str, user: str | None = None) -> None:
-        """Keeps a question and what it got; never waits and never fails.
+    def record(self, answer: Answer, door: str, user: str | None = None) -> str | None:
+        """Keeps a question and what it got, and returns its id; never waits and never fails.
 
-        Where the log is off, it only sees to it that what was kept goes after its days.
+        Where the log is off, it only sees to it that what was kept goes after its days, and there
+        is no id.
         """
         if not self.on:
             self.start()
-            return
+            return None
         row = _row(answer, door, user)
         with self._news:
             if self._closing or len(self._rows) >= MOST_WAITING:
                 self._drop(1, f"{MOST_WAITING} wait to be written to {self.file}")
-                return
+                return None
             self._rows.append(row)
             self._start()
             self._news.notify()
+        return str(row[0])
+
+    def judge(
+        self, question: str, verdict: Verdict | None, reason: str = "", user: str | None = None
+    ) -> bool:
+        """Keeps what a reader says of an answer; returns whether it is one of theirs.
+
+        Args:
+            question: its id.
+            verdict: None takes back what was said.
+            reason: up to `MOST_REASON` characters are kept.
+            user: who says it; it has to be who asked.
+
+        Raises:
+            LibraryError: the log is damaged, of another format, or cannot be written.
+        """
+        if not self.file.parent.is_dir():
+            return False
+        said = _writable(reason.strip()[:MOST_REASON]) if verdict else ""
+        with self._writing:
+            if rows := self._take():  # the question may be among them
+                self._attempt(partial(self._write, rows), len(rows))
+            return self.file.is_file() and self._update(verdict, said, question, user)
+
+    def _update(self, verdict: Verdict | None, said: str, question: str, user: str | None) -> bool:
+        with self._connection() as db:
+            return bool(
+                db.execute(
+                    "UPDATE questions SET verdict = ?, reason = ? WHERE id = ? AND user IS ?",
+                    (verdict, said or None, question, user),
+                ).rowcount
+            )
 
     def start(self) -> None:
         """Deletes what has had its days, now and every hour until `close`."""
@@ -188,10 +292,10 @@ class QuestionLog:
             with self._news:
                 if swept is not None:
                     self._news.wait_for(lambda: self._rows or self._closing, SWEEP_SECONDS)
-                rows, self._rows = self._rows, []
                 ending = self._closing
-            if rows:
-                self._attempt(partial(self._write, rows), len(rows))
+            with self._writing:
+                if rows := self._take():
+                    self._attempt(partial(self._write, rows), len(rows))
             if swept is None or time.monotonic() - swept >= SWEEP_SECONDS:
                 swept = time.monotonic()
                 self._attempt(self._sweep)
@@ -209,6 +313,11 @@ class QuestionLog:
             self._warned = True
             log.warning("The question log misses questions: %s", why)
         self.dropped += rows
+
+    def _take(self) -> list[Row]:
+        with self._news:
+            rows, self._rows = self._rows, []
+            return rows
 
     def _write(self, rows: Sequence[Row]) -> None:
         with self._connection(make=True) as db:
@@ -240,6 +349,24 @@ class QuestionLog:
                 "SELECT * FROM questions ORDER BY asked DESC, rowid DESC LIMIT ?", (most,)
             )
             return [_asked(row) for row in rows]
+
+    def cited(self, document: str | None = None) -> list[tuple[Spot, int]]:
+        """Returns what answers cited of a document, or of all, and how often, most often first.
+
+        Raises:
+            LibraryError: the log is damaged, or of another format.
+        """
+        if not self.file.is_file():
+            return []
+        with self._connection() as db:
+            rows = db.execute(
+                """
+                SELECT c.value, count(*) FROM questions, json_each(cited) AS c
+                WHERE ?1 IS NULL OR c.value ->> 0 = ?1 GROUP BY c.value ORDER BY 2 DESC, 1
+                """,
+                (document,),
+            )
+            return [(_spot(json.loads(said)), count) for said, count in rows]
 
     def count(self) -> int:
         """Returns how many questions are kept; raises as `newest`."""
@@ -297,25 +424,36 @@ class QuestionLog:
     def _prepare(self, db: sqlite3.Connection) -> None:
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA secure_delete = ON")
-        if _value(db, "PRAGMA user_version") == 0:
+        if _value(db, "PRAGMA user_version") < FORMAT:
             db.execute("BEGIN IMMEDIATE")
             # Asked again inside: another process may have been first.
             if not _value(db, "SELECT count(*) FROM sqlite_master"):
-                for statement in _SCHEMA.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                db.execute(f"PRAGMA user_version = {FORMAT}")
+                _make(db, (_TABLE, _INDEX))
+            elif self._is_of(db, 1):
+                _make(db, _FROM_1)
             db.execute("COMMIT")
-        found = _value(db, "PRAGMA application_id"), _value(db, "PRAGMA user_version")
-        if found != (_APPLICATION_ID, FORMAT):
+        if not self._is_of(db, FORMAT):
             raise LibraryError(
                 f"{self.file} is no question log of format {FORMAT}, which this notesqa keeps: "
                 "update notesqa, or move the file away."
             )
 
+    @staticmethod
+    def _is_of(db: sqlite3.Connection, version: int) -> bool:
+        found = _value(db, "PRAGMA application_id"), _value(db, "PRAGMA user_version")
+        return found == (_APPLICATION_ID, version)
+
+
+def _make(db: sqlite3.Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        db.execute(statement)
+    db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {FORMAT}")
+
 
 def _row(answer: Answer, door: str, user: str | None) -> Row:
-    cited = dict.fromkeys(citation.document for citation in answer.citations)
+    cited = [[c.document, c.span.start, c.span.end, c.quote[:KNOWN_BY]] for c in answer.citations]
+    found = [[p.document, p.span.start, p.span.end] for p in answer.passages]
     return (
         os.urandom(8).hex(),
         time.time_ns() // 1_000_000,
@@ -325,18 +463,31 @@ def _row(answer: Answer, door: str, user: str | None) -> Row:
         _writable(answer.query),
         "answered" if answer.answered else "abstained",
         answer.confidence,
-        json.dumps(list(cited)),
-        answer.passages[0].document if answer.passages else None,
+        json.dumps(cited),
+        json.dumps(found),
         answer.generation,
+        None,
+        None,
     )
 
 
 def _asked(row: Row) -> Asked:
-    id_, asked, door, user, question, query, state, confidence, documents, nearest, generation = row
+    id_, asked, door, user, question, query, state, confidence, cited, retrieved, *rest = row
+    generation, verdict, reason = rest
     return Asked(
         *(id_, datetime.fromtimestamp(asked / 1000, UTC), door, user, question, query, state),
-        *(confidence, tuple(json.loads(documents)), nearest, generation),
+        *(confidence, tuple(map(_spot, json.loads(cited)))),
+        *(tuple(map(_spot, json.loads(retrieved))), generation),
+        *(Verdict(verdict) if verdict else None, reason),
     )
+
+
+def _spot(said: Sequence[Any]) -> Spot:
+    document, *rest = said
+    if not rest:
+        return Spot(document)
+    start, end, *words = rest
+    return Spot(document, Span(start, end), *words)
 
 
 def _writable(text: str) -> str:

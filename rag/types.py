@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -266,6 +267,15 @@ class Passage:
             "text": self.text,
         }
 
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Passage:
+        """Returns the passage of a JSON form; what that leaves out is empty."""
+        return cls(
+            *(found["rank"], found["score"], found["document"], found.get("title", "")),
+            *(tuple(found.get("headings", ())), found["location"]),
+            *(Span(found["start"], found["end"]), found["text"]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Citation:
@@ -295,6 +305,14 @@ class Citation:
             "end": self.span.end,
             "quote": self.quote,
         }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Citation:
+        """Returns the citation of a JSON form."""
+        return cls(
+            *(found["number"], found["document"], found["title"], tuple(found["headings"])),
+            *(found["location"], Span(found["start"], found["end"]), found["quote"]),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -386,6 +404,50 @@ class Answer:
             "passages": [passage.to_dict() for passage in self.passages],
             "timings_ms": {stage: round(ms, 2) for stage, ms in self.timings_ms.items()},
         }
+
+    def to_record(self) -> dict[str, Any]:
+        """Returns all that the answer holds: `to_dict`, and what that leaves out."""
+        shown = self.to_dict()
+        for sentence, said in zip(self.sentences, shown["sentences"], strict=True):
+            said["decides"] = sentence.decides
+        for passage, said in zip(self.passages, shown["passages"], strict=True):
+            said |= {"title": passage.title, "headings": list(passage.headings)}
+        return shown | {
+            "measured": self.measured,
+            "elsewhere": self.elsewhere,
+            "carried": self.carried,
+            "suggestions": list(self.suggestions),
+            "generation": self.generation,
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Answer:
+        """Returns the answer of `to_dict` or `to_record`; what the former leaves out is default.
+
+        Raises:
+            ValueError: it is no such object, or one that cannot be an answer.
+        """
+        try:
+            return cls(
+                question=found["question"],
+                query=found["query"],
+                reason=found["reason"],
+                confidence=found["confidence"],
+                sentences=tuple(
+                    AnswerSentence(said["text"], said["citation"], said.get("decides", False))
+                    for said in found["sentences"]
+                ),
+                citations=tuple(map(Citation.from_dict, found["citations"])),
+                passages=tuple(map(Passage.from_dict, found["passages"])),
+                timings_ms=dict(found["timings_ms"]),
+                measured=found.get("measured", True),
+                elsewhere=found.get("elsewhere", False),
+                carried=found.get("carried", False),
+                suggestions=tuple(found.get("suggestions", ())),
+                generation=found.get("generation", 0),
+            )
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(f"no answer: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

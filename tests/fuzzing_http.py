@@ -31,6 +31,7 @@ from schemathesis import Case, GenerationMode
 from test_ui_fuzz import BODIES, CHECKS, HERE, OPERATIONS
 
 from ui.app import build_app
+from ui.services import Services
 
 _BATCH = 10
 """Requests of one kind, after which another comes."""
@@ -74,7 +75,7 @@ def requests(first: int) -> Iterator[tuple[str, int, BaseException | None, str]]
 
 def app_of(folder: Path) -> FastAPI:
     """Returns the application over a library of one note."""
-    return build_app(owls_in(folder, log_questions=False))
+    return build_app(Services.of(owls_in(folder, log_questions=False)))
 
 
 Batch = list[tuple[str, int, BaseException | None, str]]

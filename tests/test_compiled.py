@@ -558,8 +558,9 @@ def test_the_server_loads_no_torch(notes: Path) -> None:
     code = """
 from rag import load_settings, Library
 from ui.app import build_app
+from ui.services import Services
 library = Library(load_settings())
-app = build_app(library)
+app = build_app(Services.of(library))
 library.ask("What do otters eat?")
 """
     assert loaded_after(code, notes) == {"openvino"}

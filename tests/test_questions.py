@@ -25,9 +25,12 @@ from rag import (
     QuestionLog,
     Settings,
     Span,
+    Spot,
     Turn,
+    Verdict,
     questions,
 )
+from rag.questions import FILE
 from rag.types import AnswerSentence, Passage
 from ui.asks import asks_of
 
@@ -95,8 +98,66 @@ def test_a_question_is_read_back_with_what_it_got(log: QuestionLog) -> None:
         "confidence": 0.8765,
         "documents": ["b.md", "a.md"],
         "nearest": "a.md",
+        "cited": [
+            {"document": document, "start": 0, "end": len(QUOTE)}
+            for document in ("b.md", "a.md", "b.md")
+        ],
+        "retrieved": [{"document": "a.md", "start": 0, "end": len(QUOTE)}],
         "generation": 7,
+        "verdict": None,
+        "reason": None,
     }
+
+
+def test_what_was_cited_of_a_note_is_counted(log: QuestionLog) -> None:
+    for _ in range(2):
+        log.record(answer(), "api")
+    log.close()
+    spot = Span(0, len(QUOTE))
+    assert log.cited("b.md") == [(Spot("b.md", spot, QUOTE), 4)]
+    assert log.cited() == [(Spot("b.md", spot, QUOTE), 4), (Spot("a.md", spot, QUOTE), 2)]
+    assert log.cited("c.md") == []
+
+
+def test_only_who_asked_says_whether_it_helped(log: QuestionLog) -> None:
+    hers = log.record(answer(), "page", "ada")
+    assert hers is not None
+    assert log.judge(hers, Verdict.DOWN, " It is about bats. ", "ada")  # while it may still wait
+    assert not log.judge(hers, Verdict.UP, "", "bob")
+    assert not log.judge(hers, Verdict.UP)
+    assert not log.judge("0123456789abcdef", Verdict.UP, "", "ada")
+    (asked,) = log.newest(1)
+    assert (asked.verdict, asked.reason) == (Verdict.DOWN, "It is about bats.")
+    assert log.judge(hers, None, "never mind", "ada")
+    (asked,) = log.newest(1)
+    assert (asked.verdict, asked.reason) == (None, None)
+
+
+def test_a_log_of_format_1_is_carried_over(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE)) as db:
+        db.executescript(
+            """
+            CREATE TABLE questions (
+                id TEXT PRIMARY KEY, asked INTEGER NOT NULL, door TEXT NOT NULL, user TEXT,
+                question TEXT NOT NULL, query TEXT NOT NULL, state TEXT NOT NULL,
+                confidence REAL NOT NULL, documents TEXT NOT NULL, nearest TEXT,
+                generation INTEGER NOT NULL
+            );
+            CREATE INDEX questions_by_time ON questions (asked);
+            INSERT INTO questions VALUES
+                ('1', 1000, 'cli', NULL, 'Why?', 'why', 'answered', .5,
+                    '["b.md", "a.md"]', 'c.md', 3),
+                ('2', 2000, 'cli', 'ada', 'How?', 'how', 'abstained', .1, '[]', NULL, 3);
+            PRAGMA user_version = 1;
+            """
+        )
+        db.execute(f"PRAGMA application_id = {questions._APPLICATION_ID}")
+    log = QuestionLog(tmp_path, 36_500)
+    newer, older = log.newest(5)
+    assert (older.documents, older.nearest, older.confidence) == (("b.md", "a.md"), "c.md", 0.5)
+    assert older.cited == (Spot("b.md"), Spot("a.md"))
+    assert (newer.documents, newer.nearest, newer.user) == ((), None, "ada")
+    assert log.judge("2", Verdict.UP, "", "ada")
 
 
 def test_a_refusal_cites_nothing(log: QuestionLog) -> None:
@@ -306,13 +367,14 @@ def test_what_the_library_answers_is_kept_and_what_it_refuses_to_read_is_not(
     log = QuestionLog.of(settings)
     ask = asks_of(library, log)
     for _ in range(2):  # the second is answered from memory, and counts
-        assert ask("When do owls hunt?").answered
+        assert ask("When do owls hunt?", door="api").answer.answered
     with pytest.raises(NotesQAError, match="empty"):
-        ask(" ")
-    ask("And why?", Turn("When do owls hunt?"))
+        ask(" ", door="api")
+    id_ = ask("And why?", Turn("When do owls hunt?"), door="api").id
     library.search("Owls?")
     log.close()
     assert words(log) == ["And why?", *["When do owls hunt?"] * 2]
     newest = log.newest(1)[0]
     assert newest.query.startswith("And why? ")
+    assert newest.id == id_
     assert (newest.documents, newest.nearest, newest.generation) == (("owls.md",), "owls.md", 1)

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from rag import Library, Settings
 from ui.api import build_api
 from ui.guard import MAX_BODY_BYTES
+from ui.services import Services
 
 NOTE = "# Owls\n\nOwls hunt at night because their eyes gather <i>more</i> light.\n"
 
@@ -20,7 +21,7 @@ def client(tmp_path: Path, embedder: WordLengths) -> TestClient:
     (notes / "owls and more.md").write_text(NOTE, encoding="utf-8")
     library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
     library.index()
-    return TestClient(build_api(library), base_url="http://127.0.0.1:7860")
+    return TestClient(build_api(Services.of(library)), base_url="http://127.0.0.1:7860")
 
 
 def test_ask_answers_with_the_object_of_the_command_line(client: TestClient) -> None:

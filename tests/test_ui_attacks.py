@@ -24,6 +24,7 @@ from ui.app import build_app
 from ui.auth import Role, Users
 from ui.pages import header
 from ui.render import visible
+from ui.services import Services
 
 PASSWORD = "correct horse battery"
 
@@ -103,7 +104,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.fixture(scope="module")
 def address(hostile: Library) -> Iterator[str]:
-    yield from serve(build_app(hostile))
+    yield from serve(build_app(Services.of(hostile)))
 
 
 @pytest.fixture
@@ -280,7 +281,7 @@ def test_the_page_gets_all_it_asks_for(
     chromium: Browser, hostile: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
-    servers = serve(build_app(hostile))
+    servers = serve(build_app(Services.of(hostile)))
     page = chromium.new_page()
     answered: list[str] = []
     page.on("response", lambda response: answered.append(f"{response.status} {response.url}"))
@@ -304,7 +305,7 @@ def school(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     users = quick(Users.beside(library.folder))
     users.add("ada", Role.INSTRUCTOR, PASSWORD)
     users.add("bob", Role.STUDENT, PASSWORD)
-    yield from serve(build_app(Library(settings, WordLengths(), constant_fit(0.1))))
+    yield from serve(build_app(Services.of(Library(settings, WordLengths(), constant_fit(0.1)))))
 
 
 def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
@@ -395,7 +396,7 @@ def test_a_link_out_of_the_notes_is_no_document(tmp_path: Path) -> None:
     (tmp_path / "notes/owls.md").unlink()
     (tmp_path / "notes/owls.md").symlink_to(tmp_path / "secret.md")
     (tmp_path / "notes/link.md").symlink_to("/etc/passwd")
-    servers = serve(build_app(library))
+    servers = serve(build_app(Services.of(library)))
     address = next(servers)
     assert "Owls hunt" in httpx.get(f"{address}/source/owls.md").text  # as it was indexed
     assert httpx.get(f"{address}/source/link.md").status_code == 404

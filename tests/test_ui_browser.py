@@ -21,8 +21,9 @@ NEAR = "Which layers of a network should I freeze for audio?"
 @pytest.fixture(scope="module")
 def address(shipped: Library) -> Iterator[str]:
     from ui.app import build_app
+    from ui.services import Services
 
-    with served(build_app(shipped)) as port:
+    with served(build_app(Services.of(shipped))) as port:
         yield f"http://127.0.0.1:{port}/"
 
 

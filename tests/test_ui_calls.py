@@ -25,6 +25,7 @@ from ui import calls as calls_module
 from ui.app import build_app
 from ui.auth import Role, User, Users
 from ui.calls import ANSWERS, JOIN, MOST_UNREAD, PREDICT, CallError, Calls, Form
+from ui.services import Services
 
 PASSWORD = "correct horse battery"
 ASK, ALONE, LINE = 3, 5, 0
@@ -62,7 +63,10 @@ def library(made: Path, tmp_path: Path) -> Library:
 
 @pytest.fixture
 def client(library: Library, cache: Path) -> Iterator[httpx.Client]:
-    with served(build_app(library)) as address, httpx.Client(base_url=address, timeout=20) as made:
+    with (
+        served(build_app(Services.of(library))) as address,
+        httpx.Client(base_url=address, timeout=20) as made,
+    ):
         yield made
 
 
@@ -154,7 +158,7 @@ def test_gradio_s_own_check_holds_too(
 
 def test_a_session_is_another_user_s_in_name_alone(made: Path, library: Library) -> None:
     shutil.copy(made / "some-users.json", Users.beside(library.folder).file)
-    with served(build_app(library)) as address:
+    with served(build_app(Services.of(library))) as address:
         check_sessions(*(httpx.Client(base_url=address, timeout=20) for _ in range(2)))
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from rag import Answer, Citation, LibraryError, Span, Turn
 from rag.types import AnswerSentence
+from ui.asks import Reply
 from ui.pages.chat import (
     EMPTY_SOURCE,
     MOST_EXCHANGES,
@@ -19,7 +20,7 @@ from ui.pages.chat import (
 QUOTE = "Owls are birds. They hunt at night."
 
 
-def answered(question: str, after: Turn | None = None) -> Answer:
+def answered(question: str, after: Turn | None = None) -> Reply:
     citation = Citation(1, "owls.md", "Owls", ("Owls",), "line 3", Span(40, 40 + len(QUOTE)), QUOTE)
     said = (
         AnswerSentence("Owls are birds.", 1),
@@ -27,16 +28,18 @@ def answered(question: str, after: Turn | None = None) -> Answer:
     )
     query = question if after is None else f"{question} after {after.query}"
     carried = after is not None
-    return Answer(question, query, None, 0.9, said, (citation,), (), {}, carried=carried)
+    answer = Answer(question, query, None, 0.9, said, (citation,), (), {}, carried=carried)
+    return Reply(answer, None)
 
 
-def refused(question: str, after: Turn | None = None) -> Answer:
+def refused(question: str, after: Turn | None = None) -> Reply:
     offered = ("What do the notes say about owls?", "Why owls?")
     why = "Nothing is near."
-    return Answer(question, question, why, 0.1, (), (), (), {}, suggestions=offered)
+    answer = Answer(question, question, why, 0.1, (), (), (), {}, suggestions=offered)
+    return Reply(answer, None)
 
 
-def broken(question: str, after: Turn | None = None) -> Answer:
+def broken(question: str, after: Turn | None = None) -> Reply:
     raise LibraryError("There is no library in <here>: make it with notesqa index.")
 
 

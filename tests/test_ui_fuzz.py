@@ -24,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from ui.app import build_app
+from ui.services import Services
 
 HERE = {"host": "127.0.0.1:7860"}
 
@@ -37,7 +38,7 @@ CHECKS = [
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
-    return build_app(owls_in(tmp_path_factory.mktemp("fuzz")))
+    return build_app(Services.of(owls_in(tmp_path_factory.mktemp("fuzz"))))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ui.door import Door
 from ui.guard import MAX_BODY_BYTES, Guard
 from ui.hosts import LOOPBACK, is_answered_to, is_from_elsewhere, names_of
 from ui.routes import ROUTES, route_of
+from ui.services import Services
 
 HERE = "http://127.0.0.1:7860"
 PASSWORD = "correct horse battery"
@@ -165,7 +167,7 @@ def test_a_path_is_one_of_the_table_or_none(path: str, found: bool) -> None:
 def test_every_address_of_the_api_is_in_the_table(library: Library) -> None:
     addresses = [
         (method, path.replace("{document:document}", "a.md"))
-        for route in build_api(library).routes
+        for route in build_api(Services.of(library)).routes
         for path in [str(getattr(route, "path", ""))]
         for method in getattr(route, "methods", None) or set()
     ]
@@ -202,7 +204,7 @@ POSTS = [
 def whole(made: Path) -> TestClient:
     """The page and the API, without sign-in."""
     settings = Settings(library=str(made / "lib"), corpus=str(made / "notes"))
-    return client_of(build_app(Library(settings, WordLengths(), constant_fit(0.1))))
+    return client_of(build_app(Services.of(Library(settings, WordLengths(), constant_fit(0.1)))))
 
 
 @pytest.mark.parametrize("path", [*OPEN, *(f"/gradio_api/{path}" for path in GRADIO)])
@@ -222,7 +224,7 @@ def test_what_is_closed_would_be_open(made: Path, monkeypatch: pytest.MonkeyPatc
     everything = ROUTES[0].__class__("GET POST", "/.*", role=None)
     monkeypatch.setattr("ui.routes.ROUTES", (everything,))
     settings = Settings(library=str(made / "lib"), corpus=str(made / "notes"))
-    client = client_of(build_app(Library(settings, WordLengths(), constant_fit(0.1))))
+    client = client_of(build_app(Services.of(Library(settings, WordLengths(), constant_fit(0.1)))))
     for path in ("/config", "/gradio_api/info", "/gradio_api/startup-events"):
         assert client.get(path).status_code == 200
     files = {"files": ("a.html", b"")}
@@ -267,7 +269,7 @@ def test_the_page_runs_its_own_scripts_alone(whole: TestClient) -> None:
 
 
 def test_https_is_remembered(library: Library) -> None:
-    client = TestClient(build_api(library), base_url="https://127.0.0.1")
+    client = TestClient(build_api(Services.of(library)), base_url="https://127.0.0.1")
     assert "max-age" in client.get("/healthz").headers["strict-transport-security"]
 
 
@@ -293,7 +295,7 @@ def test_a_person_gets_a_page_and_a_program_problem_details(whole: TestClient) -
 
 
 def test_signed_out_one_is_led_to_the_sign_in(library: Library, users: Users) -> None:
-    client = client_of(build_app(library))
+    client = client_of(build_app(Services.of(library)))
     for path in ("/", "/source/owls.md", "/library"):
         response = client.get(path)
         assert (response.status_code, response.headers["location"]) == (303, "/sign-in")
@@ -313,7 +315,7 @@ def test_signed_out_one_is_led_to_the_sign_in(library: Library, users: Users) ->
 
 
 def test_who_signs_in_may_ask_until_signing_out(library: Library, users: Users) -> None:
-    client = client_of(build_app(library))
+    client = client_of(build_app(Services.of(library)))
     assert sign_in(client, "bob", "wrong password") == 401
     response = client.post("/sign-in", data={"name": "Bob", "password": PASSWORD})
     assert (response.status_code, response.headers["location"]) == (303, "/")
@@ -328,13 +330,15 @@ def test_who_signs_in_may_ask_until_signing_out(library: Library, users: Users) 
 
 
 def test_the_cookie_goes_by_https_alone_where_it_came_by_it(library: Library, users: Users) -> None:
-    client = TestClient(build_api(library), base_url="https://127.0.0.1", follow_redirects=False)
+    client = TestClient(
+        build_api(Services.of(library)), base_url="https://127.0.0.1", follow_redirects=False
+    )
     response = client.post("/sign-in", data={"name": "bob", "password": PASSWORD})
     assert "secure" in response.headers["set-cookie"].lower()
 
 
 def test_a_student_does_not_get_what_is_for_instructors(library: Library, users: Users) -> None:
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     sign_in(client, "bob")
     response = client.get("/library")
     assert response.status_code == 403
@@ -344,14 +348,14 @@ def test_a_student_does_not_get_what_is_for_instructors(library: Library, users:
     framed = client.get("/library", headers={"sec-fetch-dest": "iframe"}).text
     assert "<a " not in framed
     token = {"authorization": f"Bearer {users.new_token('bob')}"}
-    assert client_of(build_api(library), **token).get("/library").status_code == 403
+    assert client_of(build_api(Services.of(library)), **token).get("/library").status_code == 403
     sign_in(client, "ada")
     assert client.get("/library").status_code in {200, 404}
 
 
 def test_a_script_signs_in_by_a_token(library: Library, users: Users) -> None:
     token = users.new_token("bob")
-    api = build_api(library)
+    api = build_api(Services.of(library))
     for sent, status in [(token, 200), (token + "x", 401), ("", 401)]:
         client = client_of(api, authorization=f"Bearer {sent}")
         assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == status
@@ -360,7 +364,7 @@ def test_a_script_signs_in_by_a_token(library: Library, users: Users) -> None:
 def test_a_cookie_of_ours_does_not_open_the_door_beside_a_wrong_token(
     library: Library, users: Users
 ) -> None:
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     sign_in(client, "bob")
     headers = {"authorization": "Bearer wrong"}
     asked = client.post("/api/v1/ask", json={"question": "When?"}, headers=headers)
@@ -368,7 +372,7 @@ def test_a_cookie_of_ours_does_not_open_the_door_beside_a_wrong_token(
 
 
 def test_guessing_is_answered_with_when_to_come_again(library: Library, users: Users) -> None:
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     assert [sign_in(client, "ada", f"wrong{i}") for i in range(5)] == [401] * 5
     response = client.post("/sign-in", data={"name": "ada", "password": PASSWORD})
     assert response.status_code == 429
@@ -378,11 +382,13 @@ def test_guessing_is_answered_with_when_to_come_again(library: Library, users: U
 
 @pytest.mark.parametrize("body", [b"", b"\xff", b"name=%ff", b"name=a" * 100, b"a&b&c=" * 50])
 def test_a_form_that_is_none_lets_nobody_in(library: Library, users: Users, body: bytes) -> None:
-    assert client_of(build_api(library)).post("/sign-in", content=body).status_code == 401
+    assert (
+        client_of(build_api(Services.of(library))).post("/sign-in", content=body).status_code == 401
+    )
 
 
 def test_users_that_cannot_be_read_let_nobody_in(library: Library, users: Users) -> None:
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     users.file.write_text("{", encoding="utf-8")
     for path in ("/openapi.json", "/source/owls.md"):
         assert client.get(path).status_code == 503
@@ -391,7 +397,7 @@ def test_users_that_cannot_be_read_let_nobody_in(library: Library, users: Users)
 def test_a_stranger_is_not_told_where_the_library_lies(
     library: Library, users: Users, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     bob, ada = client_of(client.app), client_of(client.app)
     sign_in(bob, "bob")
     sign_in(ada, "ada")
@@ -411,14 +417,14 @@ def test_a_stranger_is_not_told_where_the_library_lies(
 
 
 def test_a_shut_server_without_users_lets_nobody_in(library: Library) -> None:
-    client = client_of(build_api(library, shut=True))
+    client = client_of(build_api(Services.of(library), shut=True))
     assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == 401
-    assert client_of(build_api(library)).get("/openapi.json").status_code == 200
+    assert client_of(build_api(Services.of(library))).get("/openapi.json").status_code == 200
 
 
 def test_who_asks_too_often_waits(made: Path, library: Library, users: Users) -> None:
     settings = Settings(library=library.settings.library, asks_per_minute=3)
-    client = client_of(build_api(Library(settings, WordLengths(), constant_fit(0.1))))
+    client = client_of(build_api(Services.of(Library(settings, WordLengths(), constant_fit(0.1)))))
     sign_in(client, "bob")
     asked = [client.post("/api/v1/ask", json={"question": "When?"}) for _ in range(4)]
     assert [response.status_code for response in asked] == [200, 200, 200, 429]
@@ -499,7 +505,7 @@ def test_a_websocket_is_closed(library: Library) -> None:
 
     with (
         pytest.raises(WebSocketDisconnect),
-        client_of(build_api(library)).websocket_connect("/gradio_api/queue/join"),
+        client_of(build_api(Services.of(library))).websocket_connect("/gradio_api/queue/join"),
     ):
         pass
 
@@ -511,7 +517,7 @@ def test_the_log_names_who_and_what_but_no_secret(
     library: Library, users: Users, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    client = client_of(build_api(library))
+    client = client_of(build_api(Services.of(library)))
     sign_in(client, "my secret", "wrong password")
     sign_in(client, "ada", "my secret password")
     sign_in(client, "bob")
@@ -537,10 +543,11 @@ def test_the_log_names_who_and_what_but_no_secret(
 def test_a_failure_is_one_line_without_what_was_asked(
     library: Library, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(question: str, after: object = None, user: object = None) -> Any:
+    def broken(question: str, *_: object, **__: object) -> Any:
         raise ValueError(f"cannot do {question}")
 
-    response = client_of(build_api(library, broken)).post(
+    services = replace(Services.of(library), ask=broken)
+    response = client_of(build_api(services)).post(
         "/api/v1/ask", json={"question": "Where is my secret?"}
     )
     assert response.status_code == 500

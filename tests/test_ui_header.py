@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, expect
 from rag import Library, LibraryError, Settings, Watcher
 from ui.auth import Role, User
 from ui.pages import header
-from ui.pages.header import Header, ago, title, visitor_of
+from ui.pages.frame import visitor_of
+from ui.pages.header import Header, ago, title
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
@@ -103,13 +104,14 @@ def test_many_open_pages_are_told_one_state(
 @pytest.fixture
 def address(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from ui.app import build_app
+    from ui.services import Services
 
     monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
     monkeypatch.setattr(header, "FRESH_SECONDS", 0.1)
     changed = {"changed": (datetime.now(UTC) - timedelta(hours=5)).isoformat()}
     summary = library.summary
     monkeypatch.setattr(library, "summary", lambda: summary() | changed)
-    with served(build_app(library)) as port:
+    with served(build_app(Services.of(library))) as port:
         yield f"http://127.0.0.1:{port}/"
 
 

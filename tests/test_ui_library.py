@@ -15,6 +15,7 @@ from rag.types import Remark
 from ui.api import build_api
 from ui.pages.library import library_page
 from ui.pages.source import HEADERS
+from ui.services import Services
 
 EVIL = "<img src=x onerror=alert(1)>\u202e.md"
 
@@ -65,7 +66,7 @@ def test_the_page_is_served_with_the_headers_of_source_pages(tmp_path: Path) -> 
     settings = Settings(library=str(tmp_path / "library"), corpus=str(notes))
     library = Library(settings, WordLengths())
     library.index()
-    client = TestClient(build_api(library), base_url="http://127.0.0.1")
+    client = TestClient(build_api(Services.of(library)), base_url="http://127.0.0.1")
     response = client.get("/library")
     assert response.status_code == 200
     assert HEADERS.items() <= {k: response.headers[k] for k in HEADERS}.items()

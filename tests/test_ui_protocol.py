@@ -14,6 +14,7 @@ from rag import Library
 from ui import protocol
 from ui.api import build_api
 from ui.protocol import patient_protocol
+from ui.services import Services
 
 GET = b"GET /healthz HTTP/1.1\r\nhost: 127.0.0.1\r\n"
 
@@ -28,7 +29,7 @@ def port(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(protocol, "HEADER_SECONDS", 0.5)
     monkeypatch.setattr(protocol, "REQUEST_SECONDS", 0.8)
     monkeypatch.setattr(protocol, "MOST_OF_ONE", 10)
-    with served(build_api(library), http=patient_protocol()) as port:
+    with served(build_api(Services.of(library)), http=patient_protocol()) as port:
         yield port
 
 

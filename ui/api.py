@@ -11,9 +11,8 @@ from fastapi import Body, FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from rag import Library, LibraryError, QuestionLog, Span, Turn
+from rag import LibraryError, Span, Turn
 from ui import problems, signing
-from ui.asks import AskAs, asks_of
 from ui.auth import Users
 from ui.calls import Calls
 from ui.door import Door
@@ -21,6 +20,7 @@ from ui.guard import Guard, user_of
 from ui.hosts import LOOPBACK
 from ui.pages import source
 from ui.pages.library import library_page
+from ui.services import Services
 
 AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
 
@@ -39,9 +39,12 @@ class DocumentConvertor(PathConvertor):
 register_url_convertor("document", DocumentConvertor())
 
 
+QUESTION = "Notesqa-Question"
+"""The header that carries a question's id, under which a reader may say whether it helped."""
+
+
 def build_api(
-    library: Library,
-    ask: AskAs | None = None,
+    services: Services,
     *,
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
@@ -50,12 +53,11 @@ def build_api(
     """Returns the application without the chat page.
 
     Args:
-        ask: answers all questions; by default from the library.
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
         calls: what the chat page may call, where it is mounted beside.
     """
-    answer = ask or asks_of(library, QuestionLog.of(library.settings))
+    library = services.library
     door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
     api.add_middleware(Guard, door=door, names=names, calls=calls)
@@ -76,7 +78,9 @@ def build_api(
         question: Annotated[str, Body()],
         after: Annotated[Turn | None, Body(description=AFTER)] = None,
     ) -> Response:
-        return JSONResponse(answer(question, after, user_of(request)).to_dict())
+        reply = services.ask(question, after, user_of(request), door="api")
+        headers = {QUESTION: reply.id} if reply.id else None
+        return JSONResponse(reply.answer.to_dict(), headers=headers)
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:

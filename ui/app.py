@@ -15,11 +15,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 from rag import Library, NotesQAError, QuestionLog, Watcher
-from ui.asks import asks_of
 from ui.auth import Users
 from ui.calls import MOST_SESSIONS, Calls, forms_of
 from ui.following import following
 from ui.hosts import LOOPBACK, names_of
+from ui.services import Services
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -38,9 +38,7 @@ MOST_QUEUED = 256
 
 
 def build_app(
-    library: Library,
-    watcher: Watcher | None = None,
-    questions: QuestionLog | None = None,
+    services: Services,
     *,
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
@@ -48,8 +46,6 @@ def build_app(
     """Returns the whole application for a library that is there.
 
     Args:
-        watcher: what keeps it up to date meanwhile; the page says when it is at it.
-        questions: where questions are kept, by default as the settings say.
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
     """
@@ -60,18 +56,17 @@ def build_app(
     from ui.api import build_api
     from ui.pages import chat, header
 
-    ask = asks_of(library, questions or QuestionLog.of(library.settings))
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
-        header.build(page, library, watcher)
-        chat.build(ask)
+        header.build(page, services.library, services.watcher)
+        chat.build(services.ask)
     page.queue(max_size=MOST_QUEUED)
     page.state_session_capacity = MOST_SESSIONS
     # Gradio looks whether it may open a file only where a page was launched, not mounted.
     page.has_launched = True
-    calls = Calls(forms_of(page), library.settings.max_question_chars)
+    calls = Calls(forms_of(page), services.library.settings.max_question_chars)
 
     app: FastAPI = gr.mount_gradio_app(
-        build_api(library, ask, names=names, shut=shut, calls=calls),
+        build_api(services, names=names, shut=shut, calls=calls),
         page,
         path="/",
         server_name=HOST,
@@ -128,7 +123,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
         log_requests()
         questions = QuestionLog.of(library.settings)
         questions.start()
-        app = build_app(library, watcher, questions, names=LOOPBACK | names, shut=shut)
+        app = build_app(Services.of(library, questions, watcher), names=LOOPBACK | names, shut=shut)
         library.search("Is the model loaded?", k=1)
         config = uvicorn.Config(
             app,

@@ -1,13 +1,18 @@
-"""The one way by which questions of the page and the API reach the library, and its log."""
+"""The one way by which questions of every door of the server reach the library, and its log."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
-from rag import Answer, Library, NotesQAError, QuestionError, QuestionLog, Turn
+from rag import Answer, Library, NotesQAError, Passage, QuestionError, QuestionLog, Turn
 from ui.auth import User
 from ui.rates import Buckets
+
+Found = Callable[[tuple[Passage, ...]], None]
+"""Told the passages before it is decided what is answered."""
 
 
 class TooManyError(NotesQAError):
@@ -22,11 +27,22 @@ class TooManyError(NotesQAError):
         super().__init__(f"That is too many questions in a minute: ask again in {self.wait} s.")
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and the id under which the question is kept; None where it is not."""
+
+    answer: Answer
+    id: str | None
+
+
 class AskAs(Protocol):
-    """Answers a question of somebody, who is None where there is no sign-in.
+    """Answers a question of somebody.
 
     Args:
-        door: through which it came, `page` or `api`.
+        user: who asks; None where there is no sign-in.
+        door: through which it came: `page`, `api`, `mcp` or `openai`.
+        within: the folder, or document, that is asked; empty for all.
+        found: told the passages, before it is decided what is answered.
 
     Raises:
         NotesQAError: there is no answer, and why.
@@ -37,8 +53,11 @@ class AskAs(Protocol):
         question: str,
         after: Turn | None = None,
         user: User | None = None,
-        door: str = "api",
-    ) -> Answer: ...
+        *,
+        door: str,
+        within: str = "",
+        found: Found | None = None,
+    ) -> Reply: ...
 
 
 def asks_of(library: Library, log: QuestionLog) -> AskAs:
@@ -52,8 +71,14 @@ def asks_of(library: Library, log: QuestionLog) -> AskAs:
     limit = 4 * library.settings.max_question_chars
 
     def ask(
-        question: str, after: Turn | None = None, user: User | None = None, door: str = "api"
-    ) -> Answer:
+        question: str,
+        after: Turn | None = None,
+        user: User | None = None,
+        *,
+        door: str,
+        within: str = "",
+        found: Found | None = None,
+    ) -> Reply:
         if buckets is not None and user is not None and (wait := buckets.take(user.name)):
             raise TooManyError(wait)
         if after is not None and (long := len(after.query) + len(after.title or "")) > limit:
@@ -61,8 +86,7 @@ def asks_of(library: Library, log: QuestionLog) -> AskAs:
                 f"The turn before has {long} characters, the limit is {limit}: "
                 "send the query and the cited title of its answer."
             )
-        answer = library.ask(question, after)
-        log.record(answer, door, user.name if user else None)
-        return answer
+        answer = library.ask(question, after, within=within, found=found)
+        return Reply(answer, log.record(answer, door, user.name if user else None))
 
     return ask

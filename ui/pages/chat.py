@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from rag import Answer, NotesQAError, Span, Turn, turn_of
-from ui.asks import AskAs
+from ui.asks import AskAs, Reply
 from ui.guard import user_of, where
 from ui.problems import INSIDER, told
 from ui.render import answer_html, escape, source_url
@@ -27,9 +27,9 @@ suggestions, -1 where it is none; `chat.js` keeps them."""
 
 
 class Ask(Protocol):
-    """What `Library.ask` does, for whoever asks."""
+    """What `AskAs` does, for whoever asks."""
 
-    def __call__(self, question: str, after: Turn | None = None) -> Answer: ...
+    def __call__(self, question: str, after: Turn | None = None) -> Reply: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def respond(
     turns = [exchange.turn for exchange in conversation if exchange.turn is not None]
     asked = question.strip() or "(empty)"
     try:
-        answer = ask(question, turns[-1] if turns and not alone else None)
+        answer = ask(question, turns[-1] if turns and not alone else None).answer
     except NotesQAError as error:
         return [*conversation, _failed(asked, told(error, insider))], EMPTY_SOURCE
     except Exception as error:

@@ -6,13 +6,12 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from rag import Library, LibraryError, Watcher
-from ui.auth import Role, User
 from ui.guard import user_of
+from ui.pages.frame import STRANGER, Visitor, visitor_of
 from ui.render import escape
 
 REFRESH_SECONDS = 15
@@ -21,21 +20,6 @@ REFRESH_SECONDS = 15
 FRESH_SECONDS = 5.0
 """How old the state of the library may be that open pages are told, however many they are."""
 
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """What depends on who looks.
-
-    Attributes:
-        looks: whether the visitor may see the library page.
-        signed_in: whether there is an account to go to.
-    """
-
-    looks: bool = False
-    signed_in: bool = False
-
-
-STRANGER = Visitor()
 
 STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 
@@ -61,11 +45,6 @@ def title(
     if visitor.signed_in:
         said.append('<a href="/sign-in">Account</a>')
     return f"<h1>notesqa</h1><p>{' · '.join(said)}</p>"
-
-
-def visitor_of(user: User | None) -> Visitor:
-    """Returns what one who asks may see; without sign-in that is everything."""
-    return Visitor(user is None or user.role.covers(Role.INSTRUCTOR), user is not None)
 
 
 def ago(seconds: float) -> str:

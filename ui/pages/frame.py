@@ -1,0 +1,87 @@
+"""The frame of every page that is whole HTML without a script: head, styles, the way between pages.
+
+The chat page is Gradio's; it has the same way at its top, and the same colours.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from ui.auth import Role, User
+from ui.render import visible
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
+    "frame-ancestors 'self'; base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    # Not no-referrer: a browser would call the origin of the forms null.
+    "Referrer-Policy": "same-origin",
+}
+"""Sent with every such page: no script runs, whatever a note contains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What depends on who looks.
+
+    Attributes:
+        looks: whether the visitor may see the pages of instructors.
+        signed_in: whether there is an account to go to.
+    """
+
+    looks: bool = False
+    signed_in: bool = False
+
+
+STRANGER = Visitor()
+
+
+def visitor_of(user: User | None) -> Visitor:
+    """Returns what one who asks may see; without sign-in that is everything."""
+    return Visitor(user is None or user.role.covers(Role.INSTRUCTOR), user is not None)
+
+
+def ways(here: str, visitor: Visitor) -> str:
+    """Returns the links between the pages, as HTML.
+
+    Args:
+        here: the address of the page that they stand on.
+    """
+    to = {"/": "Ask", "/notes": "Notes"}
+    if visitor.looks:
+        to |= {"/library": "Library", "/evaluation": "Evaluation"}
+    if visitor.signed_in:
+        to |= {"/sign-in": "Account"}
+    links = [
+        f'<a href="{address}"{" aria-current=page" if address == here else ""}>{name}</a>'
+        for address, name in to.items()
+    ]
+    return f'<nav class="ways" aria-label="Pages">{"".join(links)}</nav>'
+
+
+def page(title: str, body: str, style: str, *, top: str = "", refresh: int | None = None) -> str:
+    """Returns a whole page.
+
+    Args:
+        title: as text.
+        body: HTML, in which everything from notes is escaped.
+        style: the name of the page's own style sheet, `source.css`.
+        top: HTML above the body, such as `ways`; none in the frame beside the chat.
+        refresh: seconds after which the browser asks for the page again.
+    """
+    again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{again}<title>{html.escape(visible(title))}</title>"
+        f"<style>{_sheet('base.css')}{_sheet(style)}</style></head>"
+        f"<body>{top}<main>{body}</main></body></html>"
+    )
+
+
+@cache
+def _sheet(name: str) -> str:
+    return files("ui.pages").joinpath(name).read_text("utf-8")

@@ -1,0 +1,37 @@
+"""What the doors of one server share: pages, HTTP API and the others are made of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rag import Library, QuestionLog, Watcher
+from ui.asks import AskAs, asks_of
+from ui.jobs import Jobs
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One library, and all that is done with it.
+
+    Attributes:
+        ask: answers everybody's questions.
+        questions: where they are kept.
+        watcher: what follows the folder of notes meanwhile, if anything does.
+    """
+
+    library: Library
+    ask: AskAs
+    questions: QuestionLog
+    watcher: Watcher | None = None
+    jobs: Jobs = field(default_factory=Jobs)
+
+    @classmethod
+    def of(
+        cls,
+        library: Library,
+        questions: QuestionLog | None = None,
+        watcher: Watcher | None = None,
+    ) -> Services:
+        """Returns the services of a library; `questions` is by default as its settings say."""
+        log = questions or QuestionLog.of(library.settings)
+        return cls(library, asks_of(library, log), log, watcher)
