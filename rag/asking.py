@@ -37,6 +37,22 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Sought:
+    """What is searched for.
+
+    Attributes:
+        reading: the query, as the embedder reads it.
+        weight: what a point of BM25 is worth, in cosines.
+        within: the only rows to look at, None for all.
+    """
+
+    query: str
+    reading: Reading
+    weight: float
+    within: range | None
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What retrieval found, best first: `chunks` are those of the hits."""
 
@@ -96,44 +112,43 @@ def on_one_line(question: str, limit: int) -> str:
 
 
 def find(
-    query: str,
-    reading: Reading,
+    sought: Sought,
     engine: Engine,
-    weight: float,
     k: int,
     settings: Settings,
     reranker: Reranker | None,
     watch: Watch,
 ) -> Found:
-    """Returns the `k` best passages of an engine, or more: the signals look at the best ten.
-
-    Args:
-        reading: the query, as the embedder reads it.
-        weight: what a point of BM25 is worth, in cosines.
-    """
+    """Returns the `k` best passages of an engine, or more: the signals look at the best ten."""
     # Reranked are the passages of an answer, however many are shown.
     wanted = max(k, SIGNAL_HITS, settings.passages)
-    retrieval = retrieve(query, reading, engine, wanted + COPIES, weight)
+    retrieval = retrieve(
+        *(sought.query, sought.reading, engine, wanted + COPIES),
+        *(sought.weight, ALL, sought.within),
+    )
     chunks = [engine.texts.chunk(hit.row) for hit in retrieval.hits]
     kept = distinct(retrieval.hits, [chunk.text for chunk in chunks], engine)[:wanted]
     hits = tuple(retrieval.hits[place] for place in kept)
     by_row = {chunk.row: chunk for chunk in chunks}
     watch.lap("retrieve")
     if reranker:
-        hits = _reranked(query, hits, engine, settings.passages, reranker, settings.rerank_ms)
+        hits = _reranked(
+            sought.query, hits, engine, settings.passages, reranker, settings.rerank_ms
+        )
         watch.lap("rerank")
     return Found(replace(retrieval, hits=hits), tuple(by_row[hit.row] for hit in hits))
 
 
-def draft(found: Found, engine: Engine, k: int, watch: Watch, *, carried: bool) -> Draft:
-    """Returns what would be answered, with the `k` best passages."""
+def draft(
+    found: Found, engine: Engine, passages: tuple[Passage, ...], watch: Watch, *, carried: bool
+) -> Draft:
+    """Returns what would be answered, with these of the passages."""
     retrieval = found.retrieval
     searched = found.chunks[: answering.PASSAGES]
     units = [engine.texts.units(chunk.row) for chunk in searched]
     ranked = answering.rank_units(retrieval, engine, searched, units)
     chosen = answering.choose(ranked, retrieval.query, retrieval.language)
     sentences, citations = answering.quote(chosen)
-    passages = found.passages(k)
     watch.lap("answer")
     return Draft(
         query=retrieval.query,

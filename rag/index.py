@@ -22,6 +22,7 @@ import json
 import logging
 import shutil
 import tempfile
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -29,6 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag.errors import DamagedError, LibraryError, LockedError
+from rag.folders import documents_in, folders_of, missing
 from rag.languages import AUTO
 from rag.mapped import mapped
 from rag.spelling import Lexicon, count_words
@@ -135,9 +137,32 @@ class Engine:
         """Returns a number for each row's document."""
         return self.texts.documents
 
-    def dense(self, query: Vectors, k: int) -> Rows:
-        """Returns the rows of the `k` nearest chunks."""
-        return self._search.nearest(query, k)
+    @cached_property
+    def folders(self) -> list[str]:
+        """Returns the folders in which notes lie."""
+        return folders_of(self.texts.paths)
+
+    def rows_in(self, place: str) -> range | None:
+        """Returns the rows of a folder or document; None where they are all.
+
+        Args:
+            place: as `place_of` gives it; empty for all notes.
+
+        Raises:
+            QuestionError: no note lies there.
+        """
+        documents = documents_in(place, self.texts.paths) if place else None
+        if documents is None:
+            return None
+        if not documents:
+            raise missing(place, self.folders)
+        number = self.documents
+        rows = range(bisect_left(number, documents.start), bisect_left(number, documents.stop))
+        return rows if len(rows) < self.size else None
+
+    def dense(self, query: Vectors, k: int, within: range | None = None) -> Rows:
+        """Returns the rows of the `k` nearest chunks, of those `within` where that is given."""
+        return self._search.nearest(query, k, within)
 
     def chunk_similarities(self, query: Vectors, rows: Rows) -> Vectors:
         """Returns `(len(rows),)` cosines of the query and each chunk."""
@@ -172,9 +197,11 @@ class Engine:
         start, end = self.texts.unit_starts[row : row + 2].tolist()
         return self._units.similarities(query, slice(start, end))
 
-    def lexical(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """Returns up to `k` `(row, BM25 score)`, best first, ties by row."""
-        return self._words.search(terms, k)
+    def lexical(
+        self, terms: Sequence[str], k: int, within: range | None = None
+    ) -> list[tuple[int, float]]:
+        """Returns up to `k` `(row, BM25 score)`, best first, ties by row; as for `dense`."""
+        return self._words.search(terms, k, within)
 
     def document_frequency(self, term: str) -> int:
         """Returns how many chunks hold the term."""

@@ -21,6 +21,7 @@ from rag.config import FIT, Settings
 from rag.documents import File, Limits, Loaders, Source, find_files
 from rag.embedding import Embedder
 from rag.errors import CorpusError, DamagedError, LibraryError, LockedError, ModelError
+from rag.folders import place_of
 from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
 from rag.reranking import CrossEncoderReranker, Reranker
@@ -250,28 +251,30 @@ class Library:
         Args:
             after: the turn before, which the question may lean on.
             within: the folder, or document, that is asked; empty for all of the notes.
-            found: told the passages before the words are chosen and it is decided.
+            found: told the passages before the words are chosen and it is decided; an answer that
+                was given before has its own.
 
         Raises:
-            QuestionError: the question is empty or too long.
+            QuestionError: the question is empty or too long, or no note lies `within`.
             LibraryError: there is no library, or it is damaged.
             ModelError: the library was made with another model.
         """
-        if within:
-            raise NotImplementedError
         engine = self._ready()
         fit = self._fit_for(lambda: engine)  # the same to the end, even if the file changes
+        place = place_of(within)
         watch = asking.Watch()
-        known = self._answers.find((engine, fit), (question, after))
+        known = self._answers.find((engine, fit), (question, after, place))
         if known:
             watch.lap("answer")
+            if found:
+                found(known.passages)
             return replace(known, timings_ms={"embed": 0.0, "retrieve": 0.0, **watch.laps})
-        draft = self._draft(question, after, engine, fit)
-        if found:
-            found(draft.passages)
-        answer = self._decide(question, draft, engine, fit)
+        rows = engine.rows_in(place)
+        answer = self._decide(
+            question, self._draft(question, after, engine, fit, rows, found), engine, fit
+        )
         if not self.reranker:  # how far it gets depends on the moment
-            self._answers.keep((engine, fit), (question, after), answer)
+            self._answers.keep((engine, fit), (question, after, place), answer)
         return answer
 
     def decide(self, question: str, draft: Draft) -> Answer:
@@ -317,7 +320,15 @@ class Library:
         engine = self._ready()
         return self._draft(question, after, engine, self._fit_for(lambda: engine))
 
-    def _draft(self, question: str, after: Turn | None, engine: derived.Engine, fit: Fit) -> Draft:
+    def _draft(
+        self,
+        question: str,
+        after: Turn | None,
+        engine: derived.Engine,
+        fit: Fit,
+        within: range | None = None,
+        told: Callable[[tuple[Passage, ...]], None] | None = None,
+    ) -> Draft:
         watch = asking.Watch()
         limit, k = self.settings.max_question_chars, self.settings.passages
         asked = asking.on_one_line(question, limit)
@@ -326,11 +337,20 @@ class Library:
         meant, reading = self._read(query, engine)
         watch.lap("embed")
         with self._turns:
-            found = self._find(meant, reading, engine, fit, k, watch)
-            return asking.draft(found, engine, k, watch, carried=query != asked)
+            found = self._find(meant, reading, engine, fit, k, watch, within)
+            passages = found.passages(k)
+        if told:  # by a caller who may take long, while others have their turn
+            told(passages)
+        with self._turns:
+            return asking.draft(found, engine, passages, watch, carried=query != asked)
 
-    def search(self, question: str, k: int | None = None) -> tuple[Passage, ...]:
+    def search(
+        self, question: str, k: int | None = None, *, within: str = ""
+    ) -> tuple[Passage, ...]:
         """Returns the `k` best passages, `settings.passages` of them by default.
+
+        Args:
+            within: as for `ask`.
 
         Raises:
             QuestionError, LibraryError, ModelError: as for `ask`.
@@ -339,9 +359,10 @@ class Library:
         query = asking.on_one_line(question, self.settings.max_question_chars)
         engine = self._ready()
         fit = self._fit_for(lambda: engine)
+        rows = engine.rows_in(place_of(within))
         query, reading = self._read(query, engine)
         with self._turns:
-            return self._find(query, reading, engine, fit, k, asking.Watch()).passages(k)
+            return self._find(query, reading, engine, fit, k, asking.Watch(), rows).passages(k)
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)
@@ -375,9 +396,10 @@ class Library:
         fit: Fit,
         k: int,
         watch: asking.Watch,
+        within: range | None,
     ) -> asking.Found:
-        weight, settings = fit.lexical_weight, self.settings
-        return asking.find(query, reading, engine, weight, k, settings, self.reranker, watch)
+        sought = asking.Sought(query, reading, fit.lexical_weight, within)
+        return asking.find(sought, engine, k, self.settings, self.reranker, watch)
 
     def _read(self, query: str, engine: derived.Engine) -> tuple[str, Reading]:
         """Returns the query as it was meant, where the settings want it repaired, and as read."""
@@ -497,6 +519,14 @@ class Library:
         """Returns the documents' paths and the SHA-256 of their bytes."""
         with self._lock:
             return self._store.digests()
+
+    def folders(self) -> list[str]:
+        """Returns the folders in which notes lie, each before those in it.
+
+        Raises:
+            LibraryError: there is no library, or it is damaged.
+        """
+        return list(self._engine_now().folders)
 
     def titles(self) -> dict[str, str]:
         """Returns the documents' paths and titles, by path."""

@@ -62,8 +62,8 @@ class Engine(Protocol):
         """Returns the language whose terms the word index holds."""
         ...
 
-    def dense(self, query: Vectors, k: int) -> Rows:
-        """Returns the rows of the `k` chunks nearest to the query."""
+    def dense(self, query: Vectors, k: int, within: range | None = None) -> Rows:
+        """Returns the rows of the `k` chunks nearest to the query, of all or of some rows."""
         ...
 
     def chunk_similarities(self, query: Vectors, rows: Rows) -> Vectors:
@@ -86,8 +86,10 @@ class Engine(Protocol):
         """Returns the cosine of each chunk with each."""
         ...
 
-    def lexical(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
-        """Returns `(row, BM25 score)`, best first."""
+    def lexical(
+        self, terms: Sequence[str], k: int, within: range | None = None
+    ) -> list[tuple[int, float]]:
+        """Returns `(row, BM25 score)`, best first, of all or of some rows."""
         ...
 
     def document_frequency(self, term: str) -> int:
@@ -157,12 +159,14 @@ def retrieve(
     k: int,
     lexical_weight: float,
     parts: Parts = ALL,
+    within: range | None = None,
 ) -> Retrieval:
     """Returns the `k` best chunks, or all where there are fewer.
 
     Args:
         reading: the query, as the embedder reads it.
         lexical_weight: what a point of BM25 is worth, in cosines.
+        within: the only rows that are candidates, None for all; idf is that of all.
     """
     import numpy as np
 
@@ -170,8 +174,8 @@ def retrieve(
         term: _idf(engine.document_frequency(term), engine.size)
         for term in dict.fromkeys(terms(query, engine.language))
     }
-    lexical = dict(engine.lexical(list(words), POOL)) if parts.lexical else {}
-    dense = engine.dense(reading.vector, DENSE_POOL) if parts.dense else ()
+    lexical = dict(engine.lexical(list(words), POOL, within)) if parts.lexical else {}
+    dense = engine.dense(reading.vector, DENSE_POOL, within) if parts.dense else ()
     found = set(lexical) | {int(row) for row in dense}
     rows = np.array(sorted(found), dtype=np.int64)
     if not len(rows):

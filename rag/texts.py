@@ -69,7 +69,7 @@ class Texts:
         Raises:
             OSError, ValueError: it is not there, or not whole.
         """
-        self._paths, self._titles = Strings(folder, "paths"), Strings(folder, "titles")
+        self.paths, self._titles = Strings(folder, "paths"), Strings(folder, "titles")
         self._texts, self._headings = Strings(folder, "texts"), Strings(folder, "headings")
         self._places = Strings(folder, "places")
         self._chunks = mapped(folder / "chunks", "i8", 6)
@@ -88,14 +88,14 @@ class Texts:
 
     def path(self, document: int) -> str:
         """Returns the path of a document, by its number."""
-        return self._paths[document]
+        return self.paths[document]
 
     def chunk(self, row: int) -> StoredChunk:
         """Returns a chunk."""
         document, start, end, line, headings, places = self._chunks[row].tolist()
         return StoredChunk(
             row,
-            self._paths[document],
+            self.paths[document],
             self._titles[document],
             Span(start, end),
             self._names(headings),

@@ -9,7 +9,8 @@ Up to `EXACT` chunks every vector is looked at: .5 ms for 10,000, 2.3 ms for 50,
 100,000, on one of two busy cores. Beyond, the vectors are parted into lists around centroids
 (k-means), and only the lists nearest to the query are looked at: as many as it takes to find
 `RECALL` of the ten nearest for queries made of the vectors themselves. For 200,000 vectors in 4,000
-clusters that took 64 of 894 lists.
+clusters that took 64 of 894 lists. Where only some rows are asked for, every one of them is looked
+at, whatever list it lies in: of the 200,000, .8 ms for 50 or 2,000, 9.5 ms for half.
 """
 
 from __future__ import annotations
@@ -120,22 +121,37 @@ class Search:
         faiss.set_deserialization_vector_byte_limit(file.stat().st_size)
         self._index: Any = faiss.read_index(str(file), faiss.IO_FLAG_MMAP_IFC)
 
-    def nearest(self, query: Vectors, k: int) -> Rows:
-        """Returns up to `k` rows, the nearest first."""
+    def nearest(self, query: Vectors, k: int, within: range | None = None) -> Rows:
+        """Returns up to `k` rows, the nearest first.
+
+        Args:
+            within: the only rows to look at, and then at all of them; None for all.
+        """
         import faiss
         import numpy as np
 
         if not self._index.ntotal:
             return np.empty(0, dtype=np.int64)
+        asked = None if within is None else self._only(within)
         # One query is work for one thread; several would only wait for each other.
         threads = faiss.omp_get_max_threads()
         faiss.omp_set_num_threads(1)
         try:
-            _, found = self._index.search(query[None, :], min(k, self._index.ntotal))
+            _, found = self._index.search(query[None, :], min(k, self._index.ntotal), params=asked)
         finally:
             faiss.omp_set_num_threads(threads)
         rows: Rows = found[0][found[0] >= 0]
         return rows
+
+    def _only(self, rows: range) -> Any:
+        """Returns what has the index look at these rows, and at every one of them."""
+        import faiss
+
+        lists = getattr(self._index, "nlist", 0)
+        # Given here, and not set afterwards, the selector lives as long as what refers to it.
+        made: Any = faiss.SearchParametersIVF if lists else faiss.SearchParameters
+        every = {"nprobe": lists} if lists else {}
+        return made(sel=faiss.IDSelectorRange(rows.start, rows.stop), **every)
 
     @staticmethod
     def build(folder: Path, vectors: HalfRows, dim: int) -> str:

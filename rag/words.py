@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from rag.languages import LANGUAGES, NONE, STEMMED, WITH_STOP_WORDS
 
 if TYPE_CHECKING:
-    from tantivy import Schema, TextAnalyzer
+    from tantivy import Query, Schema, TextAnalyzer
 
 STOP_WORDS = frozenset(
     re.findall(
@@ -206,21 +206,37 @@ class WordIndex:
         writer.commit()
         writer.wait_merging_threads()
 
-    def search(self, query: Sequence[str], k: int) -> list[tuple[int, float]]:
+    def search(
+        self, query: Sequence[str], k: int, within: range | None = None
+    ) -> list[tuple[int, float]]:
         """Returns up to `k` `(row, BM25 score)`, best first, ties by row.
 
         tantivy's BM25 has k1 = 1.2 and b = 0.75.
+
+        Args:
+            within: the only rows to look at, None for all; scores are the same either way.
         """
         from tantivy import Occur, Query
 
-        if not query:
+        if not query or (within is not None and not within):
             return []
         schema = self._index.schema
         clauses = [(Occur.Should, Query.term_query(schema, "text", term)) for term in query]
-        hits = self._searcher.search(Query.boolean_query(clauses), limit=k, count=False).hits
+        asked = Query.boolean_query(clauses)
+        if within is not None:
+            asked = Query.boolean_query([(Occur.Must, asked), (Occur.Must, self._only(within))])
+        hits = self._searcher.search(asked, limit=k, count=False).hits
         rows = self._searcher.fast_field_values("row", [address for _, address in hits])
         scored = [(int(row or 0), float(score)) for row, (score, _) in zip(rows, hits, strict=True)]
         return sorted(scored, key=lambda hit: (-hit[1], hit[0]))
+
+    def _only(self, rows: range) -> Query:
+        """Returns a query for these rows, which adds nothing to a score."""
+        from tantivy import FieldType, Query
+
+        bounds = rows.start, rows.stop, True, False
+        found = Query.range_query(self._index.schema, "row", FieldType.Unsigned, *bounds)
+        return Query.const_score_query(found, 0.0)
 
     def document_frequency(self, term: str) -> int:
         """Returns how many chunks hold the term."""

@@ -60,9 +60,10 @@ class Given:
         self.frequency = dict(frequency or {})
         self.asked: list[tuple[str, object]] = []
 
-    def dense(self, query: Numbers, k: int) -> NDArray[np.int64]:
+    def dense(self, query: Numbers, k: int, within: range | None = None) -> NDArray[np.int64]:
         self.asked.append(("dense", k))
-        return np.array(list(self.near), dtype=np.int64)
+        rows = [row for row in self.near if within is None or row in within]
+        return np.array(rows, dtype=np.int64)
 
     def chunk_similarities(self, query: Numbers, rows: NDArray[np.int64]) -> Numbers:
         return self.numbers["chunk"][rows]
@@ -82,9 +83,12 @@ class Given:
         tens = rows // 10
         return np.where(tens[:, None] == tens, NEAR, NEAR - 0.01).astype(np.float32)
 
-    def lexical(self, terms: Sequence[str], k: int) -> list[tuple[int, float]]:
+    def lexical(
+        self, terms: Sequence[str], k: int, within: range | None = None
+    ) -> list[tuple[int, float]]:
         self.asked.append(("lexical", (list(terms), k)))
-        return sorted(self.bm25.items(), key=lambda item: (-item[1], item[0]))
+        found = [item for item in self.bm25.items() if within is None or item[0] in within]
+        return sorted(found, key=lambda item: (-item[1], item[0]))
 
     def document_frequency(self, term: str) -> int:
         return self.frequency.get(term, 0)

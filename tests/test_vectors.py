@@ -89,6 +89,26 @@ def test_many_vectors_are_searched_in_lists_and_the_recall_is_what_is_said(
     assert found / (NEAREST * len(queries)) >= RECALL - 0.03  # other queries than those measured
 
 
+@pytest.mark.parametrize("exact", [2000, 10_000])
+def test_of_some_rows_every_one_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: int
+) -> None:
+    monkeypatch.setattr(vectors, "EXACT", exact)
+    values = clustered(6000, 120)
+    assert Search.build(tmp_path, rows_of(tmp_path, values), DIM).startswith("exact") == (
+        exact > 6000
+    )
+    search = Search(tmp_path)
+    for start, stop in ((0, 6000), (100, 130), (2500, 5000), (5999, 6000), (7, 7)):
+        for query in unit(clustered(20, 100, seed=1)):
+            found = search.nearest(query, NEAREST, range(start, stop))
+            nearest = np.sort(values[start:stop] @ query)[::-1][:NEAREST]
+            assert len(set(found.tolist())) == len(nearest)
+            assert set(found.tolist()) <= set(range(start, stop))
+            np.testing.assert_allclose(values[found] @ query, nearest, atol=5e-4)
+    assert len(search.nearest(query, NEAREST)) == NEAREST  # the next question asks all rows again
+
+
 def test_copies_do_not_spoil_the_recall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vectors, "EXACT", 2000)
     values = np.repeat(clustered(300, 30), 20, axis=0)

@@ -101,6 +101,19 @@ def test_search_returns_no_more_than_there_is(tmp_path: Path) -> None:
     assert index.search([], 5) == [] and index.search(["absent"], 5) == []
 
 
+def test_of_some_rows_the_best_are_found_with_the_scores_that_they_have_among_all(
+    tmp_path: Path,
+) -> None:
+    texts = [f"task{number % 7} word " * (number % 5 + 1) for number in range(600)]
+    index = index_of(tmp_path, *texts)
+    for query in (["task3"], ["word"], ["task1", "word"]):
+        every = index.search(query, 600)
+        for rows in (range(600), range(50, 60), range(599, 600), range(3, 3)):
+            expected = [hit for hit in every if hit[0] in rows]
+            assert index.search(query, 600, rows) == expected
+            assert index.search(query, 5, rows) == expected[:5]
+
+
 def test_words_of_a_query_are_no_query_language(tmp_path: Path) -> None:
     index = index_of(tmp_path, "task", "other")
     for term in ("*", "text:task", "task OR other", "(", '"', "task~2", "-task", "\\"):
