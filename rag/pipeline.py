@@ -28,7 +28,7 @@ from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
 from rag.store import PATIENCE, Store
 from rag.tokens import Reading
-from rag.types import Answer, Manifest, Note, Passage, Skipped, Span
+from rag.types import Answer, Manifest, Note, Passage, PlaceKind, Skipped, Span
 
 if TYPE_CHECKING:
     from rag.course import Progress
@@ -532,6 +532,11 @@ class Library:
         """Returns the documents' paths and titles, by path."""
         with self._lock:
             return self._store.titles()
+
+    def place_kinds(self) -> dict[str, PlaceKind]:
+        """Returns the documents' paths and what their places are (pages, slides …), by path."""
+        with self._lock:
+            return self._store.place_kinds()
 
     @property
     def generation(self) -> int:

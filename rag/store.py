@@ -38,6 +38,7 @@ from rag.types import (
     Chunk,
     Document,
     Note,
+    PlaceKind,
     Places,
     Remark,
     Signature,
@@ -355,6 +356,15 @@ class Store:
         """Returns each document's path and title, by path."""
         with self._plainly():
             return dict(self._db.execute("SELECT path, title FROM current ORDER BY path"))
+
+    def place_kinds(self) -> dict[str, PlaceKind]:
+        """Returns each document's path and what its places are, by path."""
+        sql = (
+            "SELECT k.path, d.places ->> 0 FROM current k"
+            " JOIN documents d ON d.id = k.document ORDER BY k.path"
+        )
+        with self._plainly():
+            return {path: PlaceKind(kind) for path, kind in self._db.execute(sql)}
 
     def chunk_spans(self, path: str) -> list[Span]:
         """Returns where a document's chunks lie, in order."""

@@ -12,7 +12,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -190,6 +190,14 @@ class Note:
     title: str
     text: str
     places: Places
+
+    def place(self, span: Span) -> str:
+        """Returns the place of a span as a person would name it (`lines 12–14`, `page 3`)."""
+        if self.places.listed:
+            return self.places.name(span)
+        first = self.text.count("\n", 0, span.start) + 1
+        last = first + self.text.count("\n", span.start, max(span.end - 1, span.start))
+        return f"line {first}" if first == last else f"lines {first}–{last}"
 
 
 class UnitKind(StrEnum):
@@ -421,7 +429,7 @@ class Answer:
         }
 
     @classmethod
-    def from_dict(cls, found: Mapping[str, Any]) -> Answer:
+    def from_dict(cls, found: Mapping[str, Any]) -> Self:
         """Returns the answer of `to_dict` or `to_record`; what the former leaves out is default.
 
         Raises:
