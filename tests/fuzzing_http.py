@@ -28,7 +28,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from mutating import NUMBERS, Stock, mutate_json, mutate_text
 from schemathesis import Case, GenerationMode
-from test_ui_fuzz import BODIES, CHECKS, HERE, OPERATIONS
+from test_ui_fuzz import BODIES, CHECKS, HERE, OPERATIONS, TAKE_NOTHING
 
 from ui.app import build_app
 from ui.services import Services
@@ -49,12 +49,30 @@ _STOCK = Stock(
             }
         ).encode(),
         json.dumps({MARK: [MARK, {MARK: 1}], "question": 3, "after": MARK}).encode(),
+        json.dumps({"question": MARK, "verdict": "down", "reason": MARK}).encode(),
     ),
-    (MARK.encode(), b'"question":', b'"after":', b"{", b"[", b'"', b"\\ud800", b"1e999", b"NaN"),
+    (
+        MARK.encode(),
+        b'"question":',
+        b'"after":',
+        b'"verdict":',
+        b"null",
+        b"{",
+        b"[",
+        b'"',
+        b"\\ud800",
+        b"1e999",
+        b"NaN",
+    ),
 )
 _KINDS = ("application/json", "text/plain", "application/json; charset=utf-16", "", MARK)
 _WAYS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "TRACE", "PATCH", MARK)
-_PATHS = ("/healthz", "/api/v1/ask", "/source/owls.md", "/library", "/openapi.json", "/sign-in")
+_PATHS = (
+    *("/healthz", "/source/owls.md", "/library", "/openapi.json", "/sign-in", "/api/v1/search"),
+    *("/api/v1/documents", "/api/v1/documents/owls.md", "/api/v1/status"),
+)
+_DOCUMENTS = ("/source/", "/api/v1/documents/")
+_POSTS = ("/api/v1/ask", "/api/v1/ask", "/api/v1/ask/events", "/api/v1/feedback")
 _HEADERS = ("cookie", "authorization", "origin", "referer", "range", "x-forwarded-for", "if-match")
 
 
@@ -99,15 +117,16 @@ def _documented(app: FastAPI, first: int) -> Iterator[Iterator[Batch]]:
 
     for method, path in sorted(OPERATIONS):
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            if (path, mode) != ("/healthz", GenerationMode.NEGATIVE):  # it takes nothing
+            if path not in TAKE_NOTHING or mode is GenerationMode.POSITIVE:
                 yield made(method, path, mode)
 
 
 def _bodies(client: TestClient, first: int) -> Iterator[Batch]:
-    def ask(sent: tuple[bytes, str]) -> int:
-        return _send(client, "POST", "/api/v1/ask", sent[0], {"content-type": sent[1]})
+    def ask(sent: tuple[bytes, str, str]) -> int:
+        return _send(client, "POST", sent[2], sent[0], {"content-type": sent[1]})
 
-    return _batches("bodies", st.tuples(BODIES, st.sampled_from(_KINDS)), ask, first)
+    made = st.tuples(BODIES, st.sampled_from(_KINDS), st.sampled_from(_POSTS))
+    return _batches("bodies", made, ask, first)
 
 
 def _batches(
@@ -153,13 +172,15 @@ def _request(random: Random) -> tuple[str, str, bytes, dict[str, str]]:
     body = mutate(random, _STOCK)[:20_000]
     headers = {"content-type": random.choice(_KINDS[:3])}
     if random.random() < 0.6:
-        return "POST", "/api/v1/ask", body, headers
-    way, path = random.choice(_WAYS), random.choice(_PATHS)
+        return "POST", random.choice(_POSTS), body, headers
+    way, path = random.choice(_WAYS), random.choice([*_PATHS, *_POSTS])
     if random.random() < 0.5:
-        path = f"/source/{quote_from_bytes(body[:80])}"
+        path = f"{random.choice(_DOCUMENTS)}{quote_from_bytes(body[:80])}"
     if random.random() < 0.5:
         start, end = (quote_from_bytes(random.choice(NUMBERS).encode()) for _ in range(2))
         path += f"?start={start}&end={end}&words={quote_from_bytes(body[:60])}"
+    if random.random() < 0.2:
+        path = f"/api/v1/search?question={quote_from_bytes(body[:60])}&k={random.choice(NUMBERS)}"
     said = re.sub(r"[^\x20-\x7e\xa0-\xff]", "", body[:200].decode("latin-1"))
     return way, path, body, headers | {random.choice(_HEADERS): said}
 

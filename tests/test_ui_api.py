@@ -1,33 +1,59 @@
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import WordLengths
+from conftest import Named, Run, WordLengths, constant_fit, quick
 from fastapi.testclient import TestClient
+from pydantic import BaseModel
 
-from rag import Library, Settings
+from rag import Library, QuestionLog, Settings, Verdict
+from ui import schemas
 from ui.api import build_api
+from ui.auth import Role, Users
 from ui.guard import MAX_BODY_BYTES
 from ui.services import Services
+from ui.v1 import QUESTION
+
+HERE = "http://127.0.0.1:7860"
 
 NOTE = "# Owls\n\nOwls hunt at night because their eyes gather <i>more</i> light.\n"
 
+TALK = "WEBVTT\n\n00:01.000 --> 00:04.000\nOwls fly\n\n00:05.000 --> 00:09.000\nwithout a sound.\n"
+
+
+def library_in(folder: Path, **settings: Any) -> Library:
+    (folder / "notes/talks").mkdir(parents=True)
+    (folder / "notes/owls and more.md").write_text(NOTE, encoding="utf-8")
+    (folder / "notes/talks/flight.vtt").write_text(TALK, encoding="utf-8")
+    (folder / "notes/broken.pdf").write_bytes(b"%PDF-1.4 and no more")
+    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), **settings)
+    library = Library(made, WordLengths(), constant_fit(0.1))
+    library.index()
+    return library
+
 
 @pytest.fixture
-def client(tmp_path: Path, embedder: WordLengths) -> TestClient:
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    (notes / "owls and more.md").write_text(NOTE, encoding="utf-8")
-    library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)), embedder)
-    library.index()
-    return TestClient(build_api(Services.of(library)), base_url="http://127.0.0.1:7860")
+def library(tmp_path: Path) -> Library:
+    return library_in(tmp_path)
 
 
-def test_ask_answers_with_the_object_of_the_command_line(client: TestClient) -> None:
-    answer = client.post("/api/v1/ask", json={"question": "When do owls hunt?"}).json()
-    assert list(answer)[:5] == ["question", "query", "state", "reason", "confidence"]
-    assert answer["passages"][0]["document"] == "owls and more.md"
+@pytest.fixture
+def client(library: Library) -> TestClient:
+    return TestClient(build_api(Services.of(library)), base_url=HERE)
+
+
+def question_of(client: TestClient) -> str:
+    """Asks, and returns the question's id."""
+    id_: str = client.post("/api/v1/ask", json={"question": "When?"}).headers[QUESTION]
+    return id_
+
+
+# Asking
 
 
 def test_a_question_may_lean_on_the_turn_before(client: TestClient) -> None:
@@ -54,6 +80,290 @@ def test_a_bad_question_is_a_problem_in_plain_words(client: TestClient) -> None:
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
     assert "empty" in response.json()["detail"]
+
+
+@pytest.mark.parametrize("address", ["ask", "ask/events", "search"])
+def test_a_question_may_be_asked_of_a_folder(client: TestClient, address: str) -> None:
+    asked = {"question": "When do owls hunt?", "within": "talks"}
+    if address == "search":
+        said = client.get("/api/v1/search", params=asked).text
+    else:
+        said = client.post(f"/api/v1/{address}", json=asked).text
+    assert "talks/flight.vtt" in said
+    assert "owls and more.md" not in said
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "content"),
+    [
+        ("POST", "/api/v1/ask", {"json": {"question": "When?", "withn": "talks"}}),
+        ("POST", "/api/v1/ask", {"json": {"question": "x", "after": {"query": "x", "Title": ""}}}),
+        ("POST", "/api/v1/ask/events", {"json": {"question": "When?", "withn": "talks"}}),
+        ("GET", "/api/v1/search", {"params": {"question": "When?", "withn": "talks"}}),
+        ("GET", "/api/v1/search", {"params": {"question": "When?", "k": 101}}),
+        ("GET", "/api/v1/search", {"params": {"question": "When?", "k": 0}}),
+        ("GET", "/api/v1/search", {"params": {"question": "When?", "k": "9" * 5000}}),
+        ("GET", "/api/v1/search", {}),
+        ("GET", "/api/v1/documents", {"params": {"folder": "talks"}}),
+        ("GET", "/api/v1/documents/owls and more.md", {"params": {"start": -1}}),
+        ("GET", "/api/v1/documents/owls and more.md", {"params": {"start": 9, "end": 8}}),
+        ("GET", "/api/v1/documents/owls and more.md", {"params": {"end": len(NOTE) + 1}}),
+        ("GET", "/api/v1/documents/owls and more.md", {"params": {"end": 2**53}}),
+        ("POST", "/api/v1/feedback", {"json": {"question": "x", "verdict": "good"}}),
+        ("POST", "/api/v1/feedback", {"json": {"question": "x"}}),
+        ("POST", "/api/v1/feedback", {"json": {"question": "x", "verdict": "up", "why": "x"}}),
+        (
+            "POST",
+            "/api/v1/feedback",
+            {"json": {"question": "x", "verdict": "up", "reason": "x" * 1001}},
+        ),
+    ],
+)
+def test_what_is_not_of_the_form_is_a_problem(
+    client: TestClient, method: str, path: str, content: dict[str, Any]
+) -> None:
+    response = client.request(method, path, **content)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert schemas.Problem.model_validate_json(response.content).status == 422
+
+
+# Reading
+
+
+def test_documents_are_listed_with_what_one_needs_to_name_a_place(client: TestClient) -> None:
+    owls = {"path": "owls and more.md", "title": "Owls", "folder": "", "places": "line"}
+    talk = {"path": "talks/flight.vtt", "title": "flight", "folder": "talks", "places": "time"}
+    assert client.get("/api/v1/documents").json() == {"documents": [owls, talk]}
+    for within in ("talks", "talks/", "talks/flight.vtt"):
+        said = client.get("/api/v1/documents", params={"within": within})
+        assert said.json() == {"documents": [talk]}
+    assert client.get("/api/v1/documents?within=talk").json() == {"documents": []}
+
+
+def test_a_part_of_a_document_is_read_with_its_place(client: TestClient) -> None:
+    path = "/api/v1/documents/owls%20and%20more.md"
+    whole = client.get(path).json()
+    assert (whole["text"], whole["location"], whole["listed"]) == (NOTE, "lines 1–3", [])
+    assert (whole["start"], whole["end"], whole["characters"]) == (0, len(NOTE), len(NOTE))
+    part = client.get(path, params={"start": 8, "end": 12}).json()
+    assert (part["text"], part["location"], part["characters"]) == ("Owls", "line 3", len(NOTE))
+    (found,) = client.get("/api/v1/search?question=sound&within=talks&k=1").json()["passages"]
+    span = {"start": found["start"], "end": found["end"]}
+    talk = client.get("/api/v1/documents/talks/flight.vtt", params=span).json()
+    assert (talk["text"], talk["location"]) == (found["text"], found["location"])
+    assert [place["name"] for place in talk["listed"]] == ["00:00:01–00:00:04", "00:00:05–00:00:09"]
+
+
+@pytest.mark.parametrize("path", ["x", "lib/library.sqlite3", "%2e%2e/lib/library.sqlite3", ""])
+def test_only_documents_of_the_library_are_read(client: TestClient, path: str) -> None:
+    response = client.get(f"/api/v1/documents/{path}")
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+def test_a_library_that_is_gone_is_another_problem_than_a_missing_document(
+    client: TestClient, library: Library
+) -> None:
+    (library.folder / "library.sqlite3").unlink()
+    assert client.get("/api/v1/documents/owls%20and%20more.md").status_code == 503
+    assert client.get("/api/v1/documents").status_code == 503
+
+
+# Feedback
+
+
+def test_feedback_is_kept_with_the_question(client: TestClient, library: Library) -> None:
+    id_ = question_of(client)
+    kept = QuestionLog.of(library.settings)
+
+    def say(verdict: str | None, reason: str = "") -> tuple[Verdict | None, str | None]:
+        said = {"question": id_, "verdict": verdict, "reason": reason}
+        response = client.post("/api/v1/feedback", json=said)
+        assert (response.status_code, response.content) == (204, b"")
+        (asked,) = kept.newest(2)
+        return asked.verdict, asked.reason
+
+    most = "é" * schemas.MOST_REASON
+    assert say("down", most) == (Verdict.DOWN, most)
+    assert say("up") == (Verdict.UP, None)
+    assert say(None) == (None, None)
+
+
+def test_feedback_on_what_is_not_kept_is_a_problem(tmp_path: Path) -> None:
+    library = library_in(tmp_path, log_questions=False)
+    client = TestClient(build_api(Services.of(library)), base_url=HERE)
+    assert QUESTION not in client.post("/api/v1/ask", json={"question": "When?"}).headers
+    said = {"question": "0123456789abcdef", "verdict": "up"}
+    response = client.post("/api/v1/feedback", json=said)
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+
+
+# With sign-in
+
+
+@pytest.fixture
+def tokens(library: Library) -> dict[str, str]:
+    """Turns sign-in on; returns what each user sends."""
+    users = quick(Users.beside(library.folder))
+    for name, role in (
+        ("ada", Role.INSTRUCTOR),
+        ("bob", Role.STUDENT),
+        ("eve", Role.STUDENT),
+    ):
+        users.add(name, role, "correct horse battery")
+    return {name: f"Bearer {users.new_token(name)}" for name in ("ada", "bob", "eve")}
+
+
+def test_each_address_is_for_its_role(client: TestClient, tokens: dict[str, str]) -> None:
+    asked = {"json": {"question": "When?"}}
+    said = {"json": {"question": "x", "verdict": "up"}}
+    for method, path, content, status, student in (
+        ("POST", "/api/v1/ask", asked, 200, True),
+        ("POST", "/api/v1/ask/events", asked, 200, True),
+        ("GET", "/api/v1/search?question=When", {}, 200, True),
+        ("GET", "/api/v1/documents", {}, 200, True),
+        ("GET", "/api/v1/documents/talks/flight.vtt", {}, 200, True),
+        ("GET", "/api/v1/status", {}, 200, False),
+        ("POST", "/api/v1/feedback", said, 404, True),
+    ):
+
+        def answered(name: str | None) -> int:
+            headers = {"authorization": tokens[name]} if name else {}
+            response = client.request(method, path, headers=headers, **content)  # noqa: B023
+            if response.status_code >= 400:
+                schemas.Problem.model_validate_json(response.content, extra="forbid")
+            return response.status_code
+
+        expected = (401, status if student else 403, status)
+        assert (answered(None), answered("bob"), answered("ada")) == expected, path
+
+
+def test_feedback_is_taken_from_who_asked_alone(client: TestClient, tokens: dict[str, str]) -> None:
+    asked = {"authorization": tokens["bob"]}
+    id_ = client.post("/api/v1/ask", json={"question": "When?"}, headers=asked).headers[QUESTION]
+
+    def say(name: str) -> int:
+        said, headers = {"question": id_, "verdict": "up"}, {"authorization": tokens[name]}
+        return client.post("/api/v1/feedback", json=said, headers=headers).status_code
+
+    assert [say("eve"), say("ada"), say("bob")] == [404, 404, 204]
+
+
+def test_searches_count_as_questions(library: Library, tokens: dict[str, str]) -> None:
+    settings = replace(library.settings, asks_per_minute=2)
+    quick_one = Library(settings, WordLengths(), constant_fit(0.1))
+    client = TestClient(build_api(Services.of(quick_one)), base_url=HERE)
+    bob, ada = ({"authorization": tokens[name]} for name in ("bob", "ada"))
+    assert client.post("/api/v1/ask", json={"question": "When?"}, headers=bob).status_code == 200
+    assert client.get("/api/v1/search?question=When", headers=bob).status_code == 200
+    refused = client.get("/api/v1/search?question=When", headers=bob)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+    assert client.get("/api/v1/search?question=When", headers=ada).status_code == 200
+
+
+# The form of answers
+
+
+def test_answers_are_of_the_form_that_the_document_describes(client: TestClient) -> None:
+    def hold(model: type[BaseModel], content: bytes) -> None:
+        said = model.model_validate_json(content, strict=True, extra="forbid")
+        assert said.model_dump(mode="json") == json.loads(content)
+
+    answer = client.post("/api/v1/ask", json={"question": "When do owls hunt?"})
+    assert answer.json()["citations"]
+    hold(schemas.Answer, answer.content)
+    hold(schemas.Found, client.get("/api/v1/search?question=When").content)
+    hold(schemas.Documents, client.get("/api/v1/documents").content)
+    hold(schemas.Source, client.get("/api/v1/documents/talks/flight.vtt").content)
+    status = client.get("/api/v1/status")
+    assert status.json()["skipped"]
+    hold(schemas.Status, status.content)
+    hold(schemas.Health, client.get("/healthz").content)
+
+
+def test_an_abstention_is_of_that_form_too(tmp_path: Path) -> None:
+    library = library_in(tmp_path)
+    refusing = Library(library.settings, WordLengths(), constant_fit(0.9))
+    client = TestClient(build_api(Services.of(refusing)), base_url=HERE)
+    content = client.post("/api/v1/ask", json={"question": "When do owls hunt?"}).content
+    said = schemas.Answer.model_validate_json(content, strict=True, extra="forbid")
+    assert (said.state, said.answer) == ("abstained", None)
+
+
+def test_json_is_that_of_the_command_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTESQA_LOG_QUESTIONS", "false")  # its file counts as the library's
+    library = library_in(tmp_path)
+    at = ("--library", str(library.folder), "--corpus", str(library.settings.corpus))
+    run(*at, "index")  # with the model of the command line
+    settings = replace(library.settings, log_questions=False)
+    named = Library(settings, Named(settings.model), constant_fit(0.1))
+    client = TestClient(build_api(Services.of(named)), base_url=HERE)
+
+    def timeless(said: str) -> str:
+        return re.sub(r'"timings_ms": {[^}]*}', "", said)
+
+    for line, said in (
+        (
+            ("ask", "When do ünlike owls hunt?"),
+            client.post("/api/v1/ask", json={"question": "When do ünlike owls hunt?"}),
+        ),
+        (("search", "owls", "-k", "1"), client.get("/api/v1/search?question=owls&k=1")),
+        (("status",), client.get("/api/v1/status")),
+    ):
+        done = run(*at, *line, "--json")
+        assert done.status == 0
+        assert timeless(done.out) == timeless(json.dumps(said.json())) + "\n"
+
+
+def test_the_openapi_document_says_what_a_program_needs(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    named = {
+        operation["operationId"]: operation
+        for way in document["paths"].values()
+        for operation in way.values()
+    }
+    assert {
+        *("ask", "ask_events", "search", "documents", "document", "status", "feedback", "health")
+    } <= set(named)
+    answered = named["ask"]["responses"]["200"]
+    assert QUESTION in answered["headers"]
+    assert answered["content"] == {
+        "application/json": {"schema": {"$ref": "#/components/schemas/Answer"}}
+    }
+    assert list(named["ask_events"]["responses"]["200"]["content"]) == ["text/event-stream"]
+    parts = document["components"]
+    turn = parts["schemas"]["Turn"]
+    assert (list(turn["properties"]), turn["required"]) == (["query", "title"], ["query"])
+    assert (document["info"]["version"], document["security"]) == ("1", [{}, {"token": []}])
+    for name, operation in named.items():
+        for status, said in operation["responses"].items():
+            if int(status) >= 400:
+                assert said["content"] == {
+                    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+                }, name
+    used = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert used == set(parts["schemas"])
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/search?question=owls",
+        *("/api/v1/documents", "/api/v1/documents/talks/flight.vtt", "/api/v1/status"),
+        "/api/v1/documents/x",
+    ],
+)
+def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str) -> None:
+    got, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (got.status_code, b"")
+    assert head.headers["content-length"] == got.headers["content-length"]
+
+
+# Around it
 
 
 def test_health_says_that_the_library_is_ready(client: TestClient) -> None:
@@ -87,10 +397,3 @@ def test_a_large_body_is_refused_and_a_short_one_may_come_in_parts(client: TestC
     kind = {"content-type": "application/json"}
     short = client.post("/api/v1/ask", content=parts, headers=kind)
     assert short.json()["question"] == "When?"
-
-
-def test_the_openapi_document_lies_where_it_should(client: TestClient) -> None:
-    document = client.get("/openapi.json").json()
-    assert "/api/v1/ask" in document["paths"]
-    turn = document["components"]["schemas"]["Turn"]
-    assert (list(turn["properties"]), turn["required"]) == (["query", "title"], ["query"])

@@ -5,29 +5,21 @@ Each address is also a row of `ui/routes.py`, which says who may ask for it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-from fastapi import Body, FastAPI, Query, Request, Response
+from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from rag import LibraryError, Span, Turn
-from ui import problems, signing
+from rag import LibraryError, Span
+from ui import openapi, problems, signing, v1
 from ui.auth import Users
 from ui.calls import Calls
 from ui.door import Door
-from ui.guard import Guard, user_of
+from ui.guard import Guard
 from ui.hosts import LOOPBACK
 from ui.pages import source
 from ui.pages.library import library_page
+from ui.schemas import Health, Offset
 from ui.services import Services
-
-AFTER = "The turn before, which the question may lean on: its `query`, and the `title` it cited."
-
-MOST_CHARS = 2**53
-"""Beyond any offset in a note, within every JSON reader."""
-
-Offset = Annotated[int, Query(ge=0, le=MOST_CHARS)]
 
 
 class DocumentConvertor(PathConvertor):
@@ -37,10 +29,6 @@ class DocumentConvertor(PathConvertor):
 
 
 register_url_convertor("document", DocumentConvertor())
-
-
-QUESTION = "Notesqa-Question"
-"""The header that carries a question's id, under which a reader may say whether it helped."""
 
 
 def build_api(
@@ -59,28 +47,23 @@ def build_api(
     """
     library = services.library
     door = Door(Users.beside(library.folder), shut)
-    api = FastAPI(title="notesqa", version="1", docs_url=None, redoc_url=None)
+    api = FastAPI(title="notesqa", version=openapi.VERSION, docs_url=None, redoc_url=None)
     api.add_middleware(Guard, door=door, names=names, calls=calls)
     problems.add_handlers(api)
+    openapi.complete(api)
     signing.add_routes(api, door)
 
-    @api.get("/healthz", responses=problems.described(400, 503))
-    def health() -> dict[str, Any]:
-        return {"status": "ready", "generation": library.generation}
+    v1.add_routes(api, services)
 
-    @api.post(
-        "/api/v1/ask",
-        response_model=dict[str, Any],
-        responses=problems.described(400, 401, 403, 413, 422, 429, 503),
+    @api.get(
+        "/healthz",
+        operation_id="health",
+        summary="Say whether the server is ready",
+        response_model=Health,
+        responses=problems.described(400, 503),
     )
-    def ask_question(
-        request: Request,
-        question: Annotated[str, Body()],
-        after: Annotated[Turn | None, Body(description=AFTER)] = None,
-    ) -> Response:
-        reply = services.ask(question, after, user_of(request), door="api")
-        headers = {QUESTION: reply.id} if reply.id else None
-        return JSONResponse(reply.answer.to_dict(), headers=headers)
+    def health() -> Response:
+        return JSONResponse({"status": "ready", "generation": library.generation})
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:

@@ -7,12 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from rag import Answer, Library, NotesQAError, Passage, QuestionError, QuestionLog, Turn
+from rag import Answer, Library, NotesQAError, Passage, QuestionError, QuestionLog, Settings, Turn
 from ui.auth import User
 from ui.rates import Buckets
 
 Found = Callable[[tuple[Passage, ...]], None]
 """Told the passages before it is decided what is answered."""
+
+
+Pace = Callable[[User | None], None]
+"""Counts a question, or a search, of somebody.
+
+Raises:
+    TooManyError: there were too many of late.
+"""
 
 
 class TooManyError(NotesQAError):
@@ -60,14 +68,26 @@ class AskAs(Protocol):
     ) -> Reply: ...
 
 
-def asks_of(library: Library, log: QuestionLog) -> AskAs:
+def pace_of(settings: Settings) -> Pace:
+    """Returns what lets each user ask as often as the settings allow."""
+    most = settings.asks_per_minute
+    buckets = Buckets(most, most) if most else None
+
+    def pace(user: User | None) -> None:
+        if buckets is not None and user is not None and (wait := buckets.take(user.name)):
+            raise TooManyError(wait)
+
+    return pace
+
+
+def asks_of(library: Library, log: QuestionLog, pace: Pace | None = None) -> AskAs:
     """Returns what answers everybody's questions from a library, each user's so many a minute.
 
     Args:
         log: where they are kept, with what they got.
+        pace: counts them; by default as the library's settings say.
     """
-    pace = library.settings.asks_per_minute
-    buckets = Buckets(pace, pace) if pace else None
+    count = pace or pace_of(library.settings)
     limit = 4 * library.settings.max_question_chars
 
     def ask(
@@ -79,8 +99,7 @@ def asks_of(library: Library, log: QuestionLog) -> AskAs:
         within: str = "",
         found: Found | None = None,
     ) -> Reply:
-        if buckets is not None and user is not None and (wait := buckets.take(user.name)):
-            raise TooManyError(wait)
+        count(user)
         if after is not None and (long := len(after.query) + len(after.title or "")) > limit:
             raise QuestionError(
                 f"The turn before has {long} characters, the limit is {limit}: "

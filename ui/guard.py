@@ -24,7 +24,7 @@ from ui.calls import GRADIO, JOIN, PREDICT, CallError, Calls
 from ui.door import Door
 from ui.dressing import Page, Told, dress
 from ui.hosts import is_answered_to, is_from_elsewhere
-from ui.problems import INSIDER, of_error, problem
+from ui.problems import FAILED, INSIDER, of_error, problem
 from ui.render import in_a_line
 from ui.routes import PAGE, SIGN_IN, Route, route_of
 
@@ -122,9 +122,7 @@ class Guard:
         except Exception as error:
             _log(scope, f"failed: {where(error)}", logging.ERROR)
             if not started:
-                await problem(500, "Something went wrong here; the server's log says where.")(
-                    scope, receive_on, send_on
-                )
+                await problem(500, FAILED)(scope, receive_on, send_on)
 
     def _refusal(self, scope: Scope) -> Route | Response:
         """Returns the route of a request, or the answer to one that goes no further."""

@@ -17,25 +17,18 @@ from ui.asks import TooManyError
 from ui.auth import ForbiddenError
 from ui.calls import CallError
 from ui.render import in_a_line
+from ui.schemas import Problem
 
 INSIDER = "notesqa.insider"
 """Where a request carries whether it is told what is wrong with the library."""
 
 UNSAID = "This cannot be answered now; the server's log says why."
 
+FAILED = "Something went wrong here; the server's log says where."
+
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
-
-_SCHEMA = {
-    "type": "object",
-    "required": ["title", "status", "detail"],
-    "properties": {
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-    },
-}
 
 _SAID: dict[int, str] = {
     400: "The question, the request or the host is none that can be answered",
@@ -51,8 +44,9 @@ _SAID: dict[int, str] = {
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Returns what the OpenAPI document says of the errors of a route."""
+    schema = {"$ref": f"#/components/schemas/{Problem.__name__}"}
     return {
-        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
+        status: {"description": _SAID[status], "content": {MEDIA_TYPE: {"schema": schema}}}
         for status in statuses
     }
 

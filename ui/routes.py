@@ -47,6 +47,12 @@ ROUTES = (
     Route("POST", "/sign-out", role=None, page=True),
     Route("GET HEAD", "/openapi.json"),
     Route("POST", "/api/v1/ask"),
+    Route("POST", "/api/v1/ask/events"),
+    Route("GET HEAD", "/api/v1/search"),
+    Route("GET HEAD", "/api/v1/documents"),
+    Route("GET HEAD", "/api/v1/documents/.*"),
+    Route("GET HEAD", "/api/v1/status", role=Role.INSTRUCTOR),
+    Route("POST", "/api/v1/feedback"),
     Route("GET HEAD", "/source/.*", page=True),
     Route("GET HEAD", "/library", role=Role.INSTRUCTOR, page=True),
     # Gradio's

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rag import Library, QuestionLog, Watcher
-from ui.asks import AskAs, asks_of
+from ui.asks import AskAs, Pace, asks_of, pace_of
 from ui.jobs import Jobs
 
 
@@ -16,12 +16,14 @@ class Services:
     Attributes:
         ask: answers everybody's questions.
         questions: where they are kept.
+        pace: counts what somebody looks up without asking, as if it were asked.
         watcher: what follows the folder of notes meanwhile, if anything does.
     """
 
     library: Library
     ask: AskAs
     questions: QuestionLog
+    pace: Pace
     watcher: Watcher | None = None
     jobs: Jobs = field(default_factory=Jobs)
 
@@ -34,4 +36,5 @@ class Services:
     ) -> Services:
         """Returns the services of a library; `questions` is by default as its settings say."""
         log = questions or QuestionLog.of(library.settings)
-        return cls(library, asks_of(library, log), log, watcher)
+        pace = pace_of(library.settings)
+        return cls(library, asks_of(library, log, pace), log, pace, watcher)

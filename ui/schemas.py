@@ -1,0 +1,302 @@
+"""What the HTTP API takes and gives, as its OpenAPI document describes it.
+
+What is taken is checked against these, and what they do not know is refused: a misspelt `within`
+would ask all of the notes. What is given is made elsewhere (`Answer.to_dict`, `Library.status`) and
+not checked on its way out; the tests hold it against these, to the letter.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+import rag
+from rag import PlaceKind
+
+MOST_CHARS = 2**53
+"""Beyond any offset in a note, within every JSON reader."""
+
+MOST_PATH = 4096
+"""Characters of the longest path that systems open."""
+
+MOST_REASON = 1_000
+"""As many as the question log keeps."""
+
+MOST_PASSAGES = 100
+"""As many as `notesqa search` gives."""
+
+Offset = Annotated[int, Field(ge=0, le=MOST_CHARS)]
+
+Path = Annotated[str, Field(max_length=MOST_PATH)]
+
+
+class Taken(BaseModel):
+    """What a request holds."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class Given(BaseModel):
+    """What an answer holds."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+
+# What is taken
+
+
+class Turn(Taken):
+    """The turn before, which the question may lean on."""
+
+    query: str
+    """What was searched for: `query` of its answer."""
+    title: str = ""
+    """Of the note cited first, or of the nearest one where nothing was cited."""
+
+
+class Asked(Taken):
+    """A question."""
+
+    question: str
+    """In plain words; how long it may be is the server's setting `max_question_chars`."""
+    after: Turn | None = None
+    """The turn before, which the question may lean on."""
+    within: Path = ""
+    """The folder, or document, that is asked; empty for all of the notes."""
+
+    def turn(self) -> rag.Turn | None:
+        """Returns the turn before as the library takes it."""
+        return rag.Turn(self.after.query, self.after.title) if self.after else None
+
+
+class Searched(Taken):
+    """What is searched for."""
+
+    question: str
+    """In plain words."""
+    k: Annotated[int, Field(ge=1, le=MOST_PASSAGES)] | None = None
+    """How many passages; by default as many as an answer has (the setting `passages`)."""
+    within: Path = ""
+    """The folder, or document, that is searched; empty for all of the notes."""
+
+
+class Listing(Taken):
+    """Which documents are listed."""
+
+    within: Path = ""
+    """The folder; empty for all of the notes."""
+
+
+class Part(Taken):
+    """Which part of a document is read."""
+
+    start: Offset = 0
+    """Its first character, from 0."""
+    end: Offset | None = None
+    """The character behind its last; by default the end of the document."""
+
+
+class Feedback(Taken):
+    """What a reader says of an answer."""
+
+    question: Annotated[str, Field(max_length=100)]
+    """The id that came with the answer."""
+    verdict: Literal["up", "down"] | None
+    """Whether it helped; null takes back what was said."""
+    reason: Annotated[str, Field(max_length=MOST_REASON)] = ""
+    """Why, in the reader's words."""
+
+
+# What is given
+
+
+class Problem(Given):
+    """What went wrong: problem details (RFC 9457)."""
+
+    title: str
+    status: int
+    detail: str
+    """What was found, what was expected, and what mends it."""
+
+
+class Health(Given):
+    """That the server is ready."""
+
+    status: Literal["ready"]
+    generation: int
+    """How many times the notes changed."""
+
+
+class Passage(Given):
+    """A part of a note, found for a question."""
+
+    rank: Annotated[int, Field(ge=1)]
+    score: Annotated[float, Field(ge=0, le=1)]
+    """Higher is better; comparable within one question only."""
+    document: str
+    location: str
+    """As a person would name it: `lines 12–14`, `page 3`."""
+    start: Annotated[int, Field(ge=0)]
+    """In characters of the document's text."""
+    end: Annotated[int, Field(ge=0)]
+    text: str
+    """What stands there, to the letter."""
+
+
+class Citation(Given):
+    """A place in the notes, and the exact words that stand there."""
+
+    number: Annotated[int, Field(ge=1)]
+    document: str
+    title: str
+    headings: list[str]
+    """Of the section it stands in, outermost first."""
+    location: str
+    """As a person would name it: `lines 12–14`, `page 3`."""
+    start: Annotated[int, Field(ge=0)]
+    """In characters of the document's text."""
+    end: Annotated[int, Field(ge=0)]
+    quote: str
+
+
+class Sentence(Given):
+    """Words of the notes that answer."""
+
+    text: str
+    """To the letter from the quote of the citation."""
+    citation: Annotated[int, Field(ge=1)]
+    """Its number."""
+
+
+class Answer(Given):
+    """What a question gets, as `notesqa ask --json` prints it: quotes, or an abstention."""
+
+    question: str
+    query: str
+    """What was searched for."""
+    state: Literal["answered", "abstained"]
+    reason: str | None
+    """Why the notes do not answer; null where they do."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """The share of such answers that hold the words asked for; the number that decided."""
+    answer: str | None
+    """The sentences, each with its citation's number behind it; null for an abstention."""
+    sentences: list[Sentence]
+    citations: list[Citation]
+    passages: list[Passage]
+    """The nearest ones, best first; also those of an abstention."""
+    timings_ms: dict[str, float]
+    """Milliseconds by stage."""
+
+
+class Found(Given):
+    """Passages, as `notesqa search --json` prints them."""
+
+    question: str
+    passages: list[Passage]
+
+
+class Document(Given):
+    """A note that can be asked."""
+
+    path: str
+    title: str
+    folder: str
+    """Where it lies, without a slash at its end; empty for those beside the folders."""
+    places: PlaceKind
+    """What one counts in it to say where something stands."""
+
+
+class Documents(Given):
+    """Notes that can be asked, by path."""
+
+    documents: list[Document]
+
+
+class Place(Given):
+    """Where a page, a slide, a cell … begins."""
+
+    start: Annotated[int, Field(ge=0)]
+    """In characters of the document's text; it ends where the next one begins."""
+    name: str
+    """What a person calls it, without the word for its kind: `3`."""
+
+
+class Source(Given):
+    """A part of a note, or all of it, as it was indexed."""
+
+    path: str
+    title: str
+    folder: str
+    places: PlaceKind
+    """What one counts in it to say where something stands."""
+    characters: int
+    """How long the whole text is."""
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    location: str
+    """The place of this part as a person would name it: `lines 12–14`, `page 3`."""
+    text: str
+    """What stands from `start` to `end`, to the letter."""
+    listed: list[Place]
+    """The pages, slides, cells … that this part touches; none where lines are counted."""
+
+
+class Skipped(Given):
+    """A file that is not in the library, and why."""
+
+    document: str
+    reason: str
+    message: str
+
+
+class Partial(Given):
+    """A document that is not in the library as a whole."""
+
+    document: str
+    reason: str
+    pages: list[int]
+    message: str
+
+
+class Hidden(Given):
+    """A document with text that a reader would not see."""
+
+    document: str
+    message: str
+
+
+class Sizes(Given):
+    """Bytes."""
+
+    notes: int
+    library: int
+
+
+class Status(Given):
+    """What is indexed, what was skipped and why, as `notesqa status --json` prints it."""
+
+    files: int
+    indexed: int
+    chunks: int
+    """Passages that can be found."""
+    generation: int
+    """How many times the notes changed."""
+    model: str | None
+    backend: str
+    reranker: str | None
+    search: str | None
+    """How vectors are searched; null where nothing can be yet."""
+    skipped: list[Skipped]
+    partial: list[Partial]
+    hidden: list[Hidden]
+    duplicates: list[list[str]]
+    """Documents whose bytes are the same."""
+    changed: str | None
+    """When the notes changed last (ISO 8601)."""
+    bytes: Sizes
+    ignored: int
+    """Files and folders left out by `.notesqaignore`, or as libraries."""
+    hidden_files: int
+    """Files and folders left out for the dot before their name."""
