@@ -32,6 +32,9 @@ HOME = {
     "jinja2": ["eval/report.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
     "lxml": ["rag/documents/office/archive.py", "rag/documents/web/html.py"],
+    "mcp": ["ui/mcp_server.py"],
+    "mcp_types": ["ui/mcp_server.py"],
+    "openai": [],  # of the tests alone
     "openvino": ["rag/compiled.py"],
     "platformdirs": ["rag/cache.py"],
     "pydantic": ["ui/schemas.py"],
@@ -73,7 +76,9 @@ SLOW = [
         "jinja2",
         "langchain_text_splitters",
         "lxml",
+        "mcp",
         "numpy",
+        "openai",
         "openvino",
         "platformdirs",
         "pypdfium2",
@@ -183,7 +188,8 @@ def test_importing_loads_nothing_slow(code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["", "index ", "ask ", "serve ", "demo ", "log ", "eval ", "eval run ", "eval beir "]
+    "command",
+    ["", "index ", "ask ", "serve ", "demo ", "log ", "mcp ", "eval ", "eval run ", "eval beir "],
 )
 def test_help_loads_nothing_slow(command: str) -> None:
     arguments = f"notesqa {command}--help".split()

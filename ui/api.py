@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from rag import LibraryError, Span
-from ui import openapi, problems, signing, v1
+from ui import assistants, completions, openapi, problems, signing, v1
 from ui.auth import Users
 from ui.calls import Calls
 from ui.door import Door
@@ -52,6 +52,8 @@ def build_api(
     problems.add_handlers(api)
     openapi.complete(api)
     signing.add_routes(api, door)
+    assistants.add_routes(api, services)
+    completions.add_routes(api, services)
 
     v1.add_routes(api, services)
 

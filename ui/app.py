@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from importlib.resources import files
 from ipaddress import ip_address
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rag import Library, NotesQAError, QuestionLog, Watcher
 from ui.auth import Users
@@ -35,6 +35,12 @@ MOST_CONNECTIONS = 1000
 
 MOST_QUEUED = 256
 """Questions of the page that wait."""
+
+
+class Build(Protocol):
+    """Makes the application that is served, as `build_app` does."""
+
+    def __call__(self, services: Services, *, names: frozenset[str], shut: bool) -> FastAPI: ...
 
 
 def build_app(
@@ -85,11 +91,19 @@ def build_app(
     return app
 
 
-def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None = None) -> None:
+def serve(
+    library: Library,
+    port: int,
+    host: str = HOST,
+    watcher: Watcher | None = None,
+    *,
+    build: Build = build_app,
+) -> None:
     """Serves until interrupted; the model is loaded before the first question.
 
     Args:
         host: the address to listen at; loopback alone can be reached from this machine alone.
+        build: makes what is served.
 
     Raises:
         NotesQAError: the address or port cannot be used, or others could reach it and nobody has
@@ -123,7 +137,7 @@ def serve(library: Library, port: int, host: str = HOST, watcher: Watcher | None
         log_requests()
         questions = QuestionLog.of(library.settings)
         questions.start()
-        app = build_app(Services.of(library, questions, watcher), names=LOOPBACK | names, shut=shut)
+        app = build(Services.of(library, questions, watcher), names=LOOPBACK | names, shut=shut)
         library.search("Is the model loaded?", k=1)
         config = uvicorn.Config(
             app,

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import evaluation, log, users
+from ui import assistants, evaluation, log, users
 from ui.common import Json, library_of, print_json
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.add_typer(log.app, name="log")
 model_app = typer.Typer(help="Prepare an embedding model.", no_args_is_help=True)
 app.add_typer(model_app, name="model")
 app.add_typer(users.app, name="users")
+app.command()(assistants.mcp)
 
 Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
 

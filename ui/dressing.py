@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from ui.pages import source
-from ui.problems import MEDIA_TYPE, problem
+from ui.problems import MEDIA_TYPE, OPENAI, has_own_form, openai_error, problem
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -93,7 +93,7 @@ class Told:
             if (
                 message["status"] < 400
                 or kind.startswith("text/html")
-                or kind == MEDIA_TYPE
+                or has_own_form(self._scope["path"], kind)
                 and not self._page
             ):
                 await self._send(message)
@@ -110,7 +110,8 @@ class Told:
         status, headers = start["status"], Headers(raw=start["headers"])
         ours = headers.get("content-type") == MEDIA_TYPE
         said = json.loads(self._body)["detail"] if ours else "This is not answered."
-        kept = {name: headers[name] for name in ("allow", "retry-after") if name in headers}
+        told = ("allow", "retry-after", "www-authenticate")
+        kept = {name: headers[name] for name in told if name in headers}
         if self._page:
             # In the frame beside the chat there is no way to go.
             framed = Headers(scope=self._scope).get("sec-fetch-dest") == "iframe"
@@ -118,7 +119,8 @@ class Told:
             answer = HTMLResponse(page, status_code=status, headers={**source.HEADERS, **kept})
             await answer(self._scope, self._receive, self._send)
         else:
-            await problem(status, said, kept)(self._scope, self._receive, self._send)
+            form = openai_error if self._scope["path"].startswith(OPENAI) else problem
+            await form(status, said, kept)(self._scope, self._receive, self._send)
 
 
 def dress(message: Message, scope: Scope, *, lasting: bool) -> None:

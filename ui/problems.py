@@ -30,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
+OPENAI = "/v1/"
+"""Addresses below it have errors of OpenAI's form, by which its clients know them."""
+
+MCP = "/mcp"
+"""This address has errors of its protocol's own form (JSON-RPC)."""
+
+_OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
+
 _SAID: dict[int, str] = {
     400: "The question, the request or the host is none that can be answered",
     401: "Sign in first, or send `Authorization: Bearer TOKEN`",
@@ -59,6 +67,37 @@ def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) 
         headers=headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def openai_error(
+    status: int,
+    message: str,
+    headers: Mapping[str, str] | None = None,
+    *,
+    param: str | None = None,
+    code: str | None = None,
+) -> Response:
+    """Returns an error as OpenAI's clients know it.
+
+    Args:
+        param: what of the request is wrong.
+    """
+    status = 400 if status == 422 else status  # as theirs says it
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    error = {
+        "message": message,
+        "type": "rate_limit_error" if status == 429 else kind,
+        "param": param,
+        "code": code or _OPENAI_CODES.get(status),
+    }
+    return JSONResponse({"error": error}, status_code=status, headers=headers)
+
+
+def has_own_form(path: str, kind: str) -> bool:
+    """Returns whether an error of a media type is in the form that its address has."""
+    if path.startswith(OPENAI) or path == MCP:
+        return kind == "application/json"
+    return kind == MEDIA_TYPE
 
 
 def too_many(detail: str, wait: float) -> Response:

@@ -53,6 +53,9 @@ ROUTES = (
     Route("GET HEAD", "/api/v1/documents/.*"),
     Route("GET HEAD", "/api/v1/status", role=Role.INSTRUCTOR),
     Route("POST", "/api/v1/feedback"),
+    Route("POST", "/mcp"),
+    Route("GET HEAD", "/v1/models(/.+)?"),
+    Route("POST", "/v1/chat/completions"),
     Route("GET HEAD", "/source/.*", page=True),
     Route("GET HEAD", "/library", role=Role.INSTRUCTOR, page=True),
     # Gradio's
