@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from rag.config import FIT as FIT
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
+    from rag.documents import LOADERS as LOADERS
     from rag.documents import read_notes as read_notes
+    from rag.documents import suffix_of as suffix_of
     from rag.documents.records import Record as Record
     from rag.embedding import Embedder as Embedder
     from rag.errors import GateError as GateError
     from rag.errors import LibraryError as LibraryError
     from rag.errors import ModelError as ModelError
+    from rag.errors import NoLibraryError as NoLibraryError
     from rag.errors import NotesQAError as NotesQAError
     from rag.errors import QuestionError as QuestionError
     from rag.errors import QuestionSetError as QuestionSetError
@@ -65,12 +68,14 @@ _HOME = {
     "FIT": "rag.config",
     "Fit": "rag.confidence",
     "GateError": "rag.errors",
+    "LOADERS": "rag.documents",
     "Library": "rag.pipeline",
     "LibraryError": "rag.errors",
     "Manifest": "rag.types",
     "ModelEmbedder": "rag.backends",
     "Note": "rag.types",
     "ModelError": "rag.errors",
+    "NoLibraryError": "rag.errors",
     "NotesQAError": "rag.errors",
     "Packed": "rag.tokens",
     "Parts": "rag.retrieval",
@@ -96,6 +101,7 @@ _HOME = {
     "pack": "rag.tokens",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
+    "suffix_of": "rag.documents",
     "threshold_for": "rag.confidence",
     "terms": "rag.words",
     "turn_of": "rag.followup",
@@ -112,12 +118,14 @@ __all__ = [
     "FIT",
     "Fit",
     "GateError",
+    "LOADERS",
     "Library",
     "LibraryError",
     "Manifest",
     "ModelEmbedder",
     "Note",
     "ModelError",
+    "NoLibraryError",
     "NotesQAError",
     "Packed",
     "Parts",
@@ -143,6 +151,7 @@ __all__ = [
     "pack",
     "read_notes",
     "signals",
+    "suffix_of",
     "terms",
     "threshold_for",
     "turn_of",

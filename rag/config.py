@@ -57,6 +57,8 @@ class Settings:
     hosts: str = ""
     behind_proxy: bool = False
     asks_per_minute: int = 120
+    uploads: bool = False
+    question_sets: str = "eval/questions"
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -113,6 +115,8 @@ DESCRIPTIONS = {
     "hosts": "names the server answers to beside loopback and its own address, with commas between",
     "behind_proxy": "whether a proxy on this machine says who asks and whether by HTTPS",
     "asks_per_minute": "questions that one who signed in may ask a minute; 0 for any number",
+    "uploads": "whether instructors may put files among the notes on the library page",
+    "question_sets": "folder of the question sets that the evaluation page offers",
 }
 
 _SWITCH = {"true": True, "false": False}

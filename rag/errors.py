@@ -42,6 +42,10 @@ class LibraryError(NotesQAError):
     """The library is missing, locked, not writable, damaged or of another format version."""
 
 
+class NoLibraryError(LibraryError):
+    """There is no library yet, or nothing in it."""
+
+
 class LockedError(LibraryError):
     """Another process is writing the library."""
 

@@ -20,7 +20,13 @@ from rag.confidence import Fit, read_fit
 from rag.config import FIT, Settings
 from rag.documents import File, Limits, Loaders, Source, find_files
 from rag.embedding import Embedder
-from rag.errors import CorpusError, DamagedError, LibraryError, LockedError, ModelError
+from rag.errors import (
+    CorpusError,
+    DamagedError,
+    LockedError,
+    ModelError,
+    NoLibraryError,
+)
 from rag.folders import place_of
 from rag.followup import Turn, query_for
 from rag.refusal import reason_for, suggestions_for
@@ -477,7 +483,7 @@ class Library:
 
     def _check_filled(self, made_with: Mapping[str, str]) -> None:
         if "fingerprint" not in made_with:
-            raise LibraryError(
+            raise NoLibraryError(
                 f"The library in {self.folder} is empty, its indexing never ended: "
                 "run notesqa index."
             )

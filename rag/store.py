@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag import migrations
-from rag.errors import DamagedError, LibraryError, LockedError
+from rag.errors import DamagedError, LibraryError, LockedError, NoLibraryError
 from rag.locking import hold
 from rag.soundness import CHUNKS, INVARIANTS, checksum
 from rag.types import (
@@ -131,7 +131,7 @@ class Store:
                     "choose a writable place, notesqa --library DIR index."
                 ) from error
         elif not self._file.is_file():
-            raise LibraryError(f"There is no library in {folder}: make it with notesqa index.")
+            raise NoLibraryError(f"There is no library in {folder}: make it with notesqa index.")
         with self._plainly():
             # A reader opens for writing too, where it may: a killed writer leaves a journal that
             # the next connection has to roll back.

@@ -10,40 +10,60 @@ import pytest
 from conftest import WordLengths, served
 from playwright.sync_api import Browser, expect
 
-from rag import Library, LibraryError, Settings, Watcher
+from rag import Library, LibraryError, Settings
 from ui.auth import Role, User
+from ui.indexing import At
 from ui.pages import header
 from ui.pages.frame import visitor_of
-from ui.pages.header import Header, ago, title
+from ui.pages.header import Header, ago, news, title
+from ui.readiness import Phase, State
+from ui.services import Services
 
+READY = State(Phase.READY)
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
 
 def test_the_title_says_how_many_notes_and_when_they_changed() -> None:
-    said = title({"indexed": 37, "changed": "2026-05-04T13:57:00+02:00"}, False, NOW)
+    said = title({"indexed": 37, "changed": "2026-05-04T13:57:00+02:00"}, READY, NOW)
     assert "<p>37 notes, answered in their own words · " in said
     assert (
         'datetime="2026-05-04T11:57:00+00:00" title="2026-05-04 11:57:00 UTC">3 minutes ago' in said
     )
-    assert "Indexing" not in said and "href" not in said
+    assert "Indexing" not in said
 
 
 @pytest.mark.parametrize(
     ("user", "links"),
     [
-        (None, ["/library"]),
+        (None, ["/library", "/evaluation"]),
         (User("eve", Role.STUDENT, ""), ["/sign-in"]),
-        (User("ann", Role.INSTRUCTOR, ""), ["/library", "/sign-in"]),
+        (User("ann", Role.INSTRUCTOR, ""), ["/library", "/evaluation", "/sign-in"]),
     ],
 )
-def test_who_may_see_the_library_page_is_led_there(user: User | None, links: list[str]) -> None:
-    said = title({"indexed": 37}, False, NOW, visitor_of(user))
-    assert re.findall('href="([^"]*)"', said) == links
+def test_everybody_is_led_to_what_they_may_see(user: User | None, links: list[str]) -> None:
+    said = title({"indexed": 37}, READY, NOW, visitor_of(user))
+    assert re.findall('href="([^"]*)"', said) == ["/", "/notes", *links]
 
 
-def test_the_title_says_that_changes_are_being_indexed() -> None:
-    assert title({"indexed": 1}, True, NOW).endswith("own words · Indexing …</p>")
-    assert ">1 note, answered" in title({"indexed": 1, "changed": None}, False, NOW)
+def test_the_title_says_how_far_indexing_is() -> None:
+    busy = State(Phase.READY, At("Indexing: a.md", 0.417))
+    said = title({"indexed": 1, "changed": None}, busy, NOW)
+    assert ">1 note, answered in their own words · Indexing <progress" in said
+    assert 'value="0.417"></progress> 42%</p>' in said
+    assert news(busy) == ""  # the notes can be asked, and nobody is interrupted
+
+
+def test_what_is_read_aloud_changes_ten_times_while_the_first_notes_are_indexed() -> None:
+    shares = [n / 1000 for n in range(1000)]
+    said = [news(State(Phase.INDEXING, At("Indexing", share), "…")) for share in shares]
+    assert len(set(said)) == 10
+    assert said[-1].startswith("<p>The notes are being indexed, 90 % done.")
+
+
+def test_a_student_is_not_told_where_the_notes_lie() -> None:
+    empty = State(Phase.EMPTY, None, "There are no notes yet: put files into /home/ann/<notes>")
+    assert "/home/ann/&lt;notes&gt;" in news(empty, visitor_of(None))
+    assert news(empty) == "<p>There are no notes yet: come again when there are some.</p>"
 
 
 @pytest.mark.parametrize(
@@ -82,29 +102,32 @@ def test_many_open_pages_are_told_one_state(
         asked += 1
         return summary()
 
+    services = Services.of(library)
     monkeypatch.setattr(library, "summary", counted)
-    watcher = Watcher(library, print, print)
-    top = Header(library, watcher)
-    assert [">1 note," in top.html() for _ in range(50)] == [True] * 50
-    assert asked == 1
-    watcher.busy = True
-    assert "Indexing …" in top.html()
+    top = Header(services)
+    assert [">1 note," in top.html()[0] for _ in range(50)] == [True] * 50
+    assert asked == 3  # one for the count, and one for each of two states: before, and then
+    assert top.html()[2] == header.REFRESH_SECONDS
     monkeypatch.setattr(header, "FRESH_SECONDS", -1.0)
+    with services.indexer.turn() as report:
+        report("Indexing", 1, 4)
+        assert "Indexing <progress" in top.html()[0]
+        assert top.html()[2] == header.SOON_SECONDS
     (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.", encoding="utf-8")
     library.index()
-    assert ">2 notes," in top.html()
+    assert ">2 notes," in top.html()[0]
+    assert "Indexing" not in top.html()[0]
 
     def broken() -> dict[str, Any]:
         raise LibraryError("There is no library.")
 
     monkeypatch.setattr(library, "summary", broken)
-    assert ">2 notes," in top.html()
+    assert ">2 notes," in top.html()[0]
 
 
 @pytest.fixture
 def address(library: Library, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     from ui.app import build_app
-    from ui.services import Services
 
     monkeypatch.setattr(header, "REFRESH_SECONDS", 0.5)
     monkeypatch.setattr(header, "FRESH_SECONDS", 0.1)

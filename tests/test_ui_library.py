@@ -13,8 +13,9 @@ from rag import Library, Settings
 from rag.documents import LOADERS
 from rag.types import Remark
 from ui.api import build_api
-from ui.pages.library import library_page
-from ui.pages.source import HEADERS
+from ui.indexing import At
+from ui.pages.frame import HEADERS, STRANGER
+from ui.pages.library import Doing, library_page
 from ui.services import Services
 
 EVIL = "<img src=x onerror=alert(1)>\u202e.md"
@@ -44,7 +45,7 @@ TITLES = {EVIL: "<script>alert(1)</script>", "s.pdf": "Slides"}
 
 
 def test_everything_is_told_and_nothing_executed() -> None:
-    page = library_page(SHORT, TITLES)
+    page = library_page(SHORT, TITLES, Doing(), STRANGER)
     for told in (
         *("2 of 6 files indexed (3,120 passages); 5 skipped.", "2.5 MB of notes", "12.0 kB"),
         *("4 by .notesqaignore", "1 hidden", "<strong>no loader</strong> save it as .docx"),
@@ -58,7 +59,7 @@ def test_everything_is_told_and_nothing_executed() -> None:
     assert page.index("no loader") < page.index("encrypted")  # what most files share comes first
 
 
-def test_the_page_is_served_with_the_headers_of_source_pages(tmp_path: Path) -> None:
+def test_the_page_is_served_with_the_headers_of_all_pages(tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     notes.mkdir()
     (notes / "a & b.md").write_text("# Otters\n\nOtters eat crabs.\n", encoding="utf-8")
@@ -81,7 +82,9 @@ def test_the_page_can_be_read_on_a_telephone(chromium: Browser, scheme: Any) -> 
     page = chromium.new_page(viewport={"width": 360, "height": 640}, color_scheme=scheme)
     alerts: list[str] = []
     page.on("dialog", lambda dialog: alerts.append(dialog.message))
-    page.set_content(library_page(SHORT, {**TITLES, "x" * 200 + ".md": "Long"}))
+    titles = {**TITLES, "x" * 200 + ".md": "Long"}
+    doing = Doing(folders=["", "y" * 90], most_bytes=50_000_000, at=At("Indexing", 0.4))
+    page.set_content(library_page(SHORT, titles, doing, STRANGER))
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.get_by_text("1 more").click()
     assert page.get_by_text("d.doc").is_visible()

@@ -6,19 +6,18 @@ Each address is also a row of `ui/routes.py`, which says who may ask for it.
 from __future__ import annotations
 
 from fastapi import FastAPI, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
 from rag import LibraryError, Span
-from ui import assistants, completions, openapi, problems, signing, v1
+from ui import assistants, completions, evaluating, openapi, problems, signing, upkeep, v1
 from ui.auth import Users
 from ui.calls import Calls
 from ui.door import Door
 from ui.guard import Guard
 from ui.hosts import LOOPBACK
 from ui.pages import source
-from ui.pages.library import library_page
-from ui.schemas import Health, Offset
+from ui.schemas import Offset
 from ui.services import Services
 
 
@@ -48,24 +47,16 @@ def build_api(
     library = services.library
     door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version=openapi.VERSION, docs_url=None, redoc_url=None)
-    api.add_middleware(Guard, door=door, names=names, calls=calls)
+    most = services.uploads.most_bytes
+    api.add_middleware(Guard, door=door, names=names, calls=calls, file_bytes=most)
     problems.add_handlers(api)
     openapi.complete(api)
     signing.add_routes(api, door)
+    v1.add_routes(api, services)
+    upkeep.add_routes(api, services)
+    evaluating.add_routes(api, services)
     assistants.add_routes(api, services)
     completions.add_routes(api, services)
-
-    v1.add_routes(api, services)
-
-    @api.get(
-        "/healthz",
-        operation_id="health",
-        summary="Say whether the server is ready",
-        response_model=Health,
-        responses=problems.described(400, 503),
-    )
-    def health() -> Response:
-        return JSONResponse({"status": "ready", "generation": library.generation})
 
     @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
     def no_source() -> Response:
@@ -85,11 +76,5 @@ def build_api(
             return HTMLResponse(page, status_code=404, headers=source.HEADERS)
         span = Span(start, end) if end > start else None
         return HTMLResponse(source.source_page(note, span, words), headers=source.HEADERS)
-
-    @api.get("/library", response_class=HTMLResponse, include_in_schema=False)
-    def manifest() -> Response:
-        return HTMLResponse(
-            library_page(library.status(), library.titles()), headers=source.HEADERS
-        )
 
     return api

@@ -8,17 +8,18 @@ import socket
 import sys
 import threading
 import traceback
-from contextlib import nullcontext
 from importlib.resources import files
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
 
-from rag import Library, NotesQAError, QuestionLog, Watcher
+from rag import Library, NotesQAError, QuestionLog
 from ui.auth import Users
 from ui.calls import MOST_SESSIONS, Calls, forms_of
-from ui.following import following
+from ui.following import following, tell_change, watcher_of
 from ui.hosts import LOOPBACK, names_of
+from ui.indexing import Indexer
+from ui.jobs import Jobs
 from ui.services import Services
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def build_app(
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
 ) -> FastAPI:
-    """Returns the whole application for a library that is there.
+    """Returns the whole application; it answers also where there is no library yet.
 
     Args:
         names: the hosts that are answered to.
@@ -63,7 +64,7 @@ def build_app(
     from ui.pages import chat, header
 
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
-        header.build(page, services.library, services.watcher)
+        header.build(page, services)
         chat.build(services.ask)
     page.queue(max_size=MOST_QUEUED)
     page.state_session_capacity = MOST_SESSIONS
@@ -95,14 +96,15 @@ def serve(
     library: Library,
     port: int,
     host: str = HOST,
-    watcher: Watcher | None = None,
     *,
+    watch: bool = False,
     build: Build = build_app,
 ) -> None:
-    """Serves until interrupted; the model is loaded before the first question.
+    """Serves until interrupted, at once: model and notes are made ready meanwhile.
 
     Args:
         host: the address to listen at; loopback alone can be reached from this machine alone.
+        watch: whether the notes are indexed, and followed.
         build: makes what is served.
 
     Raises:
@@ -137,8 +139,14 @@ def serve(
         log_requests()
         questions = QuestionLog.of(library.settings)
         questions.start()
-        app = build(Services.of(library, questions, watcher), names=LOOPBACK | names, shut=shut)
-        library.search("Is the model loaded?", k=1)
+        jobs = Jobs()
+        indexer = Indexer(library, jobs, tell_change)
+        watcher = watcher_of(library, indexer) if watch else None
+        services = Services.of(library, questions, watcher, jobs=jobs, indexer=indexer)
+        app = build(services, names=LOOPBACK | names, shut=shut)
+        services.readiness.warm()
+        if watch:
+            indexer.start(about="the server began")
         config = uvicorn.Config(
             app,
             http=patient_protocol(behind_proxy=library.settings.behind_proxy),
@@ -162,7 +170,7 @@ def serve(
             finally:
                 ended.set()
 
-        with following(watcher) if watcher else nullcontext(threading.Event()) as stop:
+        with following(watcher, jobs.close, services.readiness.is_warm) as stop:
             threading.Thread(target=run).start()
             # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
             try:

@@ -5,11 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from rag import Answer, Library, NotesQAError, Passage, QuestionError, QuestionLog, Settings, Turn
-from ui.auth import User
+from rag import (
+    Answer,
+    Library,
+    NoLibraryError,
+    NotesQAError,
+    Passage,
+    QuestionError,
+    QuestionLog,
+    Settings,
+    Turn,
+)
+from ui.auth import Role, User
 from ui.rates import Buckets
+
+if TYPE_CHECKING:
+    from ui.readiness import State
 
 Found = Callable[[tuple[Passage, ...]], None]
 """Told the passages before it is decided what is answered."""
@@ -21,6 +34,10 @@ Pace = Callable[[User | None], None]
 Raises:
     TooManyError: there were too many of late.
 """
+
+
+class NotReadyError(NotesQAError):
+    """There are no notes to ask, or not yet; what is said may be said to everybody."""
 
 
 class TooManyError(NotesQAError):
@@ -80,11 +97,14 @@ def pace_of(settings: Settings) -> Pace:
     return pace
 
 
-def asks_of(library: Library, log: QuestionLog, pace: Pace | None = None) -> AskAs:
+def asks_of(
+    library: Library, log: QuestionLog, state: Callable[[], State], pace: Pace | None = None
+) -> AskAs:
     """Returns what answers everybody's questions from a library, each user's so many a minute.
 
     Args:
         log: where they are kept, with what they got.
+        state: says why there is nothing to ask, where there is no library.
         pace: counts them; by default as the library's settings say.
     """
     count = pace or pace_of(library.settings)
@@ -105,7 +125,11 @@ def asks_of(library: Library, log: QuestionLog, pace: Pace | None = None) -> Ask
                 f"The turn before has {long} characters, the limit is {limit}: "
                 "send the query and the cited title of its answer."
             )
-        answer = library.ask(question, after, within=within, found=found)
+        try:
+            answer = library.ask(question, after, within=within, found=found)
+        except NoLibraryError as error:
+            insider = user is None or user.role.covers(Role.INSTRUCTOR)
+            raise NotReadyError(state().words(insider) or str(error)) from error
         return Reply(answer, log.record(answer, door, user.name if user else None))
 
     return ask

@@ -224,15 +224,9 @@ def serve(
     """Serve the chat page and the HTTP API."""
     from ui.app import serve as serve_pages
     from ui.common import until_stopped
-    from ui.following import prepare, watcher_of
 
-    library = library_of(context)
     with until_stopped():
-        if watch:
-            prepare(library)
-        if library.fit_problem:
-            typer.echo(library.fit_problem, err=True)
-        serve_pages(library, port, host, watcher_of(library) if watch else None)
+        serve_pages(library_of(context), port, host, watch=watch)
 
 
 @app.command()

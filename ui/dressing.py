@@ -16,7 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from ui.pages import source
-from ui.problems import MEDIA_TYPE, OPENAI, has_own_form, openai_error, problem
+from ui.problems import HEALTH, MEDIA_TYPE, OPENAI, has_own_form, openai_error, problem
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -92,7 +92,7 @@ class Told:
             kind = Headers(raw=message["headers"]).get("content-type", "")
             if (
                 message["status"] < 400
-                or kind.startswith("text/html")
+                or kind.startswith(("text/html", HEALTH))
                 or has_own_form(self._scope["path"], kind)
                 and not self._page
             ):

@@ -33,6 +33,15 @@ MAX_BODY_BYTES = 1_000_000
 BODY_SECONDS = 20.0
 """How long a body may take to arrive."""
 
+FILE_SECONDS = 600.0
+"""How long one may that carries a file."""
+
+MOST_FILES = 2
+"""Requests with a file that are answered at a time; each is held in memory."""
+
+FORM_BYTES = 10_000
+"""What a request may hold beside its file."""
+
 MOST_BODIES = 256
 """Requests with a body that are answered at a time."""
 
@@ -61,14 +70,27 @@ class Guard:
     """The middleware around all routes."""
 
     def __init__(
-        self, app: ASGIApp, door: Door, names: frozenset[str], calls: Calls | None = None
+        self,
+        app: ASGIApp,
+        door: Door,
+        names: frozenset[str],
+        calls: Calls | None = None,
+        file_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """Args: `names` are the hosts that are answered to, `calls` what the chat page calls."""
+        """Stands before an application.
+
+        Args:
+            names: the hosts that are answered to.
+            calls: what the chat page calls.
+            file_bytes: how long a file of notes may be.
+        """
         self._app = app
         self._door = door
         self._names = names
         self._calls = calls or Calls({}, 0)
+        self._file_bytes = file_bytes
         self._bodies = 0
+        self._files = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes a request on, or answers it."""
@@ -127,9 +149,9 @@ class Guard:
     def _refusal(self, scope: Scope) -> Route | Response:
         """Returns the route of a request, or the answer to one that goes no further."""
         headers = Headers(scope=scope)
-        if refused := self._strange(scope, headers):
-            return refused
         route = route_of(scope["method"], scope["path"])
+        if refused := self._strange(scope, headers, self._most_bytes(route)):
+            return refused
         if isinstance(route, Route):
             try:
                 return self._check_user(scope, headers, route) or route
@@ -139,7 +161,11 @@ class Guard:
             return problem(404, "There is nothing of that name.")
         return problem(405, f"This answers to {route}.", {"Allow": route})
 
-    def _strange(self, scope: Scope, headers: Headers) -> Response | None:
+    def _most_bytes(self, route: Route | str | None) -> int:
+        carries = isinstance(route, Route) and route.carries
+        return self._file_bytes + FORM_BYTES if carries else MAX_BODY_BYTES
+
+    def _strange(self, scope: Scope, headers: Headers, most: int) -> Response | None:
         """Returns the answer to a request that no client of this server sends."""
         server = (scope.get("server") or [""])[0]
         if not is_answered_to(headers, server, self._names):
@@ -151,8 +177,8 @@ class Guard:
         if "content-length" in headers and "transfer-encoding" in headers:
             return problem(400, "The request says in two ways how long it is.")
         length = headers.get("content-length", "0")
-        if not length.isdecimal() or int(length[:12]) > MAX_BODY_BYTES:
-            return _too_long()
+        if not length.isdecimal() or int(length[:12]) > most:
+            return _too_long(most)
         return None
 
     def _check_user(self, scope: Scope, headers: Headers, route: Route) -> Response | None:
@@ -183,24 +209,25 @@ class Guard:
             kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
             await self._app({**scope, "headers": kept, "query_string": b""}, receive, Page(send))
         elif scope["method"] == "POST":
-            await self._pass_body({**scope, "headers": kept}, receive, send)
+            await self._pass_body({**scope, "headers": kept}, receive, send, route)
         elif scope["path"].startswith(GRADIO):
             passed = self._calls.address({**scope, "headers": kept}, scope[USER])
             await self._app(passed, receive, send)
         else:
             await self._app({**scope, "headers": kept}, receive, send)
 
-    async def _pass_body(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass_body(self, scope: Scope, receive: Receive, send: Send, route: Route) -> None:
         """Reads a body, as long as it may be, before anything is done with it."""
-        if self._bodies >= MOST_BODIES:
+        if self._bodies >= MOST_BODIES or (route.carries and self._files >= MOST_FILES):
             _log_refusal(scope, 503)
             busy = problem(503, "Too many ask at once: ask again.", {"Retry-After": "1"})
             return await busy(scope, receive, send)
         called = scope["path"] in {JOIN, PREDICT}
-        most = self._calls.most_bytes if called else MAX_BODY_BYTES
+        most = self._calls.most_bytes if called else self._most_bytes(route)
         self._bodies += 1
+        self._files += route.carries
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(FILE_SECONDS if route.carries else BODY_SECONDS):
                 body = await _read(receive, most)
         except TimeoutError:
             _log_refusal(scope, 408)
@@ -216,6 +243,7 @@ class Guard:
             await self._app(scope, _replayed(body, receive), send)
         finally:
             self._bodies -= 1
+            self._files -= route.carries
 
 
 def _is_for_a_person(scope: Scope) -> bool:
@@ -249,7 +277,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
     Raises:
         ClientDisconnect: the client is gone.
     """
-    body: bytes = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -258,7 +286,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
         if len(body) > most:
             return None
         if not message.get("more_body"):
-            return body
+            return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
@@ -274,7 +302,7 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-def _too_long(most: int = MAX_BODY_BYTES) -> Response:
+def _too_long(most: int) -> Response:
     return problem(413, f"A request may have {most:,} bytes.")
 
 

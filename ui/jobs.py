@@ -50,12 +50,17 @@ class BusyError(NotesQAError):
     """Too much waits to be done."""
 
 
+class _ClosedError(NotesQAError):
+    """The server ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """A piece of work, as it is at one moment.
 
     Attributes:
-        kind: what it does, `index` or `evaluation`.
+        kind: what it does: `index`, `evaluation` or `scores`.
+        about: of what, or why, as text.
         by: who asked for it; None without sign-in.
         stage: what it is at, in a word.
         done, total: how far that is, in units of its own; 0 of 0 before it begins.
@@ -65,6 +70,7 @@ class Job:
 
     id: str
     kind: str
+    about: str
     by: str | None
     made: datetime
     state: State = State.WAITING
@@ -76,7 +82,7 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen."""
+        """Returns whether nothing more will happen."""
         return self.state in {State.DONE, State.FAILED}
 
     def to_dict(self) -> dict[str, Any]:
@@ -84,6 +90,7 @@ class Job:
         return {
             "id": self.id,
             "kind": self.kind,
+            "about": self.about,
             "by": self.by,
             "made": self.made.isoformat(timespec="milliseconds"),
             "state": self.state.value,
@@ -103,8 +110,9 @@ class Jobs:
         self._queue: SimpleQueue[tuple[str, Work]] = SimpleQueue()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._closing = False
 
-    def add(self, kind: str, work: Work, by: str | None = None) -> Job:
+    def add(self, kind: str, work: Work, *, about: str = "", by: str | None = None) -> Job:
         """Returns a new job, which is done when those before it are.
 
         Raises:
@@ -113,7 +121,7 @@ class Jobs:
         with self._changed:
             if sum(job.state is State.WAITING for job in self._jobs.values()) >= MOST_WAITING:
                 raise BusyError(f"{MOST_WAITING} jobs wait already: come back when some are done.")
-            job = Job(os.urandom(8).hex(), kind, by, datetime.now(UTC))
+            job = Job(os.urandom(8).hex(), kind, about, by, datetime.now(UTC))
             self._jobs[job.id] = job
             ended = [id_ for id_, known in self._jobs.items() if known.ended]
             for id_ in ended[: max(len(self._jobs) - MOST_KEPT, 0)]:
@@ -134,11 +142,15 @@ class Jobs:
         with self._changed:
             return list(reversed(self._jobs.values()))
 
-    def current(self, kind: str) -> Job | None:
-        """Returns the job of a kind that runs, or is next; None where there is none."""
+    def current(self, *kinds: str) -> Job | None:
+        """Returns the job of some kinds that runs, or is next; None where there is none."""
         return next(
-            (job for job in reversed(self.all()) if job.kind == kind and not job.ended), None
+            (job for job in reversed(self.all()) if job.kind in kinds and not job.ended), None
         )
+
+    def last(self, *kinds: str) -> Job | None:
+        """Returns the job of some kinds that ended last; None where there is none."""
+        return next((job for job in self.all() if job.kind in kinds and job.ended), None)
 
     def wait(self, id_: str, seconds: float) -> Job | None:
         """Returns a job once it has ended, or as it is after so many seconds."""
@@ -149,13 +161,22 @@ class Jobs:
                     break
             return self._jobs.get(id_)
 
+    def close(self, seconds: float) -> bool:
+        """Ends the work at its next report, and returns whether it has ended within so long."""
+        with self._changed:
+            self._closing = True
+            return self._changed.wait_for(
+                lambda: all(job.state is not State.RUNNING for job in self._jobs.values()), seconds
+            )
+
     def _run(self) -> None:
         while True:
             self._do(*self._queue.get())
 
     def _do(self, id_: str, work: Work) -> None:
-        self._change(id_, state=State.RUNNING)
         try:
+            self._check_open()
+            self._change(id_, state=State.RUNNING)
             result = work(partial(self._at, id_))
         except NotesQAError as error:
             self._change(id_, state=State.FAILED, error=" ".join(str(error).split()))
@@ -167,7 +188,12 @@ class Jobs:
             self._change(id_, state=State.DONE, result=result)
 
     def _at(self, id_: str, stage: str, done: int, total: int) -> None:
+        self._check_open()
         self._change(id_, stage=stage, done=done, total=total)
+
+    def _check_open(self) -> None:
+        if self._closing:
+            raise _ClosedError("The server ends: start it again when it is back.")
 
     def _change(self, id_: str, **values: Any) -> None:
         with self._changed:

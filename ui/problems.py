@@ -12,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag import NotesQAError, QuestionError
-from ui.asks import TooManyError
+from rag import NotesQAError, QuestionError, QuestionSetError, RunError
+from ui.asks import NotReadyError, TooManyError
 from ui.auth import ForbiddenError
 from ui.calls import CallError
 from ui.render import in_a_line
@@ -25,6 +25,9 @@ INSIDER = "notesqa.insider"
 UNSAID = "This cannot be answered now; the server's log says why."
 
 FAILED = "Something went wrong here; the server's log says where."
+
+_FOR_ALL = (QuestionError, NotReadyError, TooManyError, CallError, ForbiddenError)
+"""Errors that say nothing of this machine."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +41,16 @@ MCP = "/mcp"
 
 _OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 
+HEALTH = "application/health+json"
+"""What says how a server is, whatever the status of the answer."""
+
+
 _SAID: dict[int, str] = {
     400: "The question, the request or the host is none that can be answered",
     401: "Sign in first, or send `Authorization: Bearer TOKEN`",
     403: "Another role may do this, or another site asks",
     404: "There is no such thing",
+    409: "What is there does not allow it, such as a run whose question set is gone",
     413: "The request is too long",
     422: "The request is not of the form described here",
     429: "Too many questions; `Retry-After` says when to ask again",
@@ -111,7 +119,7 @@ def told(error: NotesQAError, insider: bool) -> str:
     Args:
         insider: whether it is an instructor who asks, or there is no sign-in.
     """
-    if insider or isinstance(error, (QuestionError, TooManyError, CallError, ForbiddenError)):
+    if insider or isinstance(error, _FOR_ALL):
         return str(error)
     logger.error("%s", in_a_line(str(error)))
     return UNSAID
@@ -126,6 +134,8 @@ def of_error(error: NotesQAError, insider: bool) -> Response:
         return too_many(said, error.wait) if error.wait else problem(422, said)
     if isinstance(error, ForbiddenError):
         return problem(403, said)
+    if isinstance(error, (RunError, QuestionSetError)):
+        return problem(409, said)
     return problem(400 if isinstance(error, QuestionError) else 503, said)
 
 

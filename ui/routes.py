@@ -28,6 +28,7 @@ class Route:
         role: who may; None for everybody, signed in or not.
         page: whether a person opens it, and is led to the sign-in; else it is for a program.
         lasting: whether a browser may keep it; it is the same for everybody.
+        carries: whether its body is a file of notes, as long as that may be.
     """
 
     methods: str
@@ -35,6 +36,7 @@ class Route:
     role: Role | None = Role.STUDENT
     page: bool = False
     lasting: bool = False
+    carries: bool = False
 
     def matches(self, path: str) -> bool:
         """Returns whether a path, decoded, is this route's."""
@@ -58,6 +60,18 @@ ROUTES = (
     Route("POST", "/v1/chat/completions"),
     Route("GET HEAD", "/source/.*", page=True),
     Route("GET HEAD", "/library", role=Role.INSTRUCTOR, page=True),
+    Route("POST", "/library/index", role=Role.INSTRUCTOR, page=True),
+    Route("POST", "/library/upload", role=Role.INSTRUCTOR, page=True, carries=True),
+    Route("POST", "/api/v1/index", role=Role.INSTRUCTOR),
+    Route("POST", "/api/v1/upload", role=Role.INSTRUCTOR, carries=True),
+    Route("GET HEAD", "/api/v1/jobs(/[^/]+)?", role=Role.INSTRUCTOR),
+    Route("GET HEAD", "/evaluation(/comparison)?", role=Role.INSTRUCTOR, page=True),
+    Route("POST", "/evaluation/(run|delete)", role=Role.INSTRUCTOR, page=True),
+    Route("GET HEAD", "/api/v1/question-sets", role=Role.INSTRUCTOR),
+    Route("GET HEAD POST", "/api/v1/runs", role=Role.INSTRUCTOR),
+    Route("GET HEAD DELETE", "/api/v1/runs/[^/]+", role=Role.INSTRUCTOR),
+    Route("GET HEAD", "/api/v1/runs/[^/]+/(report|file)", role=Role.INSTRUCTOR),
+    Route("GET HEAD", "/api/v1/comparisons(/report)?", role=Role.INSTRUCTOR),
     # Gradio's
     Route("GET HEAD", PAGE, page=True),
     Route("GET HEAD", r"/assets/[\w.-]+", lasting=True),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rag import Library, QuestionLog, Watcher
 from ui.asks import AskAs, Pace, asks_of, pace_of
+from ui.evaluations import Evaluations
+from ui.indexing import Indexer
 from ui.jobs import Jobs
+from ui.readiness import Readiness, State
+from ui.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,7 @@ class Services:
         ask: answers everybody's questions.
         questions: where they are kept.
         pace: counts what somebody looks up without asking, as if it were asked.
+        jobs: what takes longer than a request, such as the runs of the indexer and evaluations.
         watcher: what follows the folder of notes meanwhile, if anything does.
     """
 
@@ -24,8 +29,12 @@ class Services:
     ask: AskAs
     questions: QuestionLog
     pace: Pace
+    jobs: Jobs
+    indexer: Indexer
+    readiness: Readiness
+    uploads: Uploads
+    evaluations: Evaluations
     watcher: Watcher | None = None
-    jobs: Jobs = field(default_factory=Jobs)
 
     @classmethod
     def of(
@@ -33,8 +42,34 @@ class Services:
         library: Library,
         questions: QuestionLog | None = None,
         watcher: Watcher | None = None,
+        *,
+        jobs: Jobs | None = None,
+        indexer: Indexer | None = None,
     ) -> Services:
-        """Returns the services of a library; `questions` is by default as its settings say."""
+        """Returns the services of a library.
+
+        Args:
+            questions: by default as the library's settings say.
+            watcher: takes its turns at the `indexer`, which is to be given with it.
+        """
         log = questions or QuestionLog.of(library.settings)
         pace = pace_of(library.settings)
-        return cls(library, asks_of(library, log, pace), log, pace, watcher)
+        jobs = jobs or Jobs()
+        indexer = indexer or Indexer(library, jobs)
+        readiness = Readiness(library, indexer)
+        return cls(
+            library,
+            asks_of(library, log, readiness.state, pace),
+            log,
+            pace,
+            jobs,
+            indexer,
+            readiness,
+            Uploads(library.settings),
+            Evaluations(library, jobs),
+            watcher,
+        )
+
+    def state(self) -> State:
+        """Returns whether the notes can be asked, and how far indexing is."""
+        return self.readiness.state()

@@ -1,7 +1,8 @@
-"""The line at the top of the chat page: how many notes there are, and when they last changed."""
+"""The top of the chat page: the way to others, how many notes there are, how far indexing is."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Mapping
@@ -9,42 +10,58 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from rag import Library, LibraryError, Watcher
+from rag import LibraryError
 from ui.guard import user_of
-from ui.pages.frame import STRANGER, Visitor, visitor_of
+from ui.pages.frame import STRANGER, Visitor, visitor_of, ways
+from ui.readiness import Phase, State
 from ui.render import escape
+from ui.services import Services
 
 REFRESH_SECONDS = 15
 """How often an open page asks; a call outside Gradio's queue, which costs a few milliseconds."""
 
+SOON_SECONDS = 3
+"""How often it asks while there is nothing to ask yet, or notes are indexed."""
+
 FRESH_SECONDS = 5.0
 """How old the state of the library may be that open pages are told, however many they are."""
 
-
 STEPS = (("day", 86_400), ("hour", 3_600), ("minute", 60))
+
+POLITE = "element.setAttribute('role', 'status')"
+"""Makes the line below the title one that a screen reader says when it changes, and only then."""
 
 
 def title(
-    summary: Mapping[str, Any], busy: bool, now: datetime, visitor: Visitor = STRANGER
+    summary: Mapping[str, Any], state: State, now: datetime, visitor: Visitor = STRANGER
 ) -> str:
     """Returns the header as HTML.
 
     Args:
         summary: what `Library.summary` returns.
-        busy: whether changes are being indexed.
     """
     notes = int(summary["indexed"])
-    counted = f"{notes} note{'' if notes == 1 else 's'}"
-    if visitor.looks:
-        counted = f'<a href="/library" target="_blank" rel="noopener">{counted}</a>'
-    said = [f"{counted}, answered in their own words"]
-    if changed := summary.get("changed"):
-        said.append(f"Notes last changed {_time(datetime.fromisoformat(changed), now)}")
-    if busy:
-        said.append("Indexing …")
-    if visitor.signed_in:
-        said.append('<a href="/sign-in">Account</a>')
-    return f"<h1>notesqa</h1><p>{' · '.join(said)}</p>"
+    said = []
+    if notes:
+        said.append(f"{notes:,} note{'' if notes == 1 else 's'}, answered in their own words")
+        if changed := summary.get("changed"):
+            said.append(f"Notes last changed {_time(datetime.fromisoformat(changed), now)}")
+    if state.at is not None:
+        said.append(
+            f'Indexing <progress aria-label="Indexing" max="1" value="{state.at.share:.3f}">'
+            f"</progress> {state.at.share:.0%}"
+        )
+    return f"{ways('/', visitor)}<h1>notesqa</h1><p>{' · '.join(said)}</p>"
+
+
+def news(state: State, visitor: Visitor = STRANGER) -> str:
+    """Returns as HTML what is said of a state; it changes ten times while notes are indexed."""
+    if state.phase is Phase.INDEXING and state.at is not None:
+        tenths = int(state.at.share * 10)
+        about = f", {tenths}0 % done" if tenths else ""
+        return f"<p>The notes are being indexed{about}. They can be asked once that is done.</p>"
+    words = state.words(visitor.looks)
+    return f"<p>{escape(words)}</p>" if words else ""
 
 
 def ago(seconds: float) -> str:
@@ -66,35 +83,48 @@ def _time(moment: datetime, now: datetime) -> str:
 class Header:
     """What open pages are told: one state of the library for all of them, a few seconds old."""
 
-    def __init__(self, library: Library, watcher: Watcher | None = None) -> None:
-        self._library = library
-        self._watcher = watcher
+    def __init__(self, services: Services) -> None:
+        self._services = services
         self._lock = threading.Lock()
-        self._summary = library.summary()
-        self._asked = time.monotonic()
+        self._summary: Mapping[str, Any] = {"indexed": 0}
+        self._state = services.state()
+        self._asked = -math.inf
 
-    def html(self, visitor: Visitor = STRANGER) -> str:
-        """Returns the header of this moment."""
+    def html(self, visitor: Visitor = STRANGER) -> tuple[str, str, float]:
+        """Returns title and news of this moment, and in how many seconds to ask again."""
         with self._lock:
             if time.monotonic() - self._asked > FRESH_SECONDS:
                 self._asked = time.monotonic()
                 with suppress(LibraryError):  # who asks a question is told
-                    self._summary = self._library.summary()
-            busy = self._watcher is not None and self._watcher.busy
-            return title(self._summary, busy, datetime.now(UTC), visitor)
+                    self._summary = self._services.library.summary()
+                self._state = self._services.state()
+            state = self._state
+            calm = state.phase is Phase.READY and state.at is None
+            line = title(self._summary, state, datetime.now(UTC), visitor)
+            return line, news(state, visitor), REFRESH_SECONDS if calm else SOON_SECONDS
 
 
-def build(page: Any, library: Library, watcher: Watcher | None = None) -> None:
+def build(page: Any, services: Services) -> None:
     """Lays the header out inside the current `gradio.Blocks`, which is `page`."""
     import gradio as gr
 
-    header = Header(library, watcher)
+    header = Header(services)
 
-    def shown(request: Any) -> str:
-        return header.html(visitor_of(user_of(request.request)))
+    def shown(request: Any) -> tuple[str, str, Any]:
+        line, said, seconds = header.html(visitor_of(user_of(request.request)))
+        return line, said, gr.Timer(seconds)
 
     # Gradio passes the request by this type, and cannot look up a name of this function.
     shown.__annotations__["request"] = gr.Request
-    line = gr.HTML(header.html(), elem_id="nq-title")
-    for moment in (page.load, gr.Timer(REFRESH_SECONDS).tick):
-        moment(shown, outputs=line, queue=False, show_progress="hidden", api_visibility="private")
+    before = header.html()
+    line = gr.HTML(before[0], elem_id="nq-title")
+    said = gr.HTML(before[1], elem_id="nq-news", js_on_load=POLITE)
+    timer = gr.Timer(REFRESH_SECONDS)
+    for moment in (page.load, timer.tick):
+        moment(
+            shown,
+            outputs=[line, said, timer],
+            queue=False,
+            show_progress="hidden",
+            api_visibility="private",
+        )

@@ -1,39 +1,145 @@
-"""The library page: what can be asked, what cannot and why, and the documents themselves.
+"""The library page: what can be asked, what cannot and why, and what may be done about it.
 
-It is whole HTML without a script, like the source pages that it links to, and sent with their
-headers. Names and messages come from the notes: all of them are escaped.
+Names and messages come from the notes: all of them are escaped.
 """
 
 from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.resources import files
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from rag import LOADERS
 from ui import manifest
+from ui.indexing import At
+from ui.jobs import Job, State
+from ui.pages.frame import Visitor, page, ways
 from ui.render import visible
 
+HERE = "/library"
 
-def library_page(found: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """What is done with the library at the moment, and what may be.
+
+    Attributes:
+        job: the job of indexing that runs, or is next.
+        at: how far the run of indexing is, whoever wanted it.
+        last: the job of indexing that ended last.
+        folders: where files may be put; None where none are taken.
+        most_bytes: how long such a file may be.
+        alert: what went wrong with what was just asked for.
+        still: whether the page is not asked for again by itself.
+    """
+
+    job: Job | None = None
+    at: At | None = None
+    last: Job | None = None
+    folders: Sequence[str] | None = None
+    most_bytes: int = 0
+    alert: str = ""
+    still: bool = False
+
+
+def library_page(
+    found: Mapping[str, Any] | None,
+    titles: Mapping[str, str],
+    doing: Doing,
+    visitor: Visitor,
+    *,
+    empty: str = "",
+) -> str:
     """Returns the page.
 
     Args:
-        found: what `Library.status` returns.
+        found: what `Library.status` returns; None where there is no library.
         titles: of the documents, by path.
+        empty: what is said where there is no library.
     """
-    style = files("ui.pages").joinpath("library.css").read_text("utf-8")
+    body = [
+        "<h1>The notes</h1>",
+        *([f"<p class=sum>{manifest.summary(found)}</p>"] if found else []),
+        *([f"<p>{_shown(empty)}</p>"] if empty else []),
+        *_doing(doing),
+        *(_known(found, titles) if found else []),
+    ]
+    return page("The notes", "".join(body), "library.css", top=ways(HERE, visitor))
+
+
+def progress(name: str, share: float | None, said: str, *, still: bool, here: str) -> str:
+    """Returns how far some work is, as HTML, and the link that keeps the page still, or not.
+
+    Args:
+        name: what is done, as text.
+        share: None where it is not known.
+        said: what it is at, as text.
+        still: whether the page is not asked for again by itself.
+        here: its address.
+    """
+    value = "" if share is None else f' value="{share:.4f}"'
+    way = (
+        f'<a href="{here}">Look again</a>'
+        if still
+        else f'This page looks again by itself. <a href="{here}?still=true">Keep it still</a>'
+    )
     return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>The notes</title><style>{style}</style></head>"
-        f"<body><main>{''.join(_body(found, titles))}</main></body></html>"
+        f'<div class="progress"><p><label for="share">{_shown(name)}</label>'
+        f'<progress id="share" max="1"{value}></progress> {_shown(said)}</p><p>{way}</p></div>'
     )
 
 
-def _body(found: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
-    yield f"<h1>The notes</h1><p class=sum>{manifest.summary(found)}</p>"
+def alert(said: str) -> str:
+    """Returns what went wrong, as HTML; nothing where nothing did."""
+    return f'<p class="alert" role="alert">{_shown(said)}</p>' if said else ""
+
+
+def _doing(doing: Doing) -> Iterator[str]:
+    yield alert(doing.alert)
+    if doing.job or doing.at:
+        share = doing.at.share if doing.at else None
+        said = f"{share:.0%}, {doing.at.stage}" if doing.at else "Waiting"
+        yield progress("Indexing", share, said, still=doing.still, here=HERE)
+    elif doing.last:
+        yield _ended(doing.last)
+    yield '<div class="acts"><form method="post" action="/library/index">'
+    yield "<h2>Index</h2><p>Reads what is new in the folder of notes.</p>"
+    yield "<p><button>Index now</button></p></form>"
+    if doing.folders is not None:
+        yield from _drop(doing.folders, doing.most_bytes)
+    yield "</div>"
+
+
+def _ended(job: Job) -> str:
+    about = f" ({job.about})" if job.about else ""
+    if job.state is State.FAILED:
+        return alert(f"Indexing failed{about}: {job.error}")
+    counts = job.result or {}
+    said = ", ".join(f"{counts[name]:,} {name}" for name in ("indexed", "removed", "skipped"))
+    return f"<p>Last run{_shown(about)}: {said}.</p>"
+
+
+def _drop(folders: Sequence[str], most_bytes: int) -> Iterator[str]:
+    """Yields the form by which a file is dropped in."""
+    options = "".join(
+        f'<option value="{html.escape(folder)}">{_shown(folder) or "the notes’ own"}</option>'
+        for folder in folders
+    )
+    yield (
+        '<form method="post" action="/library/upload" enctype="multipart/form-data">'
+        "<h2>Add a file</h2>"
+        f"<p>It goes into the folder of notes, {manifest.megabytes(most_bytes)} at most; what is "
+        "there stays as it is.</p>"
+        '<p><label for="file">File</label>'
+        f'<input id="file" name="file" type="file" required accept="{",".join(LOADERS)}"></p>'
+        f'<p><label for="folder">Folder</label><select id="folder" name="folder">{options}'
+        "</select></p><p><button>Add and index</button></p></form>"
+    )
+
+
+def _known(found: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
     model = visible(found["model"] or "none yet")
     made = f"Generation {found['generation']}, model {model}, {found['backend']}."
     for line in [*manifest.circumstances(found), made]:
