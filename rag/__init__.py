@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rag.documents import suffix_of as suffix_of
     from rag.documents.records import Record as Record
     from rag.embedding import Embedder as Embedder
+    from rag.errors import DocumentError as DocumentError
     from rag.errors import GateError as GateError
     from rag.errors import LibraryError as LibraryError
     from rag.errors import ModelError as ModelError
@@ -46,10 +47,12 @@ if TYPE_CHECKING:
     from rag.tokens import Reading as Reading
     from rag.tokens import pack as pack
     from rag.types import Answer as Answer
+    from rag.types import Area as Area
     from rag.types import Citation as Citation
     from rag.types import Manifest as Manifest
     from rag.types import Note as Note
     from rag.types import Passage as Passage
+    from rag.types import Picture as Picture
     from rag.types import Place as Place
     from rag.types import PlaceKind as PlaceKind
     from rag.types import Places as Places
@@ -59,10 +62,12 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Answer": "rag.types",
+    "Area": "rag.types",
     "Asked": "rag.questions",
     "Check": "rag.checks",
     "Citation": "rag.types",
     "DESCRIPTIONS": "rag.config",
+    "DocumentError": "rag.errors",
     "Draft": "rag.asking",
     "Embedder": "rag.embedding",
     "FIT": "rag.config",
@@ -80,6 +85,7 @@ _HOME = {
     "Packed": "rag.tokens",
     "Parts": "rag.retrieval",
     "Passage": "rag.types",
+    "Picture": "rag.types",
     "Place": "rag.types",
     "PlaceKind": "rag.types",
     "Places": "rag.types",
@@ -109,10 +115,12 @@ _HOME = {
 
 __all__ = [
     "Answer",
+    "Area",
     "Asked",
     "Check",
     "Citation",
     "DESCRIPTIONS",
+    "DocumentError",
     "Draft",
     "Embedder",
     "FIT",
@@ -130,6 +138,7 @@ __all__ = [
     "Packed",
     "Parts",
     "Passage",
+    "Picture",
     "Place",
     "PlaceKind",
     "Places",

@@ -34,10 +34,11 @@ from rag.reranking import CrossEncoderReranker, Reranker
 from rag.retrieval import ALL, Parts
 from rag.store import PATIENCE, Store
 from rag.tokens import Reading
-from rag.types import Answer, Manifest, Note, Passage, PlaceKind, Skipped, Span
+from rag.types import Answer, Manifest, Note, Passage, Picture, PlaceKind, Skipped, Span
 
 if TYPE_CHECKING:
     from rag.course import Progress
+    from rag.pictures import Pictures
 
 LOCK_SECONDS = 10.0
 
@@ -103,6 +104,12 @@ class Library:
         """Returns the model that the settings name for reordering hits, if they name one."""
         name = self.settings.reranker
         return CrossEncoderReranker(name) if name else None
+
+    @cached_property
+    def _pictures(self) -> Pictures:
+        from rag.pictures import Pictures  # a question needs none of it
+
+        return Pictures(self.settings)
 
     @property
     def _store(self) -> Store:
@@ -516,10 +523,30 @@ class Library:
         with self._lock:
             return self._store.note(document)
 
+    def page_picture(self, document: str, number: int, marks: Span | None = None) -> Picture:
+        """Returns a page of a PDF as one sees it, and where on it a span of the note stands.
+
+        Args:
+            number: from 1.
+
+        Raises:
+            LibraryError: no such document.
+            DocumentError: it is no PDF, has no such page, its file is not what was indexed, or
+                the page cannot be drawn.
+        """
+        with self._lock:
+            note, digest = self._store.note(document), self._store.digest(document)
+        return self._pictures.of(note, digest, number, marks)
+
     def chunk_spans(self, document: str) -> list[Span]:
         """Returns where a document's chunks lie, in order; empty where it is not indexed."""
         with self._lock:
             return self._store.chunk_spans(document)
+
+    def code_spans(self, document: str) -> list[Span]:
+        """Returns where a document's code lies, in order; empty where it is not indexed."""
+        with self._lock:
+            return self._store.code_spans(document)
 
     def digests(self) -> dict[str, str]:
         """Returns the documents' paths and the SHA-256 of their bytes."""

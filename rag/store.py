@@ -347,6 +347,14 @@ class Store:
             return Note(path, title, text, Places.from_json(places))
         raise LibraryError(f"{path} is not in the library: see notesqa status.")
 
+    def digest(self, path: str) -> str:
+        """Returns the SHA-256 of the bytes that a document was read from; raises as `note`."""
+        with self._plainly():
+            row = self._db.execute("SELECT digest FROM current WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            raise LibraryError(f"{path} is not in the library: see notesqa status.")
+        return str(row[0])
+
     def size(self) -> int:
         """Returns the bytes of the files that the documents were read from."""
         with self._plainly():
@@ -372,6 +380,16 @@ class Store:
             rows = self._db.execute(
                 f'SELECT c.start, c."end" FROM {CHUNKS} WHERE k.path = ? ORDER BY c.ordinal',
                 (path,),
+            )
+            return [Span(start, end) for start, end in rows]
+
+    def code_spans(self, path: str) -> list[Span]:
+        """Returns where a document's code lies, in order, as far as it could be quoted."""
+        with self._plainly():
+            rows = self._db.execute(
+                f'SELECT u.start, u."end" FROM {CHUNKS} CROSS JOIN units u ON u.chunk = c.id'
+                " WHERE k.path = ? AND u.kind = ? ORDER BY c.ordinal, u.ordinal",
+                (path, UnitKind.CODE),
             )
             return [Span(start, end) for start, end in rows]
 

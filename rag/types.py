@@ -8,6 +8,7 @@ object that the command line, the HTTP API and run files share.
 from __future__ import annotations
 
 import json
+from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,6 +199,56 @@ class Note:
         first = self.text.count("\n", 0, span.start) + 1
         last = first + self.text.count("\n", span.start, max(span.end - 1, span.start))
         return f"line {first}" if first == last else f"lines {first}–{last}"
+
+
+GRID = 10_000
+"""Into how many parts each side of a page is divided to say where its letters stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A page as a picture.
+
+    Attributes:
+        width: in pixels, as `height` is.
+        pixels: red, green and blue, row by row from the top.
+        letters: in the order they are drawn.
+        boxes: left, top, right and bottom of each letter, in `GRID`ths of the page.
+    """
+
+    width: int
+    height: int
+    pixels: bytes
+    letters: str
+    boxes: array[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A rectangle on a page; sides are shares of its width and height, from its left and top."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A page of a note as one sees it.
+
+    Attributes:
+        data: a PNG of `width` by `height` pixels.
+        areas: where the marked words stand, a line each; empty where they are not on it, or it
+            cannot be told.
+        version: tells pictures of one address apart.
+    """
+
+    data: bytes
+    width: int
+    height: int
+    areas: tuple[Area, ...]
+    version: str
 
 
 class UnitKind(StrEnum):

@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
-from ui.pages import source
+from ui.pages import frame, source
 from ui.problems import HEALTH, MEDIA_TYPE, OPENAI, has_own_form, openai_error, problem
 
 HEADERS = {
@@ -46,6 +46,9 @@ _HSTS = "max-age=31536000"
 
 LASTING = "private, max-age=86400, immutable"
 """For what a browser may keep; most of it has a digest in its name."""
+
+CHECKED = "private, no-cache"
+"""For what a browser may keep, and has to ask about each time: who signed out sees it no more."""
 
 
 class Page:
@@ -116,7 +119,7 @@ class Told:
             # In the frame beside the chat there is no way to go.
             framed = Headers(scope=self._scope).get("sec-fetch-dest") == "iframe"
             page = source.missing_page(said, back=not framed)
-            answer = HTMLResponse(page, status_code=status, headers={**source.HEADERS, **kept})
+            answer = HTMLResponse(page, status_code=status, headers={**frame.HEADERS, **kept})
             await answer(self._scope, self._receive, self._send)
         else:
             form = openai_error if self._scope["path"].startswith(OPENAI) else problem
@@ -133,7 +136,10 @@ def dress(message: Message, scope: Scope, *, lasting: bool) -> None:
     headers = MutableHeaders(raw=raw)
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
-    headers["Cache-Control"] = LASTING if lasting and message["status"] == 200 else "no-store"
+    if lasting and message["status"] == 200:
+        headers["Cache-Control"] = LASTING
+    elif headers.get("Cache-Control") != CHECKED:
+        headers["Cache-Control"] = "no-store"
     if scope["scheme"] == "https":
         headers["Strict-Transport-Security"] = _HSTS
     message["headers"] = headers.raw

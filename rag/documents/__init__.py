@@ -1,8 +1,8 @@
 """Files become documents: one loader a format, chosen by suffix, imported at its first file.
 
-`find_files` lists a corpus, `File` and `records.Record` are what indexing takes, and `load` turns
-the bytes of one file into a `Document` or says why it cannot: `Loaders` does so in a process of
-its own, within limits.
+`find_files` lists a corpus, `find_file` looks for one of its files, `File` and `records.Record` are
+what indexing takes, and `load` turns the bytes of one file into a `Document` or says why it cannot:
+`Loaders` does so in a process of its own, within limits.
 
 `finding`, `ignoring` and `reading` say which files are notes, `formats` which loader reads which.
 The loaders lie in `text`, `web`, `pdf` and `office`; `building`, `markup`, `decoding`, `raised`,
@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from rag.documents.finding import Found, find_files
+from rag.documents.finding import Found, find_file, find_files
 from rag.documents.formats import LOADERS, load, suffix_of, version
 from rag.documents.reading import File, Source, read
 from rag.documents.sandbox.loading import Limits, Loaders
@@ -27,6 +27,7 @@ __all__ = [
     "Limits",
     "Loaders",
     "Source",
+    "find_file",
     "find_files",
     "load",
     "read",

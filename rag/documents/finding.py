@@ -49,6 +49,26 @@ def find_files(corpus: Path) -> Found:
     return Found(tuple(sorted(walk.files())), walk.ignored, walk.hidden)
 
 
+def find_file(corpus: Path, path: str) -> Path | None:
+    """Returns the file of a path relative to the corpus where `find_files` would list it.
+
+    Only the folders on its way are looked into.
+    """
+    from rag.store import FILE
+
+    *folders, name = path.split("/")
+    walk = _Walk(corpus)
+    folder = corpus
+    for within in [*folders, None]:
+        marks = [one for one in (IGNORE_FILE, FILE) if os.path.lexists(folder / one)]
+        subfolders = [within] if within and (folder / within).is_dir() else []
+        walk.visit(folder, subfolders, marks if within else [*marks, name])
+        if within and not subfolders:
+            return None
+        folder /= within or ""
+    return next((file for named, file in walk.files() if named == path), None)
+
+
 class _Walk:
     """What was found so far."""
 

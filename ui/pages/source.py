@@ -1,120 +1,180 @@
-"""The source page: one note as plain text, its lines, pages or slides named, cited words marked.
+"""The source page: one note as it reads, its lines, pages or slides named, cited words marked.
 
 It is whole HTML without a script, so that it opens in the frame beside the chat, in a tab of its
-own, and without the chat.
+own, and without the chat. In a tab one can also search in the note, and see what of it answers
+cited.
 """
 
 from __future__ import annotations
 
 import html
-from collections import deque
-from importlib.resources import files
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
 
-from rag import Note, PlaceKind, Places, Span
-from ui.render import visible
-
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-    "frame-ancestors 'self'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
-"""Sent with every page of this module: no script runs, whatever a note contains."""
+from rag import Note, Span
+from ui.pages import frame
+from ui.pages.frame import Visitor
+from ui.pages.lines import Marker, text_html
+from ui.pages.sheets import Sheets, sheets_html
+from ui.render import snippet, source_url, visible
 
 GONE = "This note has changed since the answer: the cited words are no longer in it."
 
-_TITLED = (PlaceKind.PAGE, PlaceKind.SLIDE, PlaceKind.CELL, PlaceKind.CHAPTER)
-"""Places that stand above their text, as `Page 3`; the others stand beside it."""
+MOST_PASSAGES = 100
+"""Cited passages that are listed, the most cited first."""
+
+TIMES = {1: "once", 2: "twice"}
 
 
-def source_page(note: Note, span: Span | None, words: str = "") -> str:
-    """Returns the page; `span` is what to mark and scroll to.
+@dataclass(frozen=True, slots=True)
+class Cited:
+    """What answers cited of a note.
+
+    Attributes:
+        passages: where the words are now, and how often they were cited, most often first.
+        gone: citations whose place is not known any more.
+    """
+
+    passages: tuple[tuple[Span, int], ...] = ()
+    gone: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a note somebody asks to see.
+
+    Attributes:
+        span: the cited words, as the answer knew them; None where there are none.
+        words: how they begin.
+        query: what is looked for in the note.
+        listing: whether the cited passages stand open.
+        framed: whether it is shown beside the chat, where there are no forms and no ways.
+    """
+
+    span: Span | None = None
+    words: str = ""
+    query: str = ""
+    listing: bool = False
+    framed: bool = False
+
+    def address(self, document: str, page: int) -> str:
+        """Returns the address at which another page is shown, and the same is marked."""
+        asked: dict[str, int | str] = {"page": page}
+        if self.span:
+            asked |= {"start": self.span.start, "end": self.span.end, "words": self.words}
+        return f"/source/{quote(document)}?{urlencode(asked)}"
+
+
+def source_page(
+    note: Note,
+    asked: Asked,
+    found: Span | None = None,
+    hits: tuple[Sequence[Span], int] = ((), 0),
+    *,
+    visitor: Visitor = frame.STRANGER,
+    code: Sequence[Span] = (),
+    sheets: Sheets | None = None,
+    cited: Cited | None = None,
+) -> str:
+    """Returns the page.
 
     Args:
-        words: how the cited words begin. Where the note has changed since, they are looked for,
-            and where they are gone, that is said and nothing is marked.
+        found: where the cited words are now; None where they are gone, which is said.
+        hits: where what is looked for stands, and how often.
+        code: where code lies.
+        sheets: pages of a PDF to be shown as pictures.
+        cited: what answers cited; None where that is not shown.
     """
-    found = span and _found(note.text, span, words)
-    gone = "" if found or not span else f'<p class="gone">{GONE}</p>'
-    names = _Names(note.places)
-    lines = []
-    offset = 0
-    anchor = ' id="marked"'
-    for line in note.text.split("\n"):
-        here = Span(offset, offset + len(line))
-        name = names.upto(here.end)
-        if found is not None and found.overlap(here):
-            lines.append(f"<li>{name}{_marked(line, offset, found, anchor)}</li>")
-            anchor = ""
-        else:
-            lines.append(f"<li>{name}{_shown(line)}</li>")
-        offset += len(line) + 1
-    return _page(
-        note.title,
-        f"<h1>{html.escape(visible(note.title))}</h1><p>{html.escape(visible(note.document))}</p>"
-        f'{gone}<ol class="{note.places.kind.value}s">{"".join(lines)}</ol>',
-    )
+    anchor = "marked-text" if sheets and sheets.marked else "marked"
+    marker = Marker(note.text, found, hits[0], anchor)
+    parts = [_head(note, asked)]
+    if asked.span and found is None:
+        parts.append(f'<p class="gone" role="status">{GONE}</p>')
+    if not asked.framed:
+        parts.append(_search(asked, hits))
+    if cited and not asked.framed:
+        parts.append("".join(_cited(note, cited, open_=asked.listing)))
+    if sheets:
+        parts.append(
+            sheets_html(note.document, sheets, lambda page: asked.address(note.document, page))
+        )
+    parts.append(f'<div class="note">{text_html(note, marker, code)}</div>')
+    top = "" if asked.framed else frame.ways("/source", visitor)
+    return frame.page(note.title, "".join(parts), "source.css", top=top)
 
 
 def empty_page() -> str:
     """Returns what stands beside the chat before anything is cited."""
-    return _page("Source", '<p class="empty">The note an answer comes from opens here.</p>')
+    said = '<p class="empty">The note an answer comes from opens here.</p>'
+    return frame.page("Source", said, "source.css")
 
 
 def missing_page(message: str, *, back: bool = False) -> str:
     """Returns the page for what is not shown; `back` is whether it leads to the chat."""
     way = '<p class="empty"><a href="/">Ask your notes</a></p>' if back else ""
-    return _page("Not shown", f'<p class="empty">{html.escape(visible(message))}</p>{way}')
+    said = f'<p class="empty">{html.escape(visible(message))}</p>{way}'
+    return frame.page("Not shown", said, "source.css")
 
 
-def _found(text: str, span: Span, words: str) -> Span | None:
-    """Returns where the words are now: in their place, else nearest to it."""
-    if text.startswith(words, span.start) and span.end <= len(text):
-        return span
-    after, before = text.find(words, span.start), text.rfind(words, 0, span.start + len(words))
-    places = [start for start in (after, before) if start >= 0]
-    if not words or not places:
-        return None
-    start = min(places, key=lambda start: abs(start - span.start))
-    return Span(start, min(start + len(span), len(text)))
-
-
-class _Names:
-    """The names of listed places, each once, at the line in which the place begins."""
-
-    def __init__(self, places: Places) -> None:
-        self._kind = places.kind
-        self._left = deque(places.listed)
-
-    def upto(self, end: int) -> str:
-        """Returns HTML that names the places that begin up to here and were not named yet."""
-        said = []
-        while self._left and self._left[0].start <= end:
-            name = self._left.popleft().name
-            # A row's sheet is the heading above it, and there is no room for it beside each line.
-            said.append(name.rpartition("!")[2] if self._kind is PlaceKind.ROW else name)
-        word = f"{self._kind.capitalize()} " if self._kind in _TITLED else ""
-        return "".join(
-            f'<span class="place">{word}{html.escape(visible(name))}</span>' for name in said
+def _head(note: Note, asked: Asked) -> str:
+    title, path = html.escape(visible(note.title)), html.escape(visible(note.document))
+    tab = ""
+    if asked.framed:
+        address = f"/source/{quote(note.document)}"
+        if asked.span:
+            address = source_url(note.document, asked.span, asked.words)
+        tab = (
+            f' <a class="tab" href="{html.escape(address)}" target="_blank" rel="noopener">'
+            "Open in a tab</a>"
         )
+    return f'<header><h1>{title}</h1><p class="path">{path}{tab}</p></header>'
 
 
-def _marked(line: str, offset: int, span: Span, anchor: str) -> str:
-    start, end = max(span.start - offset, 0), min(span.end - offset, len(line))
+def _search(asked: Asked, hits: tuple[Sequence[Span], int]) -> str:
+    query = html.escape(asked.query)
     return (
-        f"{_shown(line[:start])}<mark{anchor}>{_shown(line[start:end])}</mark>{_shown(line[end:])}"
+        '<form class="find" role="search" method="get">'
+        '<label for="q">Find in this note</label>'
+        f'<input id="q" name="q" type="search" value="{query}" maxlength="200">'
+        f'<button type="submit">Find</button>{_count(asked, hits)}</form>'
     )
 
 
-def _shown(text: str) -> str:
-    return html.escape(visible(text.rstrip("\r")))
+def _count(asked: Asked, hits: tuple[Sequence[Span], int]) -> str:
+    spans, count = hits
+    if not asked.query.strip():
+        return ""
+    if not spans:
+        return '<p role="status">Not in this note.</p>'
+    said = f"{count:,} {'place' if count == 1 else 'places'}"
+    if count > len(spans):
+        said += f", the first {len(spans):,} marked"
+    links = '<a href="#hit-1">First</a>'
+    if len(spans) > 1:
+        links += f' <a href="#hit-{len(spans)}">Last</a>'
+    return f'<p role="status">{said}.</p><p>{links}</p>'
 
 
-def _page(title: str, body: str) -> str:
-    style = files("ui.pages").joinpath("source.css").read_text("utf-8")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(visible(title))}</title><style>{style}</style></head>"
-        f"<body><main>{body}</main></body></html>"
-    )
+def _cited(note: Note, cited: Cited, *, open_: bool) -> Iterator[str]:
+    """Yields the passages that answers cited, each a link that marks it."""
+    count = sum(times for _, times in cited.passages) + cited.gone
+    if not count:
+        return
+    yield f'<details class="cited"{" open" if open_ else ""}>'
+    yield f"<summary>Cited {_times(count)} by answers</summary><ol>"
+    for span, times in cited.passages[:MOST_PASSAGES]:
+        words = span.of(note.text)
+        address = html.escape(source_url(note.document, span, words))
+        said = html.escape(visible(snippet(words)))
+        yield f'<li><a href="{address}">{said}</a> <span class="times">{_times(times)}</span></li>'
+    yield "</ol>"
+    if left := len(cited.passages) - MOST_PASSAGES:
+        yield f"<p>And {left:,} more passages.</p>" if left > 0 else ""
+    if cited.gone:
+        yield f"<p>{_times(cited.gone).capitalize()}, words that are no longer in it.</p>"
+    yield "</details>"
+
+
+def _times(count: int) -> str:
+    return TIMES.get(count, f"{count:,} times")

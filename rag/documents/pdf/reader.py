@@ -102,7 +102,7 @@ def _read(pdf: Any, broken: list[int]) -> Iterator[Page]:
     read = 0
     for number in range(1, len(pdf) + 1):
         try:
-            page = _opened(pdf, number - 1)
+            page = opened(pdf, number - 1)
         except pypdfium2.PdfiumError:
             broken.append(number)
             continue
@@ -119,7 +119,7 @@ def _read(pdf: Any, broken: list[int]) -> Iterator[Page]:
             page.close()
 
 
-def _opened(pdf: Any, index: int) -> Any:
+def opened(pdf: Any, index: int) -> Any:
     """Returns a page; what its filled fields, comments and stamps show is made part of it."""
     from pypdfium2 import raw
 

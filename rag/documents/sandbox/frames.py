@@ -1,4 +1,4 @@
-"""Documents between two processes: JSON and text, each behind its length; what comes is checked.
+"""Documents and pages between two processes: JSON and bytes, each behind its length, and checked.
 
 Who reads hostile files may have been taken over by one: nothing it sends is believed, and no object
 is made of it but the records of `rag.types`.
@@ -7,9 +7,22 @@ is made of it but the records of `rag.types`.
 from __future__ import annotations
 
 import json
+from array import array
+from operator import gt
 from typing import Any, BinaryIO
 
-from rag.types import Block, BlockKind, Document, Place, PlaceKind, Places, Remark, Span
+from rag.types import (
+    GRID,
+    Block,
+    BlockKind,
+    Document,
+    Drawn,
+    Place,
+    PlaceKind,
+    Places,
+    Remark,
+    Span,
+)
 
 _LENGTH = 8
 
@@ -105,6 +118,31 @@ def _words(said: Any) -> str:
         raise TypeError(f"not words: {said!r:.80}")
     said.encode()  # half of a surrogate pair is no text, and raises a ValueError
     return said
+
+
+def sheet_of(drawn: Drawn) -> tuple[dict[str, Any], bytes]:
+    """Returns head and body of a page as a picture, which `drawn_from` reads."""
+    head = {name: getattr(drawn, name) for name in ("width", "height", "letters")}
+    return head, drawn.pixels + drawn.boxes.tobytes()
+
+
+def drawn_from(head: dict[str, Any], body: bytes) -> Drawn:
+    """Returns the page of a checked head and body.
+
+    Raises:
+        ValueError, TypeError, KeyError: there are not as many pixels and boxes as was said, a box
+            is none or lies outside the page, or something is not of its type.
+    """
+    width, height = _count(head["width"]), _count(head["height"])
+    letters, size = _words(head["letters"]), 3 * width * height
+    boxes = array("H")
+    if not size or len(body) != size + 4 * boxes.itemsize * len(letters):
+        raise ValueError(f"{len(body)} bytes for a picture of {width} by {height}")
+    boxes.frombytes(body[size:])
+    lefts, tops, rights, bottoms = (boxes[side::4] for side in range(4))
+    if any(map(gt, lefts, rights)) or any(map(gt, tops, bottoms)) or max(boxes, default=0) > GRID:
+        raise ValueError("a letter outside the page")
+    return Drawn(width, height, body[:size], letters, boxes)
 
 
 def pack(value: Any) -> bytes:

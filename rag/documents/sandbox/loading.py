@@ -14,17 +14,20 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BufferedReader, BufferedWriter
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from rag.documents.formats import LOADERS, suffix_of
-from rag.documents.sandbox.frames import document_from, pack, read_frame, write_frame
+from rag.documents.sandbox.frames import document_from, drawn_from, pack, read_frame, write_frame
 from rag.documents.sandbox.worker import OUT_OF_MEMORY
 from rag.errors import DocumentError, WorkerError
-from rag.types import Document
+from rag.types import Document, Drawn
+
+Made = TypeVar("Made", Document, Drawn)
 
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -41,6 +44,9 @@ _SOURCE = Path(__file__).parents[3]
 
 _MAX_HEAD = 200_000_000
 """Bytes of a document's blocks, places and remarks: 4 million blocks."""
+
+_MAX_PICTURE = 10_000_000
+"""Bytes of a page: 9 million for its pixels, and 8 for each of its letters."""
 
 _NOT_STARTED = (
     "The process that reads files cannot be started: check that Python and notesqa are installed "
@@ -91,6 +97,28 @@ class Loaders:
             DocumentError: as there, or `too slow`, `too much memory`, `too large`, `crashed`.
             WorkerError: the process cannot be started at all.
         """
+        return self._read(
+            path, data, lambda head, body: self._document(path, head, body), 4 * self.limits.chars
+        )
+
+    def draw(self, path: str, data: bytes, number: int) -> Drawn:
+        """Returns a page of a PDF as a picture, `number` from 1.
+
+        Raises:
+            DocumentError: there is no such page, or as for `load`.
+            WorkerError: the process cannot be started at all.
+        """
+        return self._read(path, data, drawn_from, _MAX_PICTURE, number)
+
+    def _read(
+        self,
+        path: str,
+        data: bytes,
+        made: Callable[[dict[str, Any], bytes], Made],
+        most: int,
+        page: int | None = None,
+    ) -> Made:
+        """Returns what is made of a reply's head and body, which has `most` bytes."""
         if self._child and _says_more(self._child):
             self.close()
         child = self._child = self._child or _start(self.limits.memory_mb)
@@ -98,7 +126,7 @@ class Loaders:
         deadline = _Deadline(child, self.limits.seconds)
         try:
             with deadline:
-                head, text = self._ask(child, number, path, data)
+                head, body = self._ask(child, number, path, data, page, most)
         except (OSError, EOFError) as error:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 child.wait(_LAST_SECONDS)
@@ -119,10 +147,15 @@ class Loaders:
                 raise ValueError("an answer to what was not asked")
             if said["spent"] or deadline.passed:
                 self.close()
-            return self._document(path, said, text)
+            if "refused" in said:
+                reason, message = (str(part)[:_MAX_SAID] for part in said["refused"])
+                raise DocumentError(reason, message)
+            if "failed" in said:
+                raise _crashed(str(said["failed"])[:_MAX_SAID])
+            return made(said, body)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             self.close()
-            raise _crashed("it sent what is no document") from error
+            raise _crashed("it sent what is neither document nor page") from error
 
     def close(self) -> None:
         """Ends the process, if there is one."""
@@ -131,28 +164,30 @@ class Loaders:
             _end(child)
 
     def _ask(
-        self, child: subprocess.Popen[bytes], number: str, path: str, data: bytes
+        self,
+        child: subprocess.Popen[bytes],
+        number: str,
+        path: str,
+        data: bytes,
+        page: int | None,
+        most: int,
     ) -> tuple[bytes, bytes]:
         to, back = _pipes_of(child)
         asked = {
             "number": number,
             "path": path,
             "loader": LOADERS[suffix_of(path)],
+            "page": page,
             "seconds": self.limits.seconds,
             "chars": self.limits.chars,
         }
         write_frame(to, pack(asked))
         write_frame(to, data)
         to.flush()
-        return read_frame(back, _MAX_HEAD), read_frame(back, 4 * self.limits.chars)
+        return read_frame(back, _MAX_HEAD), read_frame(back, most)
 
     @staticmethod
     def _document(path: str, said: dict[str, Any], text: bytes) -> Document:
-        if "refused" in said:
-            reason, message = (str(part)[:_MAX_SAID] for part in said["refused"])
-            raise DocumentError(reason, message)
-        if "failed" in said:
-            raise _crashed(str(said["failed"])[:_MAX_SAID])
         document = document_from(path, said, text.decode())
         if not document.text.strip():
             raise ValueError("no text")

@@ -1,4 +1,4 @@
-"""The process in which loaders run: bytes come in, documents go out.
+"""The process in which loaders run: bytes come in, documents and pictures of pages go out.
 
 It is started by `loading.py`, which limits its time and checks what it says. Before the first file
 it gives up what a loader has no use for. What holds where:
@@ -26,7 +26,7 @@ from typing import Any, BinaryIO
 
 from rag.documents.formats import load
 from rag.documents.sandbox.confining import confine
-from rag.documents.sandbox.frames import head_of, pack, read_frame, write_frame
+from rag.documents.sandbox.frames import head_of, pack, read_frame, sheet_of, write_frame
 from rag.errors import DocumentError
 from rag.types import Document
 
@@ -88,8 +88,12 @@ def main(parent: int, memory_mb: int) -> None:
 
 
 def _answer(asked: dict[str, Any], data: bytes) -> tuple[dict[str, Any], bytes]:
-    """Returns a document's head and text, or what kept it from being read and nothing."""
+    """Returns head and body of a document or a page, or what kept it from being read."""
     try:
+        if asked["page"] is not None:
+            from rag.documents.pdf.drawing import draw
+
+            return sheet_of(draw(data, asked["page"]))
         document: Document = load(asked["path"], data, asked["loader"])
         if len(document.text) > asked["chars"]:
             raise DocumentError(

@@ -1,0 +1,104 @@
+"""Pages of a PDF as pictures, the cited words marked on them, and the way to the other pages.
+
+In: what `Library.page_picture` returned, or why it did not. Out: HTML.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from rag import Area, Picture
+from ui.render import visible
+
+Address = Callable[[int], str]
+"""Gives the address at which a page of the note is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page to be shown.
+
+    Attributes:
+        number: from 1.
+        picture: None where there is none.
+        problem: why there is none.
+    """
+
+    number: int
+    picture: Picture | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sheets:
+    """Pages of one document, in order.
+
+    Attributes:
+        last: the number of the document's last page.
+    """
+
+    shown: tuple[Sheet, ...]
+    last: int
+
+    @property
+    def marked(self) -> bool:
+        """Returns whether words are marked on one of them."""
+        return any(sheet.picture and sheet.picture.areas for sheet in self.shown)
+
+
+def sheets_html(document: str, sheets: Sheets, address: Address) -> str:
+    """Returns pages as pictures, and links to those before and after them.
+
+    The first area is what `#marked` leads to.
+
+    Args:
+        address: of another page.
+    """
+    anchor = ' id="marked"'
+    parts = []
+    for sheet in sheets.shown:
+        areas = ""
+        for area in sheet.picture.areas if sheet.picture else ():
+            areas += f'<span class="area"{anchor} style="{_style(area)}"></span>'
+            anchor = ""
+        parts.append(_sheet(document, sheet, areas))
+    return f'<div class="sheets">{"".join(parts)}{_ways(sheets, address)}</div>'
+
+
+def _sheet(document: str, sheet: Sheet, areas: str) -> str:
+    number, picture = sheet.number, sheet.picture
+    if picture is None:
+        said = html.escape(visible(sheet.problem))
+        return f'<p class="unseen">No picture of page {number}: {said}. Its text is below.</p>'
+    source = html.escape(f"/page/{quote(document)}?n={number}")
+    said = f"Page {number} as it looks; its text is below."
+    more = f"Page {number}"
+    if areas:
+        said = f"Page {number} as it looks, the cited words marked; they are in the text below too."
+        more += ', <a href="#marked-text">the marked words as text</a>'
+    return (
+        f'<figure><div class="sheet"><img src="{source}" width="{picture.width}" '
+        f'height="{picture.height}" alt="{said}">{areas}</div>'
+        f"<figcaption>{more}</figcaption></figure>"
+    )
+
+
+def _style(area: Area) -> str:
+    return (
+        f"left:{100 * area.left:.2f}%;top:{100 * area.top:.2f}%;"
+        f"width:{100 * (area.right - area.left):.2f}%;"
+        f"height:{100 * (area.bottom - area.top):.2f}%"
+    )
+
+
+def _ways(sheets: Sheets, address: Address) -> str:
+    before, after = sheets.shown[0].number - 1, sheets.shown[-1].number + 1
+    links = []
+    if before >= 1:
+        links.append(f'<a href="{html.escape(address(before))}" rel="prev">← Page {before}</a>')
+    if after <= sheets.last:
+        links.append(f'<a href="{html.escape(address(after))}" rel="next">Page {after} →</a>')
+    return f'<nav class="turn" aria-label="Page pictures">{"".join(links)}</nav>' if links else ""

@@ -1,0 +1,214 @@
+"""The addresses where notes are read: their list, one note, and a page of a PDF as a picture.
+
+Notes are read, and pages drawn, by threads of their own, so that however many ask for them, no
+question waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Annotated, Any, TypeVar
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.convertors import PathConvertor, register_url_convertor
+
+from rag import DocumentError, Library, LibraryError, Note, QuestionLog, Span
+from ui.dressing import CHECKED
+from ui.guard import user_of
+from ui.pages import notes, source
+from ui.pages.frame import HEADERS, visitor_of
+from ui.pages.sheets import Sheet, Sheets
+from ui.pages.source import Asked, Cited
+from ui.problems import problem
+from ui.services import Services
+from ui.within import hits, located
+
+MOST_CHARS = 2**53
+"""Beyond any offset in a note, within every JSON reader."""
+
+THREADS = 2
+
+MOST_WAITING = 200
+"""Requests that wait for one of the threads; one more is told to come back."""
+
+MOST_SHEETS = 3
+"""Pages that are shown as pictures where the cited words run over several."""
+
+MOST_SPOTS = 300
+"""Cited places, the most cited first, that are looked for in a note."""
+
+Offset = Annotated[int, Query(ge=0, le=MOST_CHARS)]
+Made = TypeVar("Made")
+
+logger = logging.getLogger(__name__)
+
+
+class DocumentConvertor(PathConvertor):
+    """A path whose names may hold line ends, as files' names may."""
+
+    regex = r"[\s\S]*"
+
+
+register_url_convertor("document", DocumentConvertor())
+
+
+class Readers:
+    """Threads that take turns; a drawing takes seconds at most, one at a time."""
+
+    def __init__(self, name: str) -> None:
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+        self._waiting = 0
+
+    async def do(self, call: Callable[[], Response]) -> Response:
+        """Returns what a call returns, or the answer to one too many."""
+        if self._waiting >= MOST_WAITING:
+            return problem(503, "Too many ask at once: ask again.", {"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            self._waiting -= 1
+
+
+def add_routes(api: FastAPI, services: Services) -> None:
+    """Adds the addresses to an application."""
+    library, questions = services.library, services.questions
+    reading, drawing = Readers("reading"), Readers("drawing")
+
+    @api.get("/notes", response_class=HTMLResponse, include_in_schema=False)
+    async def all_notes(request: Request, q: str = "") -> Response:
+        def made() -> Response:
+            visitor = visitor_of(user_of(request))
+            cited = times_cited(questions) if visitor.looks else None
+            return _page(notes.notes_page(library.titles(), q, cited, visitor=visitor))
+
+        return await reading.do(made)
+
+    @api.get("/source/", response_class=HTMLResponse, include_in_schema=False)
+    def no_source() -> Response:
+        return _page(source.empty_page())
+
+    @api.get("/source/{document:document}", response_class=HTMLResponse, include_in_schema=False)
+    async def one_source(
+        request: Request,
+        document: str,
+        start: Offset = 0,
+        end: Offset = 0,
+        words: str = "",
+        q: str = "",
+        page: Offset = 0,
+        cited: str = "",
+    ) -> Response:
+        asked = Asked(
+            *(Span(start, end) if end > start else None, words, q, bool(cited)),
+            framed=request.headers.get("sec-fetch-dest") == "iframe",
+        )
+        visitor = visitor_of(user_of(request))
+        log = questions if visitor.looks and not asked.framed else None
+        # What has pages may have to be drawn, which other notes need not wait for.
+        readers = drawing if document.lower().endswith(".pdf") else reading
+        return await readers.do(lambda: _source(library, log, document, asked, page, visitor))
+
+    @api.get("/page/{document:document}", response_class=Response, include_in_schema=False)
+    async def one_page(request: Request, document: str, n: Offset) -> Response:
+        return await drawing.do(
+            partial(_picture, library, document, n, request.headers.get("if-none-match"))
+        )
+
+
+def times_cited(questions: QuestionLog) -> Counter[str] | None:
+    """Returns how often answers cited each document; None where the log cannot be read."""
+    counts: Counter[str] = Counter()
+    try:
+        for spot, times in questions.cited():
+            counts[spot.document] += times
+    except LibraryError as error:
+        logger.warning("How often notes were cited is not shown: %s", error)
+        return None
+    return counts
+
+
+def passages_cited(questions: QuestionLog, note: Note) -> Cited | None:
+    """Returns what answers cited of a note, each where it is now; None as `times_cited`."""
+    counts: Counter[Span] = Counter()
+    gone = 0
+    try:
+        spots = questions.cited(note.document)
+    except LibraryError as error:
+        logger.warning("What was cited is not shown: %s", error)
+        return None
+    for spot, times in spots[:MOST_SPOTS]:
+        found = located(note.text, spot.span, spot.words) if spot.span else None
+        if found:
+            counts[found] += times
+        else:
+            gone += times
+    return Cited(tuple(counts.most_common()), gone)
+
+
+def _source(
+    library: Library,
+    log: QuestionLog | None,
+    document: str,
+    asked: Asked,
+    page: int,
+    visitor: Any,
+) -> Response:
+    try:
+        note = library.note(document)
+    except LibraryError:
+        return _page(source.missing_page(f"{document} is not in the library."), 404)
+    found = located(note.text, asked.span, asked.words) if asked.span else None
+    sheets = None
+    if document.lower().endswith(".pdf"):
+        shown = [_sheet(library, document, n, found) for n in _numbers(note, found, page)]
+        sheets = Sheets(tuple(shown), int(note.places.listed[-1].name))
+    return _page(
+        source.source_page(
+            *(note, asked, found, hits(note.text, asked.query)),
+            visitor=visitor,
+            code=library.code_spans(document),
+            sheets=sheets,
+            cited=passages_cited(log, note) if log else None,
+        )
+    )
+
+
+def _numbers(note: Note, found: Span | None, page: int) -> list[int]:
+    """Returns which pages are shown: the one asked for, else those of the cited words."""
+    if page:
+        return [page]
+    if not found:
+        return [1]
+    touched = note.places.within(found).listed
+    return [int(place.name) for place in touched[:MOST_SHEETS]]
+
+
+def _sheet(library: Library, document: str, number: int, found: Span | None) -> Sheet:
+    try:
+        return Sheet(number, library.page_picture(document, number, found))
+    except DocumentError as error:
+        return Sheet(number, problem=str(error))
+
+
+def _picture(library: Library, document: str, number: int, known: str | None) -> Response:
+    try:
+        picture = library.page_picture(document, number)
+    except DocumentError as error:
+        return problem(404, f"There is no picture: {error}.")
+    except LibraryError:
+        return problem(404, f"{document} is not in the library.")
+    headers = {"ETag": f'"{picture.version}"', "Cache-Control": CHECKED}
+    if known == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(picture.data, media_type="image/png", headers=headers)
+
+
+def _page(said: str, status: int = 200) -> Response:
+    return HTMLResponse(said, status_code=status, headers=HEADERS)
