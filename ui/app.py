@@ -62,6 +62,8 @@ def build_app(
     _say_less()
     from ui.api import build_api
     from ui.pages import chat, header
+    from ui.pages.frame import sheet
+    from ui.theme import gradio_theme
 
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
         header.build(page, services)
@@ -83,10 +85,8 @@ def build_app(
         max_file_size=1,
         enable_monitoring=False,
         ssr_mode=False,
-        theme=gr.themes.Base(
-            font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]
-        ),
-        css=files("ui.pages").joinpath("chat.css").read_text("utf-8"),
+        theme=gradio_theme(),
+        css="".join(map(sheet, ("ways.css", "chat.css", "skin.css"))),
         js=files("ui.pages").joinpath("chat.js").read_text("utf-8"),
     )
     return app

@@ -12,6 +12,7 @@ from importlib.resources import files
 
 from ui.auth import Role, User
 from ui.render import visible
+from ui.theme import variables
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; "
@@ -77,11 +78,12 @@ def page(title: str, body: str, style: str, *, top: str = "", refresh: int | Non
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"{again}<title>{html.escape(visible(title))}</title>"
-        f"<style>{_sheet('base.css')}{_sheet(style)}</style></head>"
+        f"<style>{variables()}{sheet('ways.css')}{sheet('base.css')}{sheet(style)}</style></head>"
         f"<body>{top}<main>{body}</main></body></html>"
     )
 
 
 @cache
-def _sheet(name: str) -> str:
+def sheet(name: str) -> str:
+    """Returns a style sheet of this folder."""
     return files("ui.pages").joinpath(name).read_text("utf-8")

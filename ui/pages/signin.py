@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import html
-from importlib.resources import files
 
 from ui.auth import User
+from ui.pages import frame
 from ui.render import visible
+from ui.routes import SIGN_IN
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
@@ -17,7 +18,9 @@ HEADERS = {
 def form_page(said: str = "") -> str:
     """Returns the page; `said` is what stands above the form, such as why it is shown again."""
     alert = f'<p role="alert">{html.escape(said)}</p>' if said else ""
-    return _page(
+    return frame.page(
+        "Sign in to notesqa",
+        "<h1>notesqa</h1><p>Answers from the notes, in their own words.</p>"
         f"{alert}"
         '<form method="post" action="/sign-in">'
         '<label for="name">Name</label>'
@@ -26,24 +29,18 @@ def form_page(said: str = "") -> str:
         '<label for="password">Password</label>'
         '<input id="password" name="password" type="password" required '
         'autocomplete="current-password" maxlength="200">'
-        "<button>Sign in</button></form>"
+        "<button>Sign in</button></form>",
+        "signin.css",
     )
 
 
 def account_page(user: User) -> str:
     """Returns what somebody sees who is signed in."""
-    return _page(
-        f"<p>You are signed in as {html.escape(visible(user.name))} ({user.role}).</p>"
-        '<p><a href="/">Ask your notes</a></p>'
-        '<form method="post" action="/sign-out"><button>Sign out</button></form>'
-    )
-
-
-def _page(body: str) -> str:
-    style = files("ui.pages").joinpath("signin.css").read_text("utf-8")
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Sign in to notesqa</title><style>{style}</style></head>"
-        f"<body><main><h1>notesqa</h1>{body}</main></body></html>"
+    return frame.page(
+        "Account",
+        f"<h1>Account</h1><p>You are signed in as {html.escape(visible(user.name))} "
+        f"({user.role}).</p>"
+        '<form method="post" action="/sign-out"><button class="quiet">Sign out</button></form>',
+        "signin.css",
+        top=frame.ways(SIGN_IN, frame.visitor_of(user)),
     )
