@@ -4,6 +4,7 @@
 PYTHON ?= python3
 SERVE ?= 1
 BIN := .venv/bin
+AXE := .venv/axe/axe.min.js
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 QUESTIONS := eval/questions/transfer-learning.jsonl
@@ -16,7 +17,7 @@ RUN := .notesqa/runs/gate.jsonl
 demo: .venv/installed
 	$(BIN)/notesqa demo $(if $(filter 0,$(SERVE)),--no-serve)
 
-test: .venv/tested
+test: .venv/tested $(AXE)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -81,6 +82,15 @@ bench-edit: .venv/installed
 .venv/tested: .venv/installed
 	$(INSTALL) -e '.[test]'
 	@touch $@
+
+# axe-core looks for what keeps people from using the pages. Without npm its tests are skipped.
+$(AXE): Makefile
+	@mkdir -p $(@D)
+	@if command -v npm >/dev/null; then \
+	  npm pack --silent --pack-destination $(@D) axe-core@4.14.1 >/dev/null && \
+	  tar -xzf $(@D)/axe-core-4.14.1.tgz -C $(@D) --strip-components=1 package/axe.min.js && \
+	  touch $@; \
+	else echo "npm is not installed: the pages are not checked with axe-core."; fi
 
 # Pins what a fresh environment resolves to today.
 constraints: .venv/tested

@@ -34,6 +34,7 @@ from ui.cli import main
 
 ROOT = Path(__file__).parent.parent
 CORPUS = ROOT / "corpus"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUESTIONS = ROOT / "eval/questions/transfer-learning.jsonl"
 
 # A busy machine is no failure.
@@ -210,24 +211,36 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Library:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
+    if CHROMIUM is None:
         if os.environ.get("REQUIRE_BROWSER"):
             pytest.fail("Chromium is required here and not installed")
         pytest.skip("needs Chromium: install it, for instance with apt install chromium")
+    with browser() as started:
+        yield started
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    """Starts Chromium meanwhile."""
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield started
+        started.close()
+
+
+def free_port() -> int:
+    """Returns a port of loopback at which nothing listens."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @contextmanager
 def served(app: FastAPI, **config: Any) -> Iterator[int]:
     """Serves an application over a real connection meanwhile, and yields its port."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", ws="none", **config))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
