@@ -34,7 +34,7 @@ def test_text_can_be_read_wherever_it_stands(side: str) -> None:
     colours = {name: pair[SIDES[side]] for name, pair in COLOURS.items()}
     pairs = [
         *((word, on) for word in ("text", "quiet", "link", "link_strong", "alert")
-          for on in ("page", "surface")),
+          for on in ("page", "raised")),
         ("on_link", "link"),
         ("on_link", "link_strong"),
         ("on_mark", "mark"),
@@ -47,7 +47,7 @@ def test_text_can_be_read_wherever_it_stands(side: str) -> None:
 def test_borders_of_controls_and_the_focus_can_be_seen(side: str) -> None:
     colours = {name: pair[SIDES[side]] for name, pair in COLOURS.items()}
     for border in ("edge", "link"):
-        for on in ("page", "surface"):
+        for on in ("page", "raised"):
             assert contrast(colours[border], colours[on]) >= 3, (border, on)
 
 
