@@ -28,7 +28,7 @@ from ui.calls import ANSWERS, JOIN, MOST_UNREAD, PREDICT, CallError, Calls, Form
 from ui.services import Services
 
 PASSWORD = "correct horse battery"
-ASK, ALONE, LINE = 3, 5, 0
+LINE, ASK, AGAIN, RESTORE = 0, 2, 4, 8
 """Gradio's numbers of the handlers of the page."""
 
 FILE = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
@@ -95,7 +95,10 @@ def copies(cache: Path) -> list[Path]:
 def test_the_page_s_own_calls_are_answered(client: httpx.Client) -> None:
     line = client.post(PREDICT, json=call(LINE, event_data=None, trigger_id=0))
     assert "answered in their own words" in line.json()["data"][0]
-    for asked in (call(ASK, "When do owls hunt?", None, trigger_id=7), call(ALONE, 0, -1, None)):
+    for asked in (
+        call(ASK, "When do owls hunt?", "", None, trigger_id=7),
+        call(AGAIN, 0, -1, None),
+    ):
         assert client.post(JOIN, json=asked).status_code == 200
         got = answers(client)
         assert '"success":true' in got and "Owls hunt at night" in got
@@ -105,15 +108,18 @@ def test_the_page_s_own_calls_are_answered(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        call(ASK, FILE, None),
-        call(ASK, FILE | {"path": "http://127.0.0.1:1/x"}, None),
-        call(ASK, FILE | {"path": "/dev/zero"}, None),
-        call(ASK, "When?", FILE),
-        call(ASK, [FILE], None),
-        call(ASK, "When?", None, event_data={"a": {"b": FILE}}),
-        call(ASK, "When?", None, trigger_id=FILE),
-        call(ALONE, FILE, -1, None),
-        call(ASK, "When?", None, FILE),
+        call(ASK, FILE, "", None),
+        call(ASK, FILE | {"path": "http://127.0.0.1:1/x"}, "", None),
+        call(ASK, FILE | {"path": "/dev/zero"}, "", None),
+        call(ASK, "When?", FILE, None),
+        call(ASK, "When?", "", FILE),
+        call(RESTORE, FILE),
+        call(RESTORE, [FILE]),
+        call(ASK, [FILE], "", None),
+        call(ASK, "When?", "", None, event_data={"a": {"b": FILE}}),
+        call(ASK, "When?", "", None, trigger_id=FILE),
+        call(AGAIN, FILE, -1, None),
+        call(ASK, "When?", "", None, FILE),
         call(ASK, "When?"),
         call(1, FILE),
     ],
@@ -134,7 +140,7 @@ def test_a_pipe_holds_nothing_up(client: httpx.Client, tmp_path: Path) -> None:
     done: list[int] = []
 
     def send() -> None:
-        body = call(ASK, FILE | {"path": str(pipe)}, None)
+        body = call(ASK, FILE | {"path": str(pipe)}, "", None)
         done.append(client.post(PREDICT, json=body).status_code)
 
     thread = threading.Thread(target=send, daemon=True)
@@ -152,7 +158,7 @@ def test_gradio_s_own_check_holds_too(
     monkeypatch.setattr(Calls, "rebuilt", lambda self, path, body, user: body)
     (tmp_path / "secret.txt").write_text("secret", encoding="utf-8")
     for path in ("/etc/passwd", str(tmp_path / "secret.txt")):
-        client.post(PREDICT, json=call(ASK, FILE | {"path": path}, None))
+        client.post(PREDICT, json=call(ASK, FILE | {"path": path}, "", None))
     assert copies(cache) == []
 
 
@@ -168,28 +174,30 @@ def check_sessions(ada: httpx.Client, bob: httpx.Client) -> None:
         assert signed.status_code == 303
     told = []
     for client in (ada, bob):
-        assert client.post(JOIN, json=call(ASK, "When do owls hunt?", None)).status_code == 200
+        assert client.post(JOIN, json=call(ASK, "When do owls hunt?", "", None)).status_code == 200
         told.append(answers(client).count("<p>When do owls hunt?</p>"))
     assert told[0] == told[1] > 0
-    assert ada.post(JOIN, json=call(ASK, "Why do owls hunt?", None)).status_code == 200
-    assert bob.post(JOIN, json=call(ASK, "When?", None)).status_code == 200
+    assert ada.post(JOIN, json=call(ASK, "Why do owls hunt?", "", None)).status_code == 200
+    assert bob.post(JOIN, json=call(ASK, "When?", "", None)).status_code == 200
     assert "Why do owls" not in answers(bob)
     assert "Why do owls" in answers(ada)
 
 
 def test_a_call_is_no_longer_than_a_question(client: httpx.Client) -> None:
-    assert client.post(JOIN, json=call(ASK, "x" * 60_000, None)).status_code == 200
-    assert client.post(JOIN, json=call(ASK, "x" * 100_000, None)).status_code == 413
+    assert client.post(JOIN, json=call(ASK, "x" * 60_000, "", None)).status_code == 200
+    assert client.post(JOIN, json=call(ASK, "x" * 100_000, "", None)).status_code == 422
+    assert client.post(JOIN, json=call(RESTORE, "x" * 900_000)).status_code == 200
+    assert client.post(JOIN, json=call(RESTORE, "x" * 1_000_000)).status_code == 413
     assert client.post(JOIN, content=b"[" * 60_000).status_code == 422
 
 
 def test_answers_that_nobody_reads_are_not_heaped_up(client: httpx.Client) -> None:
     for _ in range(MOST_UNREAD):
-        assert client.post(JOIN, json=call(ASK, "When?", None)).status_code == 200
-    refused = client.post(JOIN, json=call(ASK, "When?", None))
+        assert client.post(JOIN, json=call(ASK, "When?", "", None)).status_code == 200
+    refused = client.post(JOIN, json=call(ASK, "When?", "", None))
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
     answers(client)
-    assert client.post(JOIN, json=call(ASK, "When?", None)).status_code == 200
+    assert client.post(JOIN, json=call(ASK, "When?", "", None)).status_code == 200
 
 
 @pytest.mark.parametrize("session", ["", "A", "../x", "a%0d", "a" * 33, "a&session_hash=b"])
@@ -206,7 +214,7 @@ def test_the_log_holds_no_question_where_gradio_fails(
 ) -> None:
     monkeypatch.setattr(Calls, "rebuilt", lambda self, path, body, user: body)
     client.post(PREDICT, json=call(ASK, "Where is my secret?\n\x1b[2J"))
-    client.post(JOIN, json=call(ALONE, "Where is my secret?\n\x1b[2J", -1, None))
+    client.post(JOIN, json=call(AGAIN, "Where is my secret?\n\x1b[2J", -1, None))
     until = time.monotonic() + 20
     while caplog.text.count("Gradio failed") < 2 and time.monotonic() < until:
         time.sleep(0.05)

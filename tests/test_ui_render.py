@@ -6,14 +6,17 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from rag import Answer, Citation, Passage, Span
 from rag.types import AnswerSentence
 from ui.render import (
     answer_html,
+    answer_markdown,
     confidence_words,
     escape,
     flowing,
+    markdown,
     searched_otherwise,
     snippet,
     source_url,
@@ -47,7 +50,7 @@ def test_escaped_text_holds_no_markup_and_reads_back_as_it_was(text: str) -> Non
 def test_an_answer_shows_a_hostile_quote_as_text_only() -> None:
     page = answer_html(answer(HOSTILE))
     tags = {tag.lower() for tag in re.findall(r"</?([a-zA-Z]+)", page)}
-    assert tags == {"div", "p", "mark", "a", "ol", "li"}
+    assert tags == {"div", "p", "mark", "a", "ol", "li", "span", "button"}
     assert "onerror=" not in re.sub(r">[^<]*<", "><", page)
     assert "\x1b" not in page and "\u202e" not in page
 
@@ -68,6 +71,16 @@ def test_a_refusal_offers_what_could_be_asked_as_buttons() -> None:
     assert page.count("<button") == 2 and "<img" not in page
 
 
+def test_a_citation_and_a_confidence_hold_what_is_shown_when_they_are_pointed_at() -> None:
+    page = answer_html(answer("Owls hunt\nat <night>."))
+    assert 'hidden><span class="nq-said">Owls hunt at &lt;night&gt;.</span>' in page
+    assert '">[1]</a><span class="nq-words" hidden>' in page
+    assert ">Confidence 0.73</button><span" in page
+    assert f"hidden>{escape(confidence_words(answer('x')))}</span>" in page
+    near = answer_html(refusal("All of\nthe passage."))
+    assert '<span class="nq-said">All of the passage.</span>' in near
+
+
 def test_what_was_searched_for_is_shown_where_it_is_not_the_question() -> None:
     same = replace(answer("x"), question=" two \n words ", query="two words")
     assert not searched_otherwise(same)
@@ -75,16 +88,16 @@ def test_what_was_searched_for_is_shown_where_it_is_not_the_question() -> None:
     other = replace(same, query=f"two words {HOSTILE}")
     assert searched_otherwise(other)
     page = answer_html(other)
-    assert f"Searched for: two words {escape(HOSTILE)} </p>" in page
+    assert f"Searched for: two words {escape(HOSTILE)}</p>" in page
     assert page.index("Searched for") < page.index("nq-quote")
     assert "Searched for: other words" in answer_html(replace(refusal("x"), query="other words"))
 
 
 def test_only_what_was_carried_can_be_dropped() -> None:
     other = replace(answer("x"), query="another query")
-    assert "<button" not in answer_html(other)
+    assert "nq-alone" not in answer_html(other)
     page = answer_html(replace(other, carried=True))
-    assert '<button type="button" class="nq-alone">Ask it alone</button>' in page
+    assert '<button type="button" class="nq-alone">Undo: ask it alone</button>' in page
 
 
 def test_a_source_link_names_document_and_span() -> None:
@@ -113,3 +126,45 @@ def test_confidence_words_say_a_frequency() -> None:
 def test_a_snippet_ends_at_a_word() -> None:
     assert snippet("one two three", 9) == "one two …"
     assert snippet("one\ntwo", 9) == "one two"
+
+
+def tags_of(said: str) -> set[str]:
+    dialect = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    return set(re.findall(r"</?([a-z0-9]+)", dialect.render(said)))
+
+
+MARKUP = st.text(
+    st.sampled_from("ab1 \t\n\r#>-+*_=|`~[]()<>!&;.:\"'/\\\\$^{}@www\u2028\u202e\u00e4"),
+    max_size=60,
+)
+
+
+@given(MARKUP | st.text())
+def test_nothing_in_text_is_markup_in_markdown(text: str) -> None:
+    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown(text))
+    shown = html.unescape(re.sub("<br />|</?p>", "", rendered))
+    assert not set(re.findall(r"</?([a-z0-9]+)", rendered)) - {"p", "br"}
+    assert "".join(shown.split()) == "".join(visible(text).split())
+
+
+def test_markdown_holds_no_address_that_is_made_a_link_of() -> None:
+    said = markdown("https://a.example ftp://a.example www.a.example a@b.example 10:30 3.5 e.g. x")
+    assert said == (
+        "https\\://a.example ftp\\://a.example www\\.a.example a\\@b.example 10:30 3.5 e.g. x"
+    )
+
+
+def test_an_answer_as_markdown_quotes_and_numbers_its_places() -> None:
+    assert answer_markdown(answer("Owls hunt\nat *night*.")) == (
+        "> Owls hunt at \\*night\\*. \\[1\\]\n\n"
+        "1. a b/ü.md › Owls hunt\\\nat \\*night\\*., line 1\n\n"
+        f"{confidence_words(answer('x'))}"
+    )
+    hostile = answer_markdown(replace(answer(f"- {HOSTILE}\n# x\n\n1. y"), query=f"q {HOSTILE}"))
+    assert tags_of(hostile) <= {"p", "br", "blockquote", "ol", "li"}
+
+
+def test_a_refusal_as_markdown_says_what_was_near() -> None:
+    said = answer_markdown(refusal(HOSTILE))
+    assert "**The notes do not seem to answer this.** Not near enough." in said
+    assert "- a.md › H, line 1" in said and "onerror" not in said

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import traceback
-from importlib.resources import files
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
@@ -67,7 +66,7 @@ def build_app(
 
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
         header.build(page, services)
-        chat.build(services.ask)
+        chat.build(page, services)
     page.queue(max_size=MOST_QUEUED)
     page.state_session_capacity = MOST_SESSIONS
     # Gradio looks whether it may open a file only where a page was launched, not mounted.
@@ -87,7 +86,7 @@ def build_app(
         ssr_mode=False,
         theme=gradio_theme(),
         css="".join(map(sheet, ("ways.css", "chat.css", "skin.css"))),
-        js=files("ui.pages").joinpath("chat.js").read_text("utf-8"),
+        js=chat.script(),
     )
     return app
 

@@ -38,6 +38,12 @@ SESSION = "[a-z0-9]{1,32}"
 MOST_BYTES = 64_000
 """Of a call, beside its question."""
 
+MOST_KEPT_BYTES = 1_000_000
+"""Of a call that brings back a conversation which the browser kept."""
+
+KEPT = "nq-kept"
+"""The name in the page of the component by which it comes."""
+
 MOST_SESSIONS = 1_000
 """Conversations that are held; one more and the one used longest ago is forgotten."""
 
@@ -80,10 +86,11 @@ def _is_whole(value: Any) -> bool:
 
 _KINDS: Mapping[str, Callable[[Any], bool]] = {
     "textbox": _is_text,
+    KEPT: _is_text,
     "number": _is_whole,
     "state": lambda value: value is None,  # it stays here
 }
-"""What a component sends, by Gradio's name for it."""
+"""What a component sends, by Gradio's name for its kind, or by its own name."""
 
 
 def forms_of(page: Any) -> dict[int, Form]:
@@ -91,11 +98,15 @@ def forms_of(page: Any) -> dict[int, Form]:
     return {
         number: Form(
             JOIN if handler.queue else PREDICT,
-            tuple(block.get_block_name() for block in handler.inputs),
+            tuple(_kind(block) for block in handler.inputs),
         )
         for number, handler in page.fns.items()
         if handler.fn is not None
     }
+
+
+def _kind(block: Any) -> str:
+    return KEPT if block.elem_id == KEPT else str(block.get_block_name())
 
 
 class Calls:
@@ -105,7 +116,7 @@ class Calls:
         """Args: `most_chars` is the length of the longest question."""
         if unknown := {kind for form in forms.values() for kind in form.kinds} - set(_KINDS):
             raise ValueError(f"nothing is known of what {unknown} sends")
-        self.most_bytes = MOST_BYTES + 4 * most_chars
+        self._most_bytes = MOST_BYTES + 4 * most_chars
         self._forms = forms
         self._new = Buckets(*NEW_SESSIONS)
         self._lock = threading.Lock()
@@ -143,6 +154,8 @@ class Calls:
         form = self._forms.get(number) if type(number) is int else None
         if form is None or form.path != path:
             raise CallError("The page has no such handler: load it again.")
+        if len(body) > self._most_bytes and KEPT not in form.kinds:
+            raise CallError(f"The call may have {self._most_bytes:,} bytes.")
         data, trigger = sent.get("data"), sent.get("trigger_id")
         if (
             not isinstance(data, list)

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rag import NotesQAError
 from ui.auth import Role, User, require
-from ui.calls import GRADIO, JOIN, PREDICT, CallError, Calls
+from ui.calls import GRADIO, JOIN, MOST_KEPT_BYTES, PREDICT, CallError, Calls
 from ui.door import Door
 from ui.dressing import Page, Told, dress
 from ui.hosts import is_answered_to, is_from_elsewhere
@@ -223,7 +223,7 @@ class Guard:
             busy = problem(503, "Too many ask at once: ask again.", {"Retry-After": "1"})
             return await busy(scope, receive, send)
         called = scope["path"] in {JOIN, PREDICT}
-        most = self._calls.most_bytes if called else self._most_bytes(route)
+        most = MOST_KEPT_BYTES if called else self._most_bytes(route)
         self._bodies += 1
         self._files += route.carries
         try:

@@ -16,12 +16,21 @@ from rag import Answer, Citation, Passage, Span
 NEAREST = "Nearest passages, which need not answer:"
 SUGGESTED = "You could ask instead:"
 
+NEAREST_SHOWN = 3
+"""Passages shown with a refusal."""
+
 _KNOWN_BY = 60
 """Characters that tell a quote from others of its note."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _RULE = re.compile(r"^[ \t|:=-]+$|^#+ ", re.MULTILINE)
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>~|$&@^]|(?<=[A-Za-z]):(?=//)|(?<=\b[Ww]{3})\.", re.ASCII)
+"""What makes markup of text wherever it stands: also what GitHub makes links of."""
+
+_AT_START = re.compile(r"^(\d*)([#+=.):-])")
+"""What makes a heading, a list or a rule of a line that begins so."""
+
 _WRAPPED = re.compile(r"(?<![\n|])[ \t]*\r?\n[ \t]*(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)")
 
 
@@ -84,22 +93,28 @@ def searched_otherwise(answer: Answer) -> bool:
 
 
 def answer_html(answer: Answer) -> str:
-    """Returns the HTML of an answer or a refusal, each place a link to its source."""
+    """Returns the HTML of an answer or a refusal, each place a link to its source.
+
+    What `hidden` words say is shown by the page's script while the link or button beside them is
+    pointed at or has the focus; what a button does, the script does.
+    """
     parts = _answered(answer) if answer.answered else _refused(answer)
     return f'<div class="nq-answer">{_searched(answer)}{"".join(parts)}</div>'
 
 
 def _searched(answer: Answer) -> str:
-    """Returns what was searched for where it is not the question, and a way to drop the rest."""
+    """Returns what was searched for where it is not the question, and a way to undo that."""
     if not searched_otherwise(answer):
         return ""
-    # The page's script listens for it; the question is the one above the answer.
-    drop = '<button type="button" class="nq-alone">Ask it alone</button>' if answer.carried else ""
-    return f'<p class="nq-searched">Searched for: {escape(answer.query)} {drop}</p>'
+    undo = '<button type="button" class="nq-alone">Undo: ask it alone</button>'
+    return (
+        f'<p class="nq-searched">Searched for: {escape(answer.query)}'
+        f"{f' {undo}' if answer.carried else ''}</p>"
+    )
 
 
 def _answered(answer: Answer) -> Iterator[str]:
-    links = {c.number: _link(c, f"[{c.number}]", f"source {c.number}") for c in answer.citations}
+    links = {c.number: _cited(c) for c in answer.citations}
     for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
         shown = []
         for sentence in run:
@@ -108,37 +123,87 @@ def _answered(answer: Answer) -> Iterator[str]:
         yield f'<p class="nq-quote">{" ".join(shown)} {links[number]}</p>'
     yield '<ol class="nq-places">'
     for citation in answer.citations:
-        yield f"<li>{_link(citation, place(citation), None)}</li>"
+        yield f"<li>{_link(citation, place(citation))}</li>"
     yield "</ol>"
-    yield f'<p class="nq-confidence">{confidence_words(answer)}</p>'
+    level = f'<button type="button" class="nq-level">Confidence {answer.confidence:.2f}</button>'
+    yield f'<p class="nq-confidence">{_peek(level, escape(confidence_words(answer)))}</p>'
 
 
 def _refused(answer: Answer) -> Iterator[str]:
     yield '<p class="nq-refusal"><strong>The notes do not seem to answer this.</strong></p>'
-    yield f'<p class="nq-confidence">{escape(answer.reason or "")}</p>'
+    yield f'<p class="nq-why">{escape(answer.reason or "")}</p>'
     if answer.passages:
         yield f'<p class="nq-near">{NEAREST}</p>'
         yield '<ul class="nq-places">'
-        for passage in answer.passages[:3]:
-            yield f"<li>{_link(passage, place(passage), None)}"
-            yield f'<br><span class="nq-snippet">{escape(snippet(passage.text))}</span></li>'
+        for passage in answer.passages[:NEAREST_SHOWN]:
+            link = _peek(_link(passage, place(passage)), _words(passage.text, passage))
+            yield f'<li>{link}<br><span class="nq-snippet">{escape(snippet(passage.text))}</span>'
+            yield "</li>"
         yield "</ul>"
     if answer.suggestions:
         yield f'<p class="nq-near">{SUGGESTED}</p>'
         yield '<ul class="nq-suggestions">'
         for question in answer.suggestions:
-            # The page's script listens for it too.
             button = f'<button type="button" class="nq-suggestion">{escape(question)}</button>'
             yield f"<li>{button}</li>"
         yield "</ul>"
 
 
-def _link(item: Citation | Passage, text: str, label: str | None) -> str:
+def _cited(citation: Citation) -> str:
+    """Returns the number of a citation, which shows its quote and opens its source."""
+    number = _link(citation, f"[{citation.number}]", f"Source [{citation.number}]")
+    return _peek(number, _words(citation.quote, citation))
+
+
+def _words(said: str, item: Citation | Passage) -> str:
+    return (
+        f'<span class="nq-said">{escape(flowing(said))}</span>'
+        f'<span class="nq-place">{escape(place(item))}</span>'
+    )
+
+
+def _peek(shown: str, words: str) -> str:
+    return f'<span class="nq-peek">{shown}<span class="nq-words" hidden>{words}</span></span>'
+
+
+def _link(item: Citation | Passage, text: str, label: str | None = None) -> str:
     """Returns a link that opens the source beside the chat, marked."""
     said = item.quote if isinstance(item, Citation) else item.text
     url = html.escape(source_url(item.document, item.span, said))
     described = f' aria-label="{html.escape(label)}"' if label else ""
     return f'<a href="{url}" target="nq-source"{described}>{escape(text)}</a>'
+
+
+def answer_markdown(answer: Answer) -> str:
+    """Returns an answer or a refusal as Markdown with numbered places, or what was near.
+
+    Whatever the notes hold is text in it: no heading, list, link, image, code, formula or HTML of
+    theirs is one to who reads it, by CommonMark or GitHub's dialect.
+    """
+    parts = []
+    if searched_otherwise(answer):
+        parts.append(f"Searched for: {markdown(answer.query)}")
+    if not answer.answered:
+        parts.append(f"**The notes do not seem to answer this.** {markdown(answer.reason or '')}")
+        if near := answer.passages[:NEAREST_SHOWN]:
+            listed = "\n".join(f"- {markdown(place(passage))}" for passage in near)
+            parts.append(f"{NEAREST}\n\n{listed}")
+        return "\n\n".join(parts)
+    for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
+        said = " ".join(flowing(sentence.text) for sentence in run)
+        quoted = markdown(said).replace("\n", "\n> ")
+        parts.append(f"> {quoted} \\[{number}\\]")
+    parts.append("\n".join(f"{c.number}. {markdown(place(c))}" for c in answer.citations))
+    parts.append(markdown(confidence_words(answer)))
+    return "\n\n".join(parts)
+
+
+def markdown(text: str) -> str:
+    """Returns Markdown that shows `text`, line by line, without its indents and empty lines."""
+    lines = (" ".join(line.split()) for line in visible(text).split("\n"))
+    return "\\\n".join(
+        _AT_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", line)) for line in lines if line
+    )
 
 
 def snippet(text: str, width: int = 160) -> str:

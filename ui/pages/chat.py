@@ -1,162 +1,116 @@
-"""The chat page: question and answers on the left, the note they come from on the right."""
+"""The chat page: question and answers on the left, the note they come from on the right.
+
+The conversation lies in the server's memory for the time the page is open. What lasts longer lies
+in the browser: its script is told of every exchange (`ui/pages/history.py`), and gives them back
+when a conversation is opened again. The script also shows what a citation quotes, copies, exports
+and judges; answers, sources and follow-ups do not need it to understand them.
+"""
 
 from __future__ import annotations
 
 import html
-import logging
-from collections.abc import Sequence
+import json
+import time
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from functools import cache, partial
+from importlib.resources import files
+from typing import Any
 
-from rag import Answer, NotesQAError, Span, Turn, turn_of
-from ui.asks import AskAs, Reply
-from ui.guard import user_of, where
-from ui.problems import INSIDER, told
-from ui.render import answer_html, escape, source_url
+from rag import LibraryError
+from ui.calls import KEPT
+from ui.guard import user_of
+from ui.pages.conversation import MOST_EXCHANGES, Ask, ask_again, respond
+from ui.pages.exchange import (
+    EMPTY_SOURCE,
+    Exchange,
+    question_html,
+    reply_html,
+    source_of,
+)
+from ui.pages.frame import visitor_of
+from ui.pages.history import kept, restored
+from ui.pages.welcome import folders_html, state_of, welcome_html
+from ui.problems import INSIDER
+from ui.services import Services
 
-SHOW_NEWEST = """() => setTimeout(() => {
-  const asked = document.querySelectorAll("#nq-chat .user");
-  asked[asked.length - 1]?.scrollIntoView({ block: "start" });
-}, 200)"""
-"""Brings the newest question to the top of the conversation, its answer below it."""
+WATCH_SECONDS = 2
+"""How often a page asks how the notes are, while they are none or being indexed."""
 
-PRESSED = """(number, suggestion, conversation) => [...window.notesqaPressed, conversation]"""
-"""Gives the number of the exchange whose button was pressed, and of the button among its
-suggestions, -1 where it is none; `chat.js` keeps them."""
+SCRIPTS = ("words", "peek", "source", "tools", "history", "problems", "chat")
+"""The parts of the page's script, each a file, in this order."""
 
-
-class Ask(Protocol):
-    """What `AskAs` does, for whoever asks."""
-
-    def __call__(self, question: str, after: Turn | None = None) -> Reply: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """What was asked, as text, and what came back, as HTML.
-
-    Attributes:
-        turn: what the next question may lean on; None where no answer came back.
-        suggestions: what could be asked instead.
-    """
-
-    question: str
-    said: str
-    turn: Turn | None = None
-    suggestions: tuple[str, ...] = ()
-
-
-EMPTY_SOURCE = "/source/"
-PLACEHOLDER = (
-    "<p><strong>Ask your notes.</strong></p>"
-    "<p>Answers are quotes from the notes, each with its place. "
-    "Where the notes hold no answer, they say so.</p>"
+_BAR = (
+    '<div class="nq-bar" role="group" aria-label="Conversation">'
+    '<button type="button" id="nq-new">New conversation</button>'
+    '<button type="button" id="nq-past">History</button>'
+    '<button type="button" class="nq-export" value="md">Export Markdown</button>'
+    '<button type="button" class="nq-export" value="json">Export JSON</button></div>'
 )
 
+_SEARCHING = (
+    '<p id="nq-problem" role="alert" hidden></p>'
+    '<div id="nq-searching" hidden><p>Searching the notes …</p>'
+    '<div class="nq-skeleton"></div><div class="nq-skeleton"></div></div>'
+    '<p id="nq-live" role="status" class="nq-unseen"></p>'
+)
+"""What the script shows while a question is on its way, where it fails, and to screen readers."""
 
-MOST_EXCHANGES = 30
-"""Exchanges of a conversation that are kept and shown; beyond, the oldest go."""
-
-MOST_SHOWN = 300
-"""Characters of a question that are kept where no answer came back."""
-
-BROKEN = "Something went wrong here; the server's log says where."
-
-logger = logging.getLogger(__name__)
-
-
-def respond(
-    question: str,
-    conversation: Sequence[Exchange],
-    ask: Ask,
-    *,
-    alone: bool = False,
-    insider: bool = True,
-) -> tuple[list[Exchange], str]:
-    """Returns the longer conversation, and the address of the source to open beside it.
-
-    Whatever happens is said in the conversation: Gradio would print what was asked.
-
-    Args:
-        alone: whether the question is asked without the turn before it.
-        insider: whether what is wrong with the library is said.
-    """
-    conversation = conversation[1 - MOST_EXCHANGES :]
-    turns = [exchange.turn for exchange in conversation if exchange.turn is not None]
-    asked = question.strip() or "(empty)"
-    try:
-        answer = ask(question, turns[-1] if turns and not alone else None).answer
-    except NotesQAError as error:
-        return [*conversation, _failed(asked, told(error, insider))], EMPTY_SOURCE
-    except Exception as error:
-        logger.error("a question of the page failed: %s", where(error))
-        return [*conversation, _failed(asked, BROKEN)], EMPTY_SOURCE
-    exchange = Exchange(asked, answer_html(answer), turn_of(answer), answer.suggestions)
-    return [*conversation, exchange], first_source(answer)
-
-
-def _failed(asked: str, said: str) -> Exchange:
-    shown = asked if len(asked) <= MOST_SHOWN else f"{asked[:MOST_SHOWN]} …"
-    return Exchange(shown, f'<p class="nq-error">{escape(said)}</p>')
-
-
-def ask_alone(
-    number: int,
-    suggestion: int,
-    conversation: Sequence[Exchange],
-    ask: Ask,
-    *,
-    insider: bool = True,
-) -> tuple[list[Exchange], str]:
-    """Returns what `respond` does for a question that an earlier exchange offers, asked alone.
-
-    Where it offers none, as after the conversation was cleared, nothing is asked.
-
-    Args:
-        number: of the exchange in the conversation, from 0.
-        suggestion: of the question among the suggestions, from 0; -1 for the exchange's own.
-    """
-    if not 0 <= number < len(conversation):
-        return list(conversation), EMPTY_SOURCE
-    exchange = conversation[number]
-    offered = (exchange.question, *exchange.suggestions)
-    if not -1 <= suggestion < len(exchange.suggestions):
-        return list(conversation), EMPTY_SOURCE
-    return respond(offered[suggestion + 1], conversation, ask, alone=True, insider=insider)
-
-
-def first_source(answer: Answer) -> str:
-    """Returns the address of what an answer quotes first; of nothing for a refusal."""
-    if not answer.answered:
-        return EMPTY_SOURCE
-    best = answer.citations[0]
-    decisive = next(s.text for s in answer.sentences if s.decides)
-    start = best.span.start + best.quote.index(decisive)
-    return source_url(best.document, Span(start, start + len(decisive)), decisive)
+_QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 def source_frame(address: str) -> str:
     """Returns the frame that shows a source page; links of the chat open in it by name."""
+    quoted = html.escape(address)
     return (
-        f'<iframe name="nq-source" title="Source note" src="{html.escape(address)}" '
-        'sandbox="allow-same-origin"></iframe>'
+        '<section id="nq-beside" aria-label="Source" tabindex="-1"><p class="nq-way">'
+        '<button type="button" id="nq-back">Back to the answer</button>'
+        f'<a id="nq-tab" href="{quoted}" target="_blank" rel="noopener">Open in a new tab</a></p>'
+        f'<iframe name="nq-source" title="Source note" src="{quoted}" '
+        'sandbox="allow-same-origin"></iframe></section>'
     )
 
 
-def build(answer: AskAs) -> None:
-    """Lays the page out inside the current `gradio.Blocks`."""
+@cache
+def script() -> str:
+    """Returns the page's script, one function."""
+    folder = files("ui.pages")
+    parts = (folder.joinpath(f"chat.{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return "() => {{\n{}\n}}".format("\n".join(parts))
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The components of the page that change, and the timer that looks how the notes are."""
+
+    welcome: Any
+    chat: Any
+    folders: Any
+    question: Any
+    send: Any
+    source: Any
+    watch: Any
+
+
+def build(page: Any, services: Services) -> None:
+    """Lays the page out inside the current `gradio.Blocks`, which is `page`."""
+    parts = _lay_out()
+    _wire_conversation(parts, services)
+    _wire_welcome(page, parts, services)
+
+
+def _lay_out() -> Parts:
     import gradio as gr
 
     with gr.Row(elem_id="nq-page", equal_height=False):
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_id="nq-talk"):
+            gr.HTML(_BAR, elem_id="nq-bar")
+            welcome = gr.HTML("", elem_id="nq-welcome")
             chat = gr.Chatbot(
                 elem_id="nq-chat",
                 label="Conversation",
                 show_label=False,
                 autoscroll=False,
-                placeholder=PLACEHOLDER,
-                height="calc(100dvh - 16rem)",
+                height="100%",
                 min_height=200,
                 allow_tags=False,
                 latex_delimiters=[],
@@ -164,75 +118,140 @@ def build(answer: AskAs) -> None:
                 feedback_options=None,
                 layout="panel",
             )
-            with gr.Row(equal_height=True, elem_id="nq-ask"):
-                question = gr.Textbox(
-                    label="Question",
-                    placeholder="Ask in your own words, then press Enter",
-                    lines=1,
-                    max_lines=6,
-                    autofocus=True,
-                    scale=6,
-                    elem_id="nq-question",
-                )
-                send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="nq-send")
+            with gr.Column(elem_id="nq-ask"):
+                gr.HTML(_SEARCHING, elem_id="nq-states")
+                folders = gr.HTML("", elem_id="nq-folders")
+                with gr.Row(equal_height=True):
+                    question = gr.Textbox(
+                        label="Question",
+                        placeholder="Ask in your own words, then press Enter",
+                        lines=1,
+                        max_lines=6,
+                        autofocus=True,
+                        scale=6,
+                        elem_id="nq-question",
+                    )
+                    send = gr.Button(
+                        "Ask", variant="primary", scale=1, min_width=80, elem_id="nq-send"
+                    )
         with gr.Column(scale=2, min_width=300):
             source = gr.HTML(source_frame(EMPTY_SOURCE), elem_id="nq-source")
+    watch = gr.Timer(WATCH_SECONDS, active=False)
+    return Parts(welcome, chat, folders, question, send, source, watch)
+
+
+def _wire_conversation(parts: Parts, services: Services) -> None:
+    """Connects the conversation with what changes it."""
+    import gradio as gr
 
     conversation = gr.State([])
-    alone = gr.Button("Ask it alone", visible="hidden", elem_id="nq-alone")
-    number = gr.Number(0, precision=0, visible=False)
-    suggestion = gr.Number(-1, precision=0, visible=False)
+    # Of these the script presses the buttons and fills the rest (`chat.chat.js`).
+    again, clear, restore = (
+        gr.Button(name, visible="hidden", elem_id=f"nq-{name}")
+        for name in ("again", "clear", "restore")
+    )
+    within, news = (gr.Textbox("", visible=False) for _ in range(2))
+    sent = gr.Textbox("", visible=False, elem_id=KEPT)
+    number, suggestion = (gr.Number(0, precision=0, visible=False) for _ in range(2))
 
-    def show(after: list[Exchange], address: str) -> tuple[list[Exchange], list[Any], str]:
+    def show(
+        after: list[Exchange], first: int, *, replaces: bool = False
+    ) -> tuple[list[Exchange], list[Any], str, str]:
         messages = [
             message
             for exchange in after
             for message in (
-                {"role": "user", "content": gr.HTML(f"<p>{escape(exchange.question)}</p>")},
-                {"role": "assistant", "content": gr.HTML(exchange.said)},
+                {"role": "user", "content": gr.HTML(question_html(exchange))},
+                {"role": "assistant", "content": gr.HTML(reply_html(exchange))},
             )
         ]
-        return after, messages, source_frame(address)
+        shown = after[first] if replaces else after[-1] if after else None
+        said = kept(after, first, time.time_ns() // 1_000_000, replaces=replaces)
+        return after, messages, source_frame(source_of(shown)), said
 
     def asked_by(request: Any) -> tuple[Ask, bool]:
         """Returns what answers who asks, and whether they are told all that fails."""
         made = request.request
-        return partial(answer, user=user_of(made), door="page"), bool(made.scope.get(INSIDER))
+        return partial(services.ask, user=user_of(made), door="page"), bool(made.scope.get(INSIDER))
 
     def handle(
-        text: str, before: list[Exchange], request: Any
-    ) -> tuple[str, list[Exchange], list[Any], str]:
+        text: str, folder: str, before: list[Exchange], request: Any
+    ) -> tuple[str, list[Exchange], list[Any], str, str]:
         ask, insider = asked_by(request)
-        return "", *show(*respond(text, before, ask, insider=insider))
+        after = respond(text, before, ask, within=folder, insider=insider)
+        return "", *show(after, len(after) - 1)
 
-    def handle_alone(
+    def handle_again(
         chosen: int, offered: int, before: list[Exchange], request: Any
-    ) -> tuple[list[Exchange], list[Any], str]:
+    ) -> tuple[list[Exchange], list[Any], str, str]:
         ask, insider = asked_by(request)
-        return show(*ask_alone(chosen, offered, before, ask, insider=insider))
+        after, new = ask_again(chosen, offered, before, ask, insider=insider)
+        return show(after, new, replaces=offered < 0 and new < len(after))
 
-    for handler in (handle, handle_alone):
+    def handle_restore(text: str) -> tuple[list[Exchange], list[Any], str, str]:
+        return show(restored(text, MOST_EXCHANGES), 0)
+
+    for handler in (handle, handle_again):
         # Gradio passes the request by this type, and cannot look up a name of this function.
         handler.__annotations__["request"] = gr.Request
 
-    chat.clear(
-        lambda: ([], source_frame(EMPTY_SOURCE)),
-        outputs=[conversation, source],
-        api_visibility="private",
-    )
+    shown = [conversation, parts.chat, parts.source, news]
+    arrived: dict[str, Any] = {
+        "fn": None,
+        "inputs": news,
+        "js": "(news) => window.notesqa.arrived(news)",
+        "api_visibility": "private",
+    }
     gr.on(
-        [question.submit, send.click],
+        [parts.question.submit, parts.send.click],
         handle,
-        inputs=[question, conversation],
-        outputs=[question, conversation, chat, source],
+        inputs=[parts.question, within, conversation],
+        outputs=[parts.question, *shown],
+        js="(text, within, conversation) => [...window.notesqa.asking(text), conversation]",
         api_name="ask",
-        show_progress="minimal",
-    ).then(None, js=SHOW_NEWEST, api_visibility="private")
-    alone.click(
-        handle_alone,
+        show_progress="hidden",
+    ).then(**arrived)
+    again.click(
+        handle_again,
         inputs=[number, suggestion, conversation],
-        outputs=[conversation, chat, source],
-        js=PRESSED,
-        api_visibility="private",
-        show_progress="minimal",
-    ).then(None, js=SHOW_NEWEST, api_visibility="private")
+        outputs=shown,
+        js="(number, suggestion, conversation) => [...window.notesqa.pressed(), conversation]",
+        **_QUIET,
+    ).then(**arrived)
+    clear.click(lambda: show([], 0), outputs=shown, **_QUIET).then(**arrived)
+    restore.click(
+        handle_restore,
+        inputs=sent,
+        outputs=shown,
+        js="() => window.notesqa.giveBack()",
+        **_QUIET,
+    ).then(**arrived)
+
+
+def _wire_welcome(page: Any, parts: Parts, services: Services) -> None:
+    """Connects what stands in place of a conversation with the state of the notes."""
+    import gradio as gr
+
+    def opened(request: Any) -> tuple[str, str, Any]:
+        try:
+            found = services.library.folders()
+        except LibraryError:
+            found = []
+        said, timer = looked(request)
+        return said, folders_html(found), timer
+
+    def looked(request: Any) -> tuple[str, Any]:
+        user = user_of(request.request)
+        state = state_of(services)
+        said = welcome_html(state, visitor_of(user))
+        name = html.escape(json.dumps(user.name if user else None))
+        marked = f'<section class="nq-first" aria-label="Start" data-user="{name}">{said}</section>'
+        return marked, gr.Timer(active=not state.settled)
+
+    for handler in (opened, looked):
+        handler.__annotations__["request"] = gr.Request
+
+    page.load(
+        opened, outputs=[parts.welcome, parts.folders, parts.watch], queue=False, **_QUIET
+    ).then(None, js="() => window.notesqa.begin()", api_visibility="private")
+    parts.watch.tick(looked, outputs=[parts.welcome, parts.watch], queue=False, **_QUIET)

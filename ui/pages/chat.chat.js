@@ -1,0 +1,92 @@
+// From a question to its answer. Gradio calls what stands in `window.notesqa`; the buttons in answers
+// press hidden ones of the page.
+let chosenText = null;
+let chosen = [0, -1];
+let lastNews = "";
+
+const searching = (on) => {
+  byId("nq-searching").hidden = !on;
+  byId("nq-chat")?.setAttribute("aria-busy", String(on));
+};
+const sending = () => {
+  problem(null);
+  searching(true);
+};
+
+onClick(".nq-alone, .nq-suggestion", (button) => {
+  const [shown] = exchangeOf(button);
+  const suggestions = [...shown.querySelectorAll(".nq-suggestion")];
+  chosen = [exchangesShown().indexOf(shown), suggestions.indexOf(button)];
+  byId("nq-again").click();
+});
+onClick(".nq-example", (button) => {
+  chosenText = button.textContent;
+  byId("nq-send").click();
+});
+
+const placeNews = ({ at, count, replaces, exchanges }) => {
+  if (replaces) talk.exchanges.splice(at, 1, ...exchanges);
+  else {
+    const before = talk.exchanges.slice(talk.exchanges.length - at);
+    // The server forgot what went before: this begins another conversation.
+    if (before.length !== talk.exchanges.length && count < 30) freshTalk();
+    talk.exchanges = [...before, ...exchanges];
+  }
+};
+
+const sayNews = ({ record, failed }) => {
+  if (!record) return failed;
+  if (record.reason !== null) return `The notes do not seem to answer this. ${record.reason}`;
+  return `${record.sentences.map((one) => one.text).join(" ")} Confidence ${record.confidence.toFixed(2)}.`;
+};
+
+const whenShown = (count, act, tries = 60) => {
+  if (exchangesShown().length === count || !tries) act();
+  else requestAnimationFrame(() => whenShown(count, act, tries - 1));
+};
+
+// Brings a question to the top of the conversation, its answer below it. What is new there has been
+// announced; Gradio's log would have all of it read again.
+const showAtTop = (number) => {
+  const log = document.querySelector("#nq-chat [role=log]");
+  log?.setAttribute("aria-live", "off");
+  const asked = log?.querySelectorAll(".user")[number];
+  if (asked) log.scrollTop += asked.getBoundingClientRect().top - log.getBoundingClientRect().top;
+};
+
+window.notesqa = {
+  asking(text) {
+    const asked = chosenText ?? text;
+    chosenText = null;
+    sending();
+    return [asked, byId("nq-within")?.value ?? ""];
+  },
+  pressed() {
+    sending();
+    return chosen;
+  },
+  giveBack() {
+    sending();
+    return [given];
+  },
+  arrived(said) {
+    searching(false);
+    document.body.classList.remove("nq-reading");
+    if (said === lastNews) return;
+    lastNews = said;
+    const news = JSON.parse(said);
+    placeNews(news);
+    document.body.classList.toggle("nq-talking", news.count > 0);
+    keepTalk();
+    const newest = news.replaces ? news.at : news.count - 1;
+    if (newest >= 0 && news.exchanges.length) announce(sayNews(news.exchanges.at(-1)));
+    whenShown(news.count, () => {
+      showVerdicts();
+      showAtTop(newest);
+    });
+  },
+  begin() {
+    const first = document.querySelector("#nq-welcome .nq-first");
+    beginHistory(JSON.parse(first?.dataset.user ?? "null"));
+  },
+};

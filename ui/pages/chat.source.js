@@ -1,0 +1,35 @@
+// The source beside the chat: who opened it by keyboard goes there and comes back; on a narrow
+// screen it lies over the chat until it is left.
+let opener = null;
+
+onClick("a[target=nq-source]", (link, event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  opener = link;
+  byId("nq-tab").href = link.href;
+  document.body.classList.add("nq-reading");
+  if (event.detail === 0 || isNarrow()) byId("nq-beside").focus();
+});
+
+const leaveSource = () => {
+  document.body.classList.remove("nq-reading");
+  const back = opener?.isConnected ? opener : exchangesShown().at(-1) ?? byId("nq-ask");
+  back.focus();
+};
+onClick("#nq-back", leaveSource);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target.closest?.("#nq-beside")) leaveSource();
+});
+
+const skips = made("div", "", { class: "nq-skips" });
+const skipTo = (name, find) => {
+  const link = made("a", name, { href: "#" });
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    find()?.focus();
+  });
+  skips.append(link);
+};
+skipTo("Skip to the question", () => document.querySelector("#nq-question textarea"));
+skipTo("Skip to the newest answer", () => exchangesShown().at(-1));
+skipTo("Skip to the source", () => byId("nq-beside"));
+document.body.prepend(skips);

@@ -1,0 +1,82 @@
+// What can be done with an answer, or with all of them: copy, export, judge.
+const talk = { id: "", exchanges: [], verdicts: {} };
+const exchangeOf = (element) => {
+  const shown = element.closest(".nq-exchange");
+  return [shown, talk.exchanges[exchangesShown().indexOf(shown)]];
+};
+
+const copied = async (text) => {
+  if (navigator.clipboard) {
+    return navigator.clipboard.writeText(text).then(() => true, () => false);
+  }
+  // Browsers have no clipboard for pages that come without TLS from elsewhere.
+  const box = made("textarea", text, { class: "nq-unseen" });
+  document.body.append(box);
+  box.select();
+  const done = document.execCommand("copy");
+  box.remove();
+  return done;
+};
+onClick(".nq-copy", async (button) => {
+  const done = await copied(exchangeOf(button)[1].markdown);
+  button.textContent = done ? "Copied" : "Not copied";
+  announce(done ? "Copied as Markdown." : "The browser does not let this page copy.");
+  button.focus();
+  setTimeout(() => { button.textContent = "Copy as Markdown"; }, 2000);
+});
+
+const download = (name, kind, text) => {
+  const address = URL.createObjectURL(new Blob([text], { type: kind }));
+  made("a", "", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+};
+const exported = {
+  md: () => ["text/markdown", talk.exchanges.map((one) => one.markdown).join("\n")],
+  json: () => ["application/json", JSON.stringify(
+    talk.exchanges.filter((one) => one.record).map((one) => ({
+      ...one.record, within: one.within, id: one.id, verdict: talk.verdicts[one.id] ?? null,
+    })), null, 2)],
+};
+onClick(".nq-export", (button) => {
+  download(`notesqa-conversation.${button.value}`, ...exported[button.value]());
+  announce("The conversation was exported.");
+});
+
+const judge = async (id, verdict, reason) => {
+  const said = await fetch("/api/v1/feedback", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ question: id, verdict, reason }),
+  }).catch(() => null);
+  if (said?.ok) return true;
+  problem(said?.status === 401 ? SIGNED_OUT : "What you said of the answer could not be kept.");
+  return false;
+};
+const showVerdicts = () => exchangesShown().forEach((shown, number) => {
+  const verdict = talk.verdicts[talk.exchanges[number]?.id];
+  shown.querySelectorAll(".nq-judge").forEach((button) => {
+    button.setAttribute("aria-pressed", String(button.value === verdict));
+  });
+});
+onClick(".nq-judge", async (button) => {
+  const [shown, { id }] = exchangeOf(button);
+  const verdict = talk.verdicts[id] === button.value ? null : button.value;
+  if (!await judge(id, verdict, "")) return;
+  if (verdict) talk.verdicts[id] = verdict;
+  else delete talk.verdicts[id];
+  shown.querySelector(".nq-reason").hidden = !verdict;
+  showVerdicts();
+  keepTalk();
+  announce(verdict ? "Noted. You can say why." : "Taken back.");
+});
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches(".nq-reason")) return;
+  event.preventDefault();
+  const form = event.target;
+  const [shown, { id }] = exchangeOf(form);
+  if (!await judge(id, talk.verdicts[id], form.elements.reason.value)) return;
+  form.hidden = true;
+  form.reset();
+  announce("Thank you: your reason is kept with the question.");
+  shown.querySelector(".nq-judge[aria-pressed=true]").focus();
+});

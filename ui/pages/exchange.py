@@ -1,0 +1,102 @@
+"""One question of the chat and what came back: a reply or an error comes in, its HTML goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rag import Answer, Span, Turn, turn_of
+from ui.asks import Reply
+from ui.render import answer_html, answer_markdown, escape, markdown, source_url
+
+EMPTY_SOURCE = "/source/"
+
+MOST_SHOWN = 300
+"""Characters of a question that are kept where no answer came back."""
+
+_AGAIN = '<p><button type="button" class="nq-alone">Try again</button></p>'
+
+_COPY = '<button type="button" class="nq-copy">Copy as Markdown</button>'
+
+_JUDGE = (
+    '<button type="button" class="nq-judge" value="up" aria-pressed="false">Helpful</button>'
+    '<button type="button" class="nq-judge" value="down" aria-pressed="false">Not helpful</button>'
+    '<form class="nq-reason" hidden><label>Why? <input name="reason" maxlength="1000" '
+    'autocomplete="off"></label><button>Send</button></form>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked, and what came back.
+
+    Attributes:
+        answer: None where none came back.
+        failed: why none did.
+        lasting: whether to ask again would fail again.
+        within: the folder that was asked; empty for all.
+        id: under which the question is kept, and a verdict can be; None where it is not.
+    """
+
+    question: str
+    answer: Answer | None
+    failed: str = ""
+    lasting: bool = False
+    within: str = ""
+    id: str | None = None
+
+    @property
+    def turn(self) -> Turn | None:
+        """Returns what the next question may lean on."""
+        return turn_of(self.answer) if self.answer else None
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """Returns what could be asked instead."""
+        return self.answer.suggestions if self.answer else ()
+
+
+def answered(question: str, reply: Reply, within: str) -> Exchange:
+    """Returns the exchange that an answer or a refusal ends."""
+    return Exchange(question, reply.answer, within=within, id=reply.id)
+
+
+def failed(question: str, said: str, within: str, *, lasting: bool) -> Exchange:
+    """Returns the exchange that nothing but a plain sentence ends."""
+    shown = question if len(question) <= MOST_SHOWN else f"{question[:MOST_SHOWN]} …"
+    return Exchange(shown, None, said, lasting, within)
+
+
+def question_html(exchange: Exchange) -> str:
+    """Returns the question, and where it was asked if not everywhere."""
+    where = f'<p class="nq-in">In {escape(exchange.within)}</p>' if exchange.within else ""
+    return f"<p>{escape(exchange.question)}</p>{where}"
+
+
+def reply_html(exchange: Exchange) -> str:
+    """Returns what came back, with what can be done with it."""
+    if exchange.answer is None:
+        again = "" if exchange.lasting else _AGAIN
+        said = f'<p class="nq-error">{escape(exchange.failed)}</p>{again}'
+        return f'<div class="nq-exchange" tabindex="-1">{said}</div>'
+    judge = _JUDGE if exchange.id else ""
+    tools = f'<div class="nq-tools">{_COPY}{judge}</div>'
+    return f'<div class="nq-exchange" tabindex="-1">{answer_html(exchange.answer)}{tools}</div>'
+
+
+def exchange_markdown(exchange: Exchange) -> str:
+    """Returns the question as a heading and the answer below it, as Markdown."""
+    asked = " ".join(exchange.question.split())
+    within = f" (in {exchange.within})" if exchange.within else ""
+    said = answer_markdown(exchange.answer) if exchange.answer else markdown(exchange.failed)
+    return f"## {markdown(asked + within)}\n\n{said}\n"
+
+
+def source_of(exchange: Exchange | None) -> str:
+    """Returns the address of what an exchange quotes; of nothing where it quotes nothing."""
+    if exchange is None or exchange.answer is None or not exchange.answer.answered:
+        return EMPTY_SOURCE
+    answer = exchange.answer
+    best = next((said for said in answer.sentences if said.decides), answer.sentences[0])
+    cited = answer.citations[best.citation - 1]
+    start = cited.span.start + cited.quote.index(best.text)
+    return source_url(cited.document, Span(start, start + len(best.text)), best.text)

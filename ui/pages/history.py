@@ -1,0 +1,145 @@
+"""Conversations as browsers keep them: exchanges become JSON, and such JSON exchanges again.
+
+What a browser sends back may be anything. It becomes an exchange only where it has the shape that
+was given out, and is then shown like any other: as escaped text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rag import Answer
+from ui.pages.exchange import MOST_SHOWN, Exchange, exchange_markdown
+
+_ID = re.compile(r"[0-9a-f]{16}")
+
+_UPWARDS = {"", ".", ".."}
+
+_NUMBER: Any = (int, float)
+
+_PLACE = {"document": str, "title": str, "headings": [str], "location": str, "start": int}
+_PLACE |= {"end": int}
+
+_RECORD: dict[str, Any] = {
+    "question": str,
+    "query": str,
+    "reason": (str, type(None)),
+    "confidence": _NUMBER,
+    "sentences": [{"text": str, "citation": int, "decides": bool}],
+    "citations": [_PLACE | {"number": int, "quote": str}],
+    "passages": [_PLACE | {"rank": int, "score": _NUMBER, "text": str}],
+    "measured": bool,
+    "elsewhere": bool,
+    "carried": bool,
+    "suggestions": [str],
+    "generation": int,
+}
+"""What `Answer.to_record` gives out; how long things took is not believed."""
+
+_MOST = 2**53
+"""Beyond any offset in a note."""
+
+
+def kept(conversation: Sequence[Exchange], first: int, serial: int, *, replaces: bool) -> str:
+    """Returns what the page's script is told after a change, as JSON.
+
+    Args:
+        first: the exchange from which on they are new, or the one that is.
+        serial: another one each time.
+        replaces: whether one exchange stands where there was another.
+    """
+    news = conversation[first : first + 1] if replaces else conversation[first:]
+    return json.dumps(
+        {
+            "serial": serial,
+            "at": first,
+            "count": len(conversation),
+            "replaces": replaces,
+            "exchanges": [_given_out(exchange) for exchange in news],
+        }
+    )
+
+
+def _given_out(exchange: Exchange) -> dict[str, Any]:
+    return {
+        "question": exchange.question,
+        "within": exchange.within,
+        "id": exchange.id,
+        "record": exchange.answer.to_record() if exchange.answer else None,
+        "failed": exchange.failed,
+        "markdown": exchange_markdown(exchange),
+    }
+
+
+def restored(sent: str, most: int) -> list[Exchange]:
+    """Returns the exchanges of a conversation that a browser kept; what is none is left out.
+
+    Args:
+        sent: JSON, of whoever wrote it.
+        most: exchanges, the newest of those sent.
+    """
+    try:
+        found = json.loads(sent, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(found, list):
+        return []
+    exchanges = []
+    for item in found[-most:]:
+        try:
+            exchanges.append(_exchange(item))
+        except ValueError:
+            continue
+    return exchanges
+
+
+def _exchange(item: Any) -> Exchange:
+    """Returns an exchange of what `_given_out` made.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    shape = {"question": str, "within": str, "id": (str, type(None)), "failed": str}
+    _check(item, shape)
+    id_ = item["id"] if item["id"] and _ID.fullmatch(item["id"]) else None
+    record = item.get("record")
+    if record is None:
+        if not item["failed"]:
+            raise ValueError("neither answered nor failed")
+        asked, failed = item["question"][:MOST_SHOWN], item["failed"][:MOST_SHOWN]
+        return Exchange(asked, None, failed, True, item["within"])
+    _check(record, _RECORD)
+    places = [*record["citations"], *record["passages"]]
+    if any(_UPWARDS & set(place["document"].split("/")) for place in places):
+        raise ValueError("an address that leads elsewhere")
+    if not 0 <= record["confidence"] <= 1:
+        raise ValueError("no confidence")
+    answer = Answer.from_dict({**record, "timings_ms": {}})
+    return Exchange(item["question"], answer, within=item["within"], id=id_)
+
+
+def _check(value: Any, shape: Any) -> None:
+    """Raises ValueError where a value of JSON is not of a shape."""
+    if isinstance(shape, Mapping):
+        if not isinstance(value, dict) or not set(shape) <= set(value):
+            raise ValueError("not such an object")
+        for name, inner in shape.items():
+            _check(value[name], inner)
+    elif isinstance(shape, list):
+        if not isinstance(value, list):
+            raise ValueError("not a list")
+        for item in value:
+            _check(item, shape[0])
+    elif type(value) not in (shape if isinstance(shape, tuple) else (shape,)):
+        raise ValueError("of another kind")
+    elif isinstance(value, str):
+        value.encode()  # half a character is no text: UnicodeEncodeError is a ValueError
+    elif isinstance(value, (int, float)) and abs(value) > _MOST:
+        raise ValueError("too large")
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is no number")

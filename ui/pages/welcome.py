@@ -1,0 +1,109 @@
+"""What the chat page shows before a question: the state of the notes comes in, HTML goes out.
+
+Three states: notes that can be asked, with questions to begin with; none yet, with what to do; and
+notes that are being read, with how far that is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rag import LibraryError
+from ui.jobs import Job
+from ui.pages.frame import STRANGER, Visitor
+from ui.render import escape
+from ui.services import Services
+
+EXAMPLES = 4
+"""Questions that are offered to begin with."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How the notes are at one moment.
+
+    Attributes:
+        notes: how many can be asked.
+        examples: questions to begin with.
+        busy: whether notes are being indexed.
+        job: what does so, where that says how far it is.
+    """
+
+    notes: int
+    examples: Sequence[str] = ()
+    busy: bool = False
+    job: Job | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is expected to change by itself."""
+        return self.notes > 0 and not self.busy
+
+
+def state_of(services: Services) -> State:
+    """Returns the state of the notes now."""
+    job = services.jobs.current("index")
+    busy = job is not None or bool(services.watcher and services.watcher.busy)
+    try:
+        notes = int(services.library.summary()["indexed"])
+        examples = services.library.examples(EXAMPLES) if notes else ()
+    except LibraryError:
+        notes, examples = 0, ()
+    return State(notes, examples, busy, job)
+
+
+def welcome_html(state: State, visitor: Visitor = STRANGER) -> str:
+    """Returns what stands in place of the conversation while there is none."""
+    if not state.notes:
+        return _indexing(state) if state.busy else _none(visitor)
+    counted = f"{state.notes} note{'' if state.notes == 1 else 's'}"
+    said = (
+        f"<h2>Ask your notes</h2><p>Answers are quotes from {counted}, each with its place. "
+        "Where the notes hold no answer, they say so.</p>"
+    )
+    if state.examples:
+        offered = "".join(
+            f'<li><button type="button" class="nq-example">{escape(question)}</button></li>'
+            for question in state.examples
+        )
+        said += f'<p class="nq-near">To begin with:</p><ul class="nq-examples">{offered}</ul>'
+    return said + (_indexing(state, "h3") if state.busy else "")
+
+
+def _none(visitor: Visitor) -> str:
+    if not visitor.looks:
+        return (
+            "<h2>There are no notes yet</h2>"
+            "<p>They can be asked as soon as your instructor has added some.</p>"
+        )
+    return (
+        "<h2>There are no notes yet</h2>"
+        "<p>Put files into the folder of notes, then index them: on the "
+        '<a href="/library">library page</a>, or with <code>notesqa index</code>. '
+        "This page follows by itself.</p>"
+    )
+
+
+def _indexing(state: State, level: str = "h2") -> str:
+    job = state.job
+    done = f' value="{job.done}" max="{job.total}"' if job and job.total else ""
+    said = f"{escape(job.stage)}: {job.done} of {job.total}" if job and job.total else ""
+    then = "What is indexed already can be asked." if state.notes else "Then they can be asked."
+    return (
+        f"<{level}>The notes are being indexed</{level}>"
+        f'<p><progress aria-label="Indexing"{done}></progress> {said}</p><p>{then}</p>'
+    )
+
+
+def folders_html(folders: Sequence[str]) -> str:
+    """Returns the choice of the folder that is asked; nothing where there is none to choose."""
+    if not folders:
+        return ""
+    options = "".join(
+        f'<option value="{escape(folder)}">{escape(folder)}</option>' for folder in folders
+    )
+    return (
+        '<label class="nq-within" for="nq-within">Ask '
+        f'<select id="nq-within"><option value="">all notes</option>{options}</select></label>'
+    )
