@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rag.errors import QuestionError as QuestionError
     from rag.errors import QuestionSetError as QuestionSetError
     from rag.errors import RunError as RunError
+    from rag.folders import place_of as place_of
     from rag.followup import Turn as Turn
     from rag.followup import turn_of as turn_of
     from rag.index import corpus_digest as corpus_digest
@@ -105,6 +106,7 @@ _HOME = {
     "corpus_digest": "rag.index",
     "load_settings": "rag.config",
     "pack": "rag.tokens",
+    "place_of": "rag.folders",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
     "suffix_of": "rag.documents",
@@ -158,6 +160,7 @@ __all__ = [
     "corpus_digest",
     "load_settings",
     "pack",
+    "place_of",
     "read_notes",
     "signals",
     "suffix_of",

@@ -11,12 +11,12 @@ neither the library nor a model.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from rag import Answer, NotesQAError, Passage, Place, PlaceKind, Places, Span, Turn, turn_of
 
@@ -27,6 +27,8 @@ ADDRESS = "http://127.0.0.1:7860"
 
 SECONDS = 60.0
 """How long an answer is waited for."""
+
+Read = TypeVar("Read")
 
 _QUESTION = "Notesqa-Question"
 
@@ -123,17 +125,20 @@ class Notes:
         """See `connect`."""
         import httpx
 
-        parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise UnreachableError(f"{address!r} is no address: give one such as {ADDRESS}.")
         self.address = address.rstrip("/")
-        # Proxies of the environment are not asked: questions go to the server, and nowhere else.
-        self._http = httpx.Client(
-            base_url=self.address,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            timeout=timeout,
-            trust_env=False,
-        )
+        try:
+            # Proxies of the environment are not asked: questions go to the server alone.
+            self._http = httpx.Client(
+                base_url=self.address,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+                timeout=timeout,
+                trust_env=False,
+            )
+            known = self._http.base_url.scheme in {"http", "https"} and self._http.base_url.host
+        except httpx.InvalidURL:
+            known = ""
+        if not known:
+            raise UnreachableError(f"{address!r} is no address: give one such as {ADDRESS}.")
 
     def ask(self, question: str, after: Answer | Turn | None = None, within: str = "") -> Reply:
         """Returns the quotes that answer, or an abstention with the nearest passages.
@@ -142,8 +147,11 @@ class Notes:
             after: the turn before, which the question may lean on.
             within: the folder, or document, that is asked; empty for all of the notes.
         """
-        response = self._sent("POST", "/api/v1/ask", json=_asked(question, after, within))
-        return _reply(response.json(), response.headers.get(_QUESTION))
+        return self._sent(
+            *("POST", "/api/v1/ask"),
+            lambda said: _reply(said.json(), said.headers.get(_QUESTION)),
+            json=_asked(question, after, within),
+        )
 
     def ask_events(
         self, question: str, after: Answer | Turn | None = None, within: str = ""
@@ -160,7 +168,7 @@ class Notes:
         ):
             if response.is_error:
                 response.read()
-            self._check(response)
+            _check(response)
             for name, data, id_ in _events(response.iter_lines()):
                 said = json.loads(data)
                 if name == "passages":
@@ -178,8 +186,11 @@ class Notes:
             within: as for `ask`.
         """
         asked = {"question": question, "within": within} | ({} if k is None else {"k": str(k)})
-        found = self._sent("GET", "/api/v1/search", params=asked).json()
-        return tuple(map(Passage.from_dict, found["passages"]))
+        return self._sent(
+            *("GET", "/api/v1/search"),
+            lambda said: tuple(map(Passage.from_dict, said.json()["passages"])),
+            params=asked,
+        )
 
     def documents(self, within: str = "") -> tuple[Document, ...]:
         """Returns the documents that can be asked, by path.
@@ -187,10 +198,10 @@ class Notes:
         Args:
             within: the folder; empty for all of the notes.
         """
-        found = self._sent("GET", "/api/v1/documents", params={"within": within}).json()
-        return tuple(
-            Document(one["path"], one["title"], one["folder"], PlaceKind(one["places"]))
-            for one in found["documents"]
+        return self._sent(
+            *("GET", "/api/v1/documents"),
+            lambda said: tuple(map(_document, said.json()["documents"])),
+            params={"within": within},
         )
 
     def document(self, path: str, span: Span | None = None) -> Source:
@@ -200,18 +211,15 @@ class Notes:
             span: as citations and passages have it.
         """
         part = {"start": span.start, "end": span.end} if span else {}
-        found = self._sent("GET", f"/api/v1/documents/{quote(path)}", params=part).json()
-        listed = tuple(Place(place["start"], place["name"]) for place in found["listed"])
-        return Source(
-            *(found["path"], found["title"], found["folder"], found["characters"]),
-            *(Span(found["start"], found["end"]), found["location"], found["text"]),
-            Places(PlaceKind(found["places"]), listed),
+        return self._sent(
+            *("GET", f"/api/v1/documents/{quote(path)}"),
+            lambda said: _source(said.json()),
+            params=part,
         )
 
     def status(self) -> dict[str, Any]:
         """Returns what is indexed and what was skipped: the object of `notesqa status --json`."""
-        found: dict[str, Any] = self._sent("GET", "/api/v1/status").json()
-        return found
+        return self._sent("GET", "/api/v1/status", lambda said: dict(said.json()))
 
     def feedback(self, reply: Reply | str, verdict: str | None, reason: str = "") -> None:
         """Says whether an answer helped.
@@ -228,7 +236,7 @@ class Notes:
         if id_ is None:
             raise ValueError("the answer has no id: the server keeps no questions")
         said = {"question": id_, "verdict": verdict, "reason": reason}
-        self._sent("POST", "/api/v1/feedback", json=said)
+        self._sent("POST", "/api/v1/feedback", lambda _: None, json=said)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -245,11 +253,14 @@ class Notes:
     ) -> None:
         self.close()
 
-    def _sent(self, method: str, path: str, **content: Any) -> httpx.Response:
+    def _sent(
+        self, method: str, path: str, read: Callable[[httpx.Response], Read], **content: Any
+    ) -> Read:
+        """Sends a request, and returns what is read in its response."""
         with self._reached():
             response = self._http.request(method, path, **content)
-        self._check(response)
-        return response
+            _check(response)
+            return read(response)
 
     @contextmanager
     def _reached(self) -> Iterator[None]:
@@ -268,21 +279,21 @@ class Notes:
                 f"Nothing can be asked at {self.address} ({error}): start it there with "
                 "notesqa serve, or give connect another address."
             ) from error
-
-    def _check(self, response: httpx.Response) -> None:
-        """Raises what a response says is wrong."""
-        kind = response.headers.get("content-type", "")
-        if kind.startswith("application/problem+json"):
-            said = response.json()
-            wait = response.headers.get("retry-after", "")
-            raise ProblemError(
-                said["status"], said["detail"], int(wait) if wait.isdecimal() else None
-            )
-        if not response.is_success:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreachableError(
-                f"{self.address} answers with status {response.status_code} and not as notesqa "
-                "does: give connect the address that notesqa serve tells."
-            )
+                f"{self.address} answers, and not as notesqa does: give connect the address that "
+                "notesqa serve tells."
+            ) from error
+
+
+def _check(response: httpx.Response) -> None:
+    """Raises what a response says is wrong; ValueError where it is none of notesqa's."""
+    if response.headers.get("content-type") == "application/problem+json":
+        said = response.json()
+        wait = response.headers.get("retry-after", "")
+        raise ProblemError(said["status"], said["detail"], int(wait) if wait.isdecimal() else None)
+    if not response.is_success:
+        raise ValueError(f"status {response.status_code}")
 
 
 def _asked(question: str, after: Answer | Turn | None, within: str) -> dict[str, Any]:
@@ -293,6 +304,19 @@ def _asked(question: str, after: Answer | Turn | None, within: str) -> dict[str,
 
 def _reply(said: Mapping[str, Any], id_: str | None) -> Reply:
     return replace(Reply.from_dict(said), id=id_)
+
+
+def _document(said: Mapping[str, Any]) -> Document:
+    return Document(said["path"], said["title"], said["folder"], PlaceKind(said["places"]))
+
+
+def _source(said: Mapping[str, Any]) -> Source:
+    listed = tuple(Place(place["start"], place["name"]) for place in said["listed"])
+    return Source(
+        *(said["path"], said["title"], said["folder"], said["characters"]),
+        *(Span(said["start"], said["end"]), said["location"], said["text"]),
+        Places(PlaceKind(said["places"]), listed),
+    )
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str | None]]:

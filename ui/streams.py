@@ -90,19 +90,13 @@ async def _events(
 ) -> AsyncIterator[ServerSentEvent]:
     """Yields passages, then the answer or a problem, from the first that is known."""
     said = first
-    if isinstance(said, Reply):  # an answer that was kept
-        yield _passages(said.answer.passages)
     while isinstance(said, tuple):
-        yield _passages(said)
+        yield _event("passages", [passage.to_dict() for passage in said])
         said = await news.get()
     if isinstance(said, Reply):
         yield _event("answer", said.answer.to_dict(), said.id)
     else:
         yield _event("problem", _problem(said, insider))
-
-
-def _passages(passages: tuple[Passage, ...]) -> ServerSentEvent:
-    return _event("passages", [passage.to_dict() for passage in passages])
 
 
 def _problem(error: Exception, insider: bool) -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from rag import LibraryError, Note, PlaceKind, Span, Verdict
+from rag import LibraryError, Note, PlaceKind, QuestionError, Span, Verdict, place_of
 from ui import problems, streams
 from ui.guard import user_of
 from ui.schemas import (
@@ -81,12 +81,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses=problems.described(*_ERRORS),
     )
     def documents(listing: Annotated[Listing, Query()]) -> Response:
-        kinds = library.place_kinds()
+        kinds, place = library.place_kinds(), place_of(listing.within)
         found = [
             _named(path, title, kinds[path])
             for path, title in library.titles().items()
-            if path in kinds and _lies_in(path, listing.within)
+            if path in kinds and f"{path}/".startswith(f"{place}/" if place else "")
         ]
+        if place and not found:
+            raise QuestionError("No note lies there: GET /api/v1/documents lists all of them.")
         return JSONResponse({"documents": found})
 
     @api.get(
@@ -141,11 +143,6 @@ def add_routes(api: FastAPI, services: Services) -> None:
 def _named(path: str, title: str, kind: PlaceKind) -> dict[str, Any]:
     folder, _, _ = path.rpartition("/")
     return {"path": path, "title": title, "folder": folder, "places": kind.value}
-
-
-def _lies_in(path: str, folder: str) -> bool:
-    """Returns whether a document is of a folder, or is what is named."""
-    return not folder or path == folder or path.startswith(f"{folder.rstrip('/')}/")
 
 
 def _part(note: Note, span: Span) -> Mapping[str, Any]:
