@@ -33,6 +33,29 @@ _EVENTS = (
     "A comment comes every 15 s. What is wrong before the first event is an error as of `ask`."
 )
 
+_SCHEMAS = "#/components/schemas/"
+
+_EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "event": {"enum": ["passages", "answer", "problem"]},
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {
+                "oneOf": [
+                    {"type": "array", "items": {"$ref": f"{_SCHEMAS}Passage"}},
+                    {"$ref": f"{_SCHEMAS}Answer"},
+                    {"$ref": f"{_SCHEMAS}Problem"},
+                ]
+            },
+        },
+    },
+}
+"""What the OpenAPI document says of one event."""
+
 logger = logging.getLogger(__name__)
 
 News = tuple[Passage, ...] | Reply | Exception
@@ -50,7 +73,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
         responses={
             200: {
                 "description": _EVENTS,
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "content": {"text/event-stream": {"schema": _EVENT}},
             },
             **problems.described(400, 401, 403, 413, 422, 429, 503),
         },
