@@ -39,7 +39,10 @@ HOME = {
     "openvino": ["rag/compiled.py"],
     "platformdirs": ["rag/cache.py"],
     "pydantic": ["ui/schemas.py"],
-    "pypdfium2": ["rag/documents/pdf/reader.py"],
+    "pypdfium2": [
+        "rag/documents/pdf/drawing.py",
+        "rag/documents/pdf/reader.py",
+    ],  # its pictures, its words
     "rapidfuzz": ["rag/spelling.py"],
     "scipy": ["eval/statistics.py"],
     "sentence_transformers": ["rag/models.py"],

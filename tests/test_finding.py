@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rag import Library, Settings
-from rag.documents import File, Loaders, find_files, reading
+from rag.documents import File, Loaders, find_file, find_files, reading
 from rag.documents.ignoring import IGNORE_FILE, Rules, parse_rule
 from rag.documents.reading import open_regular
 from rag.errors import DocumentError
@@ -138,6 +138,19 @@ def test_what_is_left_out_is_what_git_leaves_out(
     ).stdout
     theirs = {path for path in listed.split("\0") if path and not path.endswith(IGNORE_FILE)}
     assert set(names(tmp_path / "notes")) == theirs
+    for path in paths:
+        if (file := tmp_path / "notes" / path).is_file():
+            assert find_file(tmp_path / "notes", path) == (file if path in theirs else None)
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/", "/etc/passwd", "x//a.md", "../secret.md", "x/../a.md", "x", "b.md", "a.md/c"]
+)
+def test_what_is_no_path_of_a_note_leads_to_none(tmp_path: Path, path: str) -> None:
+    write(tmp_path, **{"secret.md": "x", "notes/a.md": "x", "notes/.x/a.md": "x"})
+    (tmp_path / "notes/x").symlink_to(tmp_path)
+    assert find_file(tmp_path / "notes", path) is None
+    assert find_file(tmp_path / "notes", "a.md") == tmp_path / "notes/a.md"
 
 
 # Walking

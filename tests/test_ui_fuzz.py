@@ -142,6 +142,8 @@ def test_any_place_in_any_document_is_answered(
 ) -> None:
     part = f"{document}?start={quote(start)}&end={quote(end)}"
     response = client.get(f"/source/{part}")
+    picture = client.get(f"/page/{document}?n={quote(start)}")
+    assert picture.status_code in {404, 422}
     allowed = {200, 404, 422} if document in {"owls.md", ""} else {404, 422}
     assert response.status_code in allowed | ({200} if document in {"/", "//"} else set())
     response = client.get(f"/api/v1/documents/{part}")

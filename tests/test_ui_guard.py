@@ -147,6 +147,8 @@ def test_what_another_site_may_send(method: str, headers: dict[str, str], elsewh
         ("/source/a\nb.md", True),
         ("/assets/index-DphvyggB.js", True),
         ("/gradio_api/heartbeat/abc123", True),
+        ("/page/a\nb.pdf", True),
+        ("/page/../x", False),
         ("/source/../x", False),
         ("/source/a/..", False),
         ("/source/..\\x", False),
@@ -274,7 +276,8 @@ def test_https_is_remembered(library: Library) -> None:
 
 
 def test_what_is_listed_for_head_answers_it(whole: TestClient) -> None:
-    for path in ("/", "/healthz", "/source/owls.md", "/source/", "/library", "/openapi.json"):
+    pages = "/", "/notes", "/source/owls.md", "/source/", "/library"
+    for path in (*pages, "/healthz", "/openapi.json"):
         got = whole.head(path)
         assert (got.status_code, got.content) == (200, b"")
         assert got.headers["content-type"] == whole.get(path).headers["content-type"]

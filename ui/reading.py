@@ -203,7 +203,7 @@ def _picture(library: Library, document: str, number: int, known: str | None) ->
     except DocumentError as error:
         return problem(404, f"There is no picture: {error}.")
     except LibraryError:
-        return problem(404, f"{document} is not in the library.")
+        return problem(404, "There is no such note.")
     headers = {"ETag": f'"{picture.version}"', "Cache-Control": CHECKED}
     if known == headers["ETag"]:
         return Response(status_code=304, headers=headers)

@@ -57,6 +57,8 @@ def find_file(corpus: Path, path: str) -> Path | None:
     from rag.store import FILE
 
     *folders, name = path.split("/")
+    if "" in (*folders, name):
+        return None
     walk = _Walk(corpus)
     folder = corpus
     for within in [*folders, None]:
@@ -66,6 +68,8 @@ def find_file(corpus: Path, path: str) -> Path | None:
         if within and not subfolders:
             return None
         folder /= within or ""
+    if not os.path.lexists(folder / name):
+        return None
     return next((file for named, file in walk.files() if named == path), None)
 
 

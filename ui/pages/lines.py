@@ -12,7 +12,7 @@ import html
 import re
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag import Note, Place, PlaceKind, Places, Span
@@ -88,15 +88,22 @@ class Marker:
         return f'<span class="steps">{"".join(links)}</span>' if links else ""
 
 
-def text_html(note: Note, marker: Marker, code: Sequence[Span] = ()) -> str:
+Address = Callable[[str], str]
+"""Gives the address at which a page, by its name, is shown as a picture."""
+
+
+def text_html(
+    note: Note, marker: Marker, code: Sequence[Span] = (), picture: Address | None = None
+) -> str:
     """Returns the text of a note.
 
     Args:
         code: where code lies in it, in order.
+        picture: of the pages, where they have one.
     """
     kind = note.places.kind
     if kind in _TITLED:
-        return "".join(_sections(note, marker, code))
+        return "".join(_sections(note, marker, code, picture))
     if kind is PlaceKind.TIME:
         return f'<div class="times">{"".join(_cues(note, marker))}</div>'
     return "".join(_lists(note, marker, code))
@@ -112,14 +119,20 @@ def _ranges(note: Note) -> Iterator[tuple[Place, int, int]]:
         yield place, first, max(start + len(said.rstrip("\r\n")), first)
 
 
-def _sections(note: Note, marker: Marker, code: Sequence[Span]) -> Iterator[str]:
+def _sections(
+    note: Note, marker: Marker, code: Sequence[Span], picture: Address | None
+) -> Iterator[str]:
     kind = note.places.kind
     for number, (place, start, end) in enumerate(_ranges(note), 1):
         name = f"{kind.capitalize()} {html.escape(visible(place.name))}"
         said = "".join(_parts(marker, start, end, code))
+        link = ""
+        if picture:
+            address = html.escape(picture(place.name))
+            link = f' <a href="{address}" aria-label="Picture of page {place.name}">picture</a>'
         yield (
             f'<section class="{kind}" aria-labelledby="at-{number}">'
-            f'<h2 class="place" id="at-{number}">{name}</h2>{said}</section>'
+            f'<h2 class="place" id="at-{number}">{name}{link}</h2>{said}</section>'
         )
 
 

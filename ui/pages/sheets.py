@@ -6,15 +6,12 @@ In: what `Library.page_picture` returned, or why it did not. Out: HTML.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from rag import Area, Picture
+from ui.pages.lines import Address
 from ui.render import visible
-
-Address = Callable[[int], str]
-"""Gives the address at which a page of the note is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,7 @@ def _sheet(document: str, sheet: Sheet, areas: str) -> str:
         return f'<p class="unseen">No picture of page {number}: {said}. Its text is below.</p>'
     source = html.escape(f"/page/{quote(document)}?n={number}")
     said = f"Page {number} as it looks; its text is below."
-    more = f"Page {number}"
+    more = f'Page {number}, <a href="{source}">the picture alone</a>'
     if areas:
         said = f"Page {number} as it looks, the cited words marked; they are in the text below too."
         more += ', <a href="#marked-text">the marked words as text</a>'
@@ -98,7 +95,9 @@ def _ways(sheets: Sheets, address: Address) -> str:
     before, after = sheets.shown[0].number - 1, sheets.shown[-1].number + 1
     links = []
     if before >= 1:
-        links.append(f'<a href="{html.escape(address(before))}" rel="prev">← Page {before}</a>')
+        links.append(
+            f'<a href="{html.escape(address(str(before)))}" rel="prev">← Page {before}</a>'
+        )
     if after <= sheets.last:
-        links.append(f'<a href="{html.escape(address(after))}" rel="next">Page {after} →</a>')
+        links.append(f'<a href="{html.escape(address(str(after)))}" rel="next">Page {after} →</a>')
     return f'<nav class="turn" aria-label="Page pictures">{"".join(links)}</nav>' if links else ""

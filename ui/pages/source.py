@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, urlencode
 
 from rag import Note, Span
@@ -58,7 +59,7 @@ class Asked:
     listing: bool = False
     framed: bool = False
 
-    def address(self, document: str, page: int) -> str:
+    def address(self, document: str, page: str) -> str:
         """Returns the address at which another page is shown, and the same is marked."""
         asked: dict[str, int | str] = {"page": page}
         if self.span:
@@ -95,11 +96,10 @@ def source_page(
         parts.append(_search(asked, hits))
     if cited and not asked.framed:
         parts.append("".join(_cited(note, cited, open_=asked.listing)))
-    if sheets:
-        parts.append(
-            sheets_html(note.document, sheets, lambda page: asked.address(note.document, page))
-        )
-    parts.append(f'<div class="note">{text_html(note, marker, code)}</div>')
+    address = partial(asked.address, note.document) if sheets else None
+    if sheets and address:
+        parts.append(sheets_html(note.document, sheets, address))
+    parts.append(f'<div class="note">{text_html(note, marker, code, address)}</div>')
     top = "" if asked.framed else frame.ways("/source", visitor)
     return frame.page(note.title, "".join(parts), "source.css", top=top)
 

@@ -155,7 +155,7 @@ class Loaders:
             return made(said, body)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             self.close()
-            raise _crashed("it sent what is neither document nor page") from error
+            raise _crashed("it sent what is no document, nor a page of one") from error
 
     def close(self) -> None:
         """Ends the process, if there is one."""
