@@ -37,6 +37,7 @@ QUESTION = "#nq-question textarea"
 SAID = "#nq-chat :is(.nq-answer, .nq-error)"
 
 WAIT_MS = 20_000
+expect.set_options(timeout=WAIT_MS)
 
 MOST_TABS = 80
 """Presses of a key that lead from one end of a page to the other."""
@@ -189,7 +190,8 @@ class Visit:
     def marked(self) -> str:
         """Returns the words marked in the source beside the chat, one space between them."""
         frame = self.page.frame_locator("#nq-source iframe")
-        expect(frame.locator("mark#marked")).to_be_in_viewport()
+        # Of a page that is a picture, an area of it is scrolled to, and the words stand below it.
+        expect(frame.locator("#marked")).to_be_in_viewport()
         return in_a_line(" ".join(frame.locator("mark").all_inner_texts()))
 
     def quoted(self, address: str, question: str) -> str:
