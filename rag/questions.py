@@ -336,8 +336,8 @@ class QuestionLog:
 
     # Looking and deleting
 
-    def newest(self, most: int) -> list[Asked]:
-        """Returns the last questions, newest first.
+    def newest(self, most: int, door: str | None = None) -> list[Asked]:
+        """Returns the last questions, of one door or of all, newest first.
 
         Raises:
             LibraryError: the log is damaged, or of another format.
@@ -346,7 +346,9 @@ class QuestionLog:
             return []
         with self._connection() as db:
             rows = db.execute(
-                "SELECT * FROM questions ORDER BY asked DESC, rowid DESC LIMIT ?", (most,)
+                "SELECT * FROM questions WHERE ?1 IS NULL OR door = ?1"
+                " ORDER BY asked DESC, rowid DESC LIMIT ?2",
+                (door, most),
             )
             return [_asked(row) for row in rows]
 

@@ -9,17 +9,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from conftest import ROOT, Done, Named, Run, constant_fit
+
+from ui.cli import app
 
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
 COMMANDS = [
-    *("index", "ask", "search", "status", "doctor", "model", "users", "serve", "demo", "eval"),
-    "log",
+    *("index", "ask", "search", "chat", "open", "status", "doctor", "serve", "demo", "completion"),
+    *("model", "users", "eval", "log"),
 ]
 
 
@@ -175,6 +179,16 @@ def test_search_lists_as_many_passages_as_asked_for(run: Run) -> None:
     assert "Worms are what badgers like." in text
 
 
+def test_ask_and_search_keep_to_a_folder(run: Run, corpus: Path) -> None:
+    (corpus / "wet").mkdir()
+    (corpus / "otters.md").rename(corpus / "wet/otters.md")
+    assert run("index").status == 0
+    for command in ("ask", "search"):
+        found = parsed(run(command, "Worms are what badgers like?", "--in", "wet", "--json"))
+        assert [passage["document"] for passage in found["passages"]] == ["wet/otters.md"]
+        check_refused(run(command, "Worms?", "--in", "dry"), "No note lies in dry", "wet")
+
+
 @pytest.mark.usefixtures("indexed")
 def test_status_says_what_is_indexed(run: Run) -> None:
     found = parsed(run("status", "--json"))
@@ -253,6 +267,46 @@ def test_help_lists_every_command(run: Run) -> None:
     assert done.status == 0
     _, _, listed = done.out.partition("Commands:\n")
     assert sorted(line.split()[0] for line in listed.splitlines()) == sorted(COMMANDS)
+
+
+def test_version_is_that_of_the_package(run: Run) -> None:
+    assert run("--version") == Done(0, f"notesqa {version('notesqa')}\n", "")
+
+
+WITHOUT_JSON = {
+    "serve": "runs until it is ended",
+    "demo": "is shown to a person; index, ask and eval score give the same as JSON",
+    "completion": "prints a script for a shell",
+}
+
+
+def leaves(command: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields every command of the tree that does something, by the words that call it."""
+    for word, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, f"{name} {word}".strip())
+    if not hasattr(command, "commands"):
+        yield name, command
+
+
+def test_every_command_prints_json_or_has_a_reason_not_to() -> None:
+    found = dict(leaves(typer.main.get_command(app)))
+    assert {"ask", "log purge", "users token", "eval report", "model compile"} <= set(found)
+    without = {
+        name
+        for name, command in found.items()
+        if not any("--json" in option.opts for option in command.params)
+    }
+    assert without == set(WITHOUT_JSON)
+
+
+def test_every_option_says_what_it_does() -> None:
+    for name, command in leaves(typer.main.get_command(app)):
+        assert command.help.split()[0].istitle(), name
+        assert command.help.endswith((".", "?")), name
+        for option in command.params:
+            said = option.help or ""
+            assert said[:1].isupper(), (name, option.name)
+            assert said.endswith((".", "]", ".)")), (name, option.name)
 
 
 # Bad input: one plain line that says what to do, exit status 1, nothing lost

@@ -7,6 +7,8 @@ from conftest import Run
 from test_cli import check_harmless, corpus, indexed, parsed
 from test_questions import keep
 
+from rag import QuestionLog, Verdict
+
 __all__ = ["corpus", "indexed"]
 
 ASKED = "Worms are what badgers like?"
@@ -50,6 +52,23 @@ def test_show_prints_a_line_a_question(run: Run, library: Path) -> None:
     assert last == "1 of 2 questions. Kept for 90 days in .notesqa/questions.sqlite3."
 
 
+def test_show_says_what_was_said_of_an_answer(run: Run, indexed: Path) -> None:
+    assert run("ask", ASKED).status == 0
+    log = QuestionLog(indexed, 90)
+    (asked,) = log.newest(1)
+    for verdict, reason, line in (
+        (Verdict.DOWN, "not what\nI \x1b[31mmeant", "it did not help: not what I \ufffd[31mmeant"),
+        (Verdict.UP, "", "it helped"),
+    ):
+        assert log.judge(asked.id, verdict, reason)
+        assert run("log", "show").out.splitlines()[1].strip() == line
+
+
+def test_purge_prints_json(run: Run, library: Path) -> None:
+    keep(library, "one", "two")
+    assert parsed(run("log", "purge", "--json")) == {"deleted": 2}
+
+
 def test_show_says_that_there_are_none(run: Run, indexed: Path) -> None:
     assert run("log", "show").out.startswith("0 of 0 questions.")
 
@@ -80,7 +99,7 @@ def test_purge_asks_where_a_person_is(
 ) -> None:
     keep(library, "one")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("typer.confirm", lambda said, abort: (_ for _ in ()).throw(SystemExit(1)))
+    monkeypatch.setattr("typer.confirm", lambda said, **_: (_ for _ in ()).throw(SystemExit(1)))
     assert run("log", "purge").status == 1
     assert parsed(run("log", "show", "--json"))["total"] == 1
     assert run("log", "purge", "--yes").out == "1 question deleted.\n"

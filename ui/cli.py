@@ -17,6 +17,7 @@ import typer
 from rag import FIT, LibraryError, NotesQAError, load_settings
 from ui import assistants, evaluation, log, users
 from ui.common import Json, library_of, print_json
+from ui.completion import Shell, documents, folders, records
 
 app = typer.Typer(
     name="notesqa",
@@ -34,6 +35,20 @@ app.add_typer(users.app, name="users")
 app.command()(assistants.mcp)
 
 Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
+Within = Annotated[
+    str,
+    typer.Option(
+        "--in", metavar="FOLDER", help="Only this folder, or note.", autocompletion=folders
+    ),
+]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"notesqa {version('notesqa')}")
+        raise typer.Exit
 
 
 @app.callback()
@@ -50,6 +65,12 @@ def settings(
         typer.Option(metavar="NAME", help="Embedding model, by name or folder [packaged]."),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which notesqa this is.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Reads the settings that hold for every command."""
     import logging
@@ -94,6 +115,7 @@ def ask(
     after: Annotated[
         str | None, typer.Option(metavar="QUESTION", help="Asked before; this may lean on it.")
     ] = None,
+    within: Within = "",
     as_json: Json = False,
 ) -> None:
     """Answer a question with quotes, or say there is no answer."""
@@ -102,8 +124,8 @@ def ask(
 
     with waiting("Searching the notes"):
         library = library_of(context)
-        before = None if after is None else turn_of(library.ask(after))
-        answer = library.ask(question, before)
+        before = None if after is None else turn_of(library.ask(after, within=within))
+        answer = library.ask(question, before, within=within)
     kept = QuestionLog.of(library.settings)
     kept.record(answer, "cli")  # written while the answer is printed
     if library.fit_problem:
@@ -120,17 +142,71 @@ def search(
     context: typer.Context,
     question: Question,
     k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="How many passages.")] = None,
+    within: Within = "",
     as_json: Json = False,
 ) -> None:
     """List the passages nearest to a question."""
     from ui.console import print_passages, waiting
 
     with waiting("Searching the notes"):
-        passages = library_of(context).search(question, k)
+        passages = library_of(context).search(question, k, within=within)
     if as_json:
         print_json({"question": question, "passages": [p.to_dict() for p in passages]})
     else:
         print_passages(passages)
+
+
+@app.command()
+def chat(
+    context: typer.Context,
+    within: Within = "",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print each answer as JSON, one a line.")
+    ] = False,
+) -> None:
+    """Ask one question after another; a pipe is read line by line."""
+    from ui.common import until_stopped
+    from ui.terminal import converse
+
+    with until_stopped():
+        converse(library_of(context), sys.stdin, within, as_json=as_json)
+
+
+@app.command("open")
+def open_(
+    context: typer.Context,
+    citation: Annotated[
+        str,
+        typer.Argument(
+            help="Its number in the last answer, or note.md, note.md:12, slides.pdf#page=3, "
+            "note.md@512-690 (characters).",
+            autocompletion=documents,
+        ),
+    ],
+    printed: Annotated[
+        bool, typer.Option("--print", help="Print what stands there, as without a terminal.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Open the place of a citation in your editor or viewer."""
+    from rag import QuestionLog
+    from ui.console import print_target
+    from ui.editors import command_for, start
+    from ui.opening import refer, target_of
+    from ui.render import visible
+
+    library = library_of(context)
+    reference = refer(citation, library, QuestionLog.of(library.settings))
+    target = target_of(reference, library)
+    said = [reference.question and f"Cited for: {reference.question}", target.problem]
+    for line in filter(None, said):
+        typer.echo(visible(line), err=True)
+    if as_json:
+        print_json(target.to_dict())
+    elif printed or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print_target(target, library.source(target.document))
+    else:
+        start(command_for(target))
 
 
 @app.command()
@@ -236,7 +312,14 @@ def demo(
         bool, typer.Option("--serve/--no-serve", help="Serve the chat page at the end.")
     ] = True,
     questions: Annotated[
-        Path, typer.Option(help="Question set to score.", exists=True, dir_okay=False)
+        Path,
+        typer.Option(
+            metavar="FILE",
+            help="Question set to score.",
+            exists=True,
+            dir_okay=False,
+            autocompletion=records,
+        ),
     ] = Path("eval/questions/transfer-learning.jsonl"),
 ) -> None:
     """Show three exchanges and the scores, then the page."""
@@ -251,13 +334,34 @@ def demo(
         serve_pages(library, PORT)
 
 
+@app.command()
+def completion(
+    shell: Annotated[Shell, typer.Argument(help="The shell that shall read it.")],
+) -> None:
+    """Print what makes Tab complete commands, options, notes and folders."""
+    from ui.completion import SCRIPTS
+
+    typer.echo(SCRIPTS[shell].strip())
+
+
+def _complete(shell: str, *words: str) -> None:
+    """Prints what the last word could become; the scripts of `completion` ask for it."""
+    from ui.completion import answer
+
+    lines = answer(typer.main.get_command(app), shell, words)
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
 def main() -> None:
     """Runs the command line; the entry point of `notesqa`."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal shows what it can
     try:
-        app()
+        if sys.argv[1:2] == ["complete"]:  # asked at every Tab, and Typer takes as long to parse
+            _complete(*sys.argv[2:])
+        else:
+            app()
     except NotesQAError as error:
         from ui.render import visible
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.padding import Padding
@@ -26,8 +26,15 @@ from ui.render import (
     visible,
 )
 
+if TYPE_CHECKING:
+    from ui.opening import Target
+
 PATIENCE_SECONDS = 1.0
 """How long something may take before a progress bar is shown."""
+
+
+SHOWN = 3
+"""Nearest passages that are shown with a refusal."""
 
 
 def say(*lines: Text | str, indent: int = 0) -> None:
@@ -133,21 +140,26 @@ def change_words(manifest: Manifest) -> str:
     return f"{', '.join(said)}; {notes} notes at {time.strftime('%H:%M:%S')}"
 
 
-def print_answer(answer: Answer) -> None:
-    """Prints an answer with the deciding sentence marked, or a refusal."""
+def print_answer(answer: Answer, *, numbered: bool = False) -> None:
+    """Prints an answer with the deciding sentence marked, or a refusal.
+
+    Args:
+        numbered: whether what a refusal offers has numbers, by which a conversation takes it.
+    """
     if searched_otherwise(answer):
         say(f"Searched for: {visible(answer.query)}", "")
     if not answer.answered:
         say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
         if answer.passages:
             say("", NEAREST)
-        for passage in answer.passages[:3]:
-            say(Text(place(passage), style="cyan"), indent=2)
+        for number, passage in enumerate(answer.passages[:SHOWN], start=1):
+            mark = f"[{number}] " if numbered else ""
+            say(Text(f"{mark}{place(passage)}", style="cyan"), indent=2)
             say(visible(snippet(passage.text)), indent=4)
         if answer.suggestions:
             say("", SUGGESTED)
-        for question in answer.suggestions:
-            say(visible(question), indent=2)
+        for number, question in enumerate(answer.suggestions, start=1):
+            say(f"{f'/{number}  ' if numbered else ''}{visible(question)}", indent=2)
         return
     for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
         for sentence in run:
@@ -161,6 +173,22 @@ def print_answer(answer: Answer) -> None:
     for citation in answer.citations:
         say(Text(f"[{citation.number}] {place(citation)}", style="cyan"))
     say(confidence_words(answer))
+
+
+def print_target(target: Target, text: str) -> None:
+    """Prints the place that was named, its file, and what stands there.
+
+    Args:
+        text: of the note, all of which is meant where no place was named.
+    """
+    if target.location:
+        say(Text(visible(f"{target.document}, {target.location}"), style="cyan"))
+    else:
+        say(Text(visible(target.document), style="cyan"))
+    line = f":{target.line}" if target.line else ""
+    say(visible(f"{target.path}{line}") if target.path else "The file is not there any more.")
+    if not target.gone:
+        say("", visible(text if target.quote is None else target.quote))
 
 
 def print_passages(passages: Sequence[Passage]) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from rag import FIT, GateError, QuestionSetError
 from ui.common import Json, library_of, print_json
+from ui.completion import records
 
 app = typer.Typer(
     help="Ask whole sets of questions, score the answers, compare runs.",
@@ -28,11 +29,22 @@ class By(StrEnum):
     FACT = "fact"
 
 
-RunFile = Annotated[Path, typer.Argument(help="Run file, as notesqa eval run writes it.")]
-SetFile = Annotated[Path, typer.Argument(metavar="QUESTIONS", help="Question set (JSON Lines).")]
+RunFile = Annotated[
+    Path,
+    typer.Argument(help="Run file, as notesqa eval run writes it.", autocompletion=records),
+]
+SetFile = Annotated[
+    Path,
+    typer.Argument(metavar="QUESTIONS", help="Question set (JSON Lines).", autocompletion=records),
+]
 SetInstead = Annotated[
     Path | None,
-    typer.Option("--questions", metavar="FILE", help="Labels of this set [the one the run names]."),
+    typer.Option(
+        "--questions",
+        metavar="FILE",
+        help="Labels of this set [the one the run names].",
+        autocompletion=records,
+    ),
 ]
 
 
@@ -41,7 +53,8 @@ def run(
     context: typer.Context,
     questions: SetFile,
     out: Annotated[
-        Path | None, typer.Option(help="Run file to write [one in the library's folder].")
+        Path | None,
+        typer.Option(metavar="FILE", help="Run file to write [one in the library's folder]."),
     ] = None,
     split: Annotated[str | None, typer.Option(help="Ask this split of the set only.")] = None,
     typos: Annotated[
@@ -101,8 +114,10 @@ def score(
 @app.command()
 def compare(
     context: typer.Context,
-    a: Annotated[Path, typer.Argument(metavar="A", help="Run file before.")],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Run file after.")],
+    a: Annotated[
+        Path, typer.Argument(metavar="A", help="Run file before.", autocompletion=records)
+    ],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Run file after.", autocompletion=records)],
     measure: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Compare this measure; may be repeated."),
@@ -218,6 +233,7 @@ def report(
         Path | None, typer.Option(metavar="RUN0", help="Show what changed since this run.")
     ] = None,
     questions: SetInstead = None,
+    as_json: Json = False,
 ) -> None:
     """Write a run as one self-contained page, failed questions and why among them."""
     from eval import compare_runs, load_run, score_run, write_report
@@ -228,7 +244,10 @@ def report(
     if compare is not None:
         comparison = compare_runs(load_run(compare), loaded, library, questions=questions)
     write_report(loaded, scores, out, comparison)
-    typer.echo(f"{len(scores.verdicts)} questions: {out}")
+    if as_json:
+        print_json({"page": out.as_posix(), "n": len(scores.verdicts)})
+    else:
+        typer.echo(f"{len(scores.verdicts)} questions: {out}")
 
 
 @app.command()
@@ -266,12 +285,16 @@ def check(
 @app.command("import")
 def import_(
     context: typer.Context,
-    source: Annotated[Path, typer.Argument(help="A table (CSV, TSV), or a folder in BEIR layout.")],
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="A table (CSV, TSV), or a folder in BEIR layout."),
+    ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Question set to write.")],
     split: Annotated[str, typer.Option(help="BEIR: which judgements of qrels/.")] = "test",
     notes: Annotated[
         Path | None, typer.Option(metavar="DIR", help="BEIR: new folder for records as notes.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Make a question set of a table, or of a collection in BEIR layout."""
     from eval import import_beir, import_csv
@@ -284,12 +307,18 @@ def import_(
                 param_hint="--notes",
             )
         count = import_beir(source, split, out, notes)
-        typer.echo(f"{count} questions: {out}\nTheir notes: {notes}")
     else:
-        settings = context.obj
+        settings, notes = context.obj, None
         corpus = Path(settings.corpus)
         known = read_notes(corpus, int(settings.max_file_mb * 1e6)) if corpus.is_dir() else None
-        typer.echo(f"{import_csv(source, out, known)} questions: {out}")
+        count = import_csv(source, out, known)
+    if as_json:
+        made = None if notes is None else notes.as_posix()
+        print_json({"questions": out.as_posix(), "n": count, "notes": made})
+        return
+    typer.echo(f"{count} questions: {out}")
+    if notes is not None:
+        typer.echo(f"Their notes: {notes}")
     typer.echo(f"Next: notesqa eval check {out}")
 
 
@@ -302,6 +331,7 @@ def export(
     ] = False,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write to.")] = Path(),
     questions: SetInstead = None,
+    as_json: Json = False,
 ) -> None:
     """Write a run and its labels for other tools."""
     from eval import Notes, export_trec, load_run
@@ -310,7 +340,11 @@ def export(
         raise typer.BadParameter("name a format: --trec")
     loaded = load_run(run)
     labelled, notes = loaded.questions(questions), Notes(loaded, library_of(context))
-    for file in export_trec(loaded, labelled, notes, out):
+    files = export_trec(loaded, labelled, notes, out)
+    if as_json:
+        print_json({"files": [file.as_posix() for file in files]})
+        return
+    for file in files:
         typer.echo(file)
 
 

@@ -24,7 +24,7 @@ def show(
     most: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """List the last questions and what they got."""
+    """List the last questions, what they got, and what was said of it."""
     from ui.console import say
     from ui.render import visible
 
@@ -36,6 +36,8 @@ def show(
         return
     for asked in found:
         say(f"{asked.asked.astimezone():%Y-%m-%d %H:%M} {visible(_line(asked))}")
+        if asked.verdict:
+            say(visible(_judgement(asked)), indent=17)
     kept_for = f"Kept for {log.days} days in {visible(str(log.file))}"
     switched = "" if log.on else "; the log is off (log_questions)"
     say(f"{len(found)} of {total} questions. {kept_for}{switched}.")
@@ -51,15 +53,19 @@ def purge(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Delete the questions kept, all or the older ones."""
     log = _log_of(context)
     limit = None if before is None else _moment(before)
     if not yes and sys.stdin.isatty():
         which = "all questions" if limit is None else f"the questions before {limit:%Y-%m-%d %H:%M}"
-        typer.confirm(f"Delete {which} in {log.file}?", abort=True)
+        typer.confirm(f"Delete {which} in {log.file}?", abort=True, err=as_json)
     deleted = log.purge(limit)
-    typer.echo(f"{deleted} {'question' if deleted == 1 else 'questions'} deleted.")
+    if as_json:
+        print_json({"deleted": deleted})
+    else:
+        typer.echo(f"{deleted} {'question' if deleted == 1 else 'questions'} deleted.")
 
 
 def _log_of(context: typer.Context) -> QuestionLog:
@@ -81,6 +87,12 @@ def _line(asked: Asked) -> str:
     who = asked.door if asked.user is None else f"{asked.door}, {asked.user}"
     got = ", ".join(asked.documents) if asked.documents else "no answer"
     return f"({who}) {asked.question} → {got} ({asked.confidence:.2f})"
+
+
+def _judgement(asked: Asked) -> str:
+    """Returns what the reader said of the answer, in one line."""
+    said = "it helped" if asked.verdict == "up" else "it did not help"
+    return f"{said}: {' '.join(asked.reason.split())}" if asked.reason else said
 
 
 def _moment(said: str) -> datetime:

@@ -23,6 +23,7 @@ def add(
     context: typer.Context,
     name: Name,
     role: Annotated[str, typer.Option(metavar="student|instructor", help="What it may do.")],
+    as_json: Json = False,
 ) -> None:
     """Add a user; the password is asked for, or read from a pipe."""
     from ui.auth import Role, UsersError
@@ -31,7 +32,7 @@ def add(
         raise UsersError(f"{role!r} is no role: --role is {' or '.join(Role)}.")
     users = users_of(context)
     users.add(name, Role(role), read_password())
-    typer.echo(f"{name} may sign in as {role}.")
+    _tell(f"{name} may sign in as {role}.", {"name": name, "role": role}, as_json)
 
 
 @app.command("list")
@@ -48,23 +49,32 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command()
-def remove(context: typer.Context, name: Name) -> None:
+def remove(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Remove a user, who is signed out at once."""
     users_of(context).remove(name)
-    typer.echo(f"{name} may sign in no more.")
+    _tell(f"{name} may sign in no more.", {"name": name}, as_json)
 
 
 @app.command()
-def passwd(context: typer.Context, name: Name) -> None:
+def passwd(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Set another password; sessions and the token end."""
     users_of(context).change_password(name, read_password())
-    typer.echo(f"{name} has another password.")
+    _tell(f"{name} has another password.", {"name": name}, as_json)
 
 
 @app.command()
-def token(context: typer.Context, name: Name) -> None:
+def token(context: typer.Context, name: Name, as_json: Json = False) -> None:
     """Print a new token for scripts; one before it ends."""
-    typer.echo(users_of(context).new_token(name))
+    made = users_of(context).new_token(name)
+    _tell(made, {"name": name, "token": made}, as_json)
+
+
+def _tell(said: str, record: dict[str, str], as_json: bool) -> None:
+    """Prints what was done: for people, or as JSON."""
+    if as_json:
+        print_json(record)
+    else:
+        typer.echo(said)
 
 
 def users_of(context: typer.Context) -> Users:
