@@ -34,7 +34,9 @@ app.add_typer(model_app, name="model")
 app.add_typer(users.app, name="users")
 app.command()(assistants.mcp)
 
-Question = Annotated[str, typer.Argument(help="In your own words, in quotation marks.")]
+Question = Annotated[
+    str, typer.Argument(metavar="QUESTION", help="In your own words, in quotation marks.")
+]
 Within = Annotated[
     str,
     typer.Option(
@@ -141,7 +143,9 @@ def ask(
 def search(
     context: typer.Context,
     question: Question,
-    k: Annotated[int | None, typer.Option("-k", min=1, max=100, help="How many passages.")] = None,
+    k: Annotated[
+        int | None, typer.Option("-k", metavar="N", min=1, max=100, help="How many passages.")
+    ] = None,
     within: Within = "",
     as_json: Json = False,
 ) -> None:
@@ -178,6 +182,7 @@ def open_(
     citation: Annotated[
         str,
         typer.Argument(
+            metavar="CITATION",
             help="Its number in the last answer, or note.md, note.md:12, slides.pdf#page=3, "
             "note.md@512-690 (characters).",
             autocompletion=documents,
@@ -266,7 +271,8 @@ def doctor(
 def compile_model(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(help="By name or folder; that of the settings if left out.")
+        str | None,
+        typer.Argument(metavar="NAME", help="By name or folder; that of the settings if left out."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -288,7 +294,9 @@ def compile_model(
 @app.command()
 def serve(
     context: typer.Context,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen at.")] = 7860,
+    port: Annotated[
+        int, typer.Option(metavar="N", min=1, max=65535, help="Port to listen at.")
+    ] = 7860,
     host: Annotated[
         str,
         typer.Option(metavar="ADDRESS", help="Where to listen; beyond loopback users sign in."),
@@ -336,9 +344,11 @@ def demo(
 
 @app.command()
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="The shell that shall read it.")],
+    shell: Annotated[
+        Shell, typer.Argument(metavar="bash|zsh|fish", help="The shell that reads it.")
+    ],
 ) -> None:
-    """Print what makes Tab complete commands, options, notes and folders."""
+    """Print what makes Tab complete commands, notes and folders."""
     from ui.completion import SCRIPTS
 
     typer.echo(SCRIPTS[shell].strip())

@@ -258,12 +258,20 @@ def bash_words(command: Any, line: str, current: str) -> list[str]:
 
 def _words(line: str) -> tuple[list[str], str]:
     """Returns the words of a line, the last of them begun, and the quote that is open."""
-    for quote in ("", "'", '"'):
-        with suppress(ValueError):
-            words = shlex.split(line + quote)
-            begins = not quote and len(shlex.split(f"{line}x")) > len(words)
-            return ([*words, ""] if begins else words), quote
-    return _words(line[:-1])  # a backslash ends it
+    if (len(line) - len(line.rstrip("\\"))) % 2:
+        line = line[:-1]  # nothing follows yet that it could quote
+    quote = next(quote for quote in ("", "'", '"') if _can_split(line + quote))
+    words = shlex.split(line + quote)
+    begins = not quote and len(shlex.split(f"{line}x")) > len(words)
+    return ([*words, ""] if begins else words), quote
+
+
+def _can_split(line: str) -> bool:
+    try:
+        shlex.split(line)
+    except ValueError:
+        return False
+    return True
 
 
 _BREAKS = "\"'><=;|&(:@"

@@ -31,7 +31,9 @@ class By(StrEnum):
 
 RunFile = Annotated[
     Path,
-    typer.Argument(help="Run file, as notesqa eval run writes it.", autocompletion=records),
+    typer.Argument(
+        metavar="RUN", help="Run file, as notesqa eval run writes it.", autocompletion=records
+    ),
 ]
 SetFile = Annotated[
     Path,
@@ -56,7 +58,9 @@ def run(
         Path | None,
         typer.Option(metavar="FILE", help="Run file to write [one in the library's folder]."),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Ask this split of the set only.")] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Ask this split of the set only.")
+    ] = None,
     typos: Annotated[
         int | None,
         typer.Option(metavar="SEED", help="Misspell every third word, at random by this seed."),
@@ -193,7 +197,7 @@ def fit(
     context: typer.Context,
     questions: SetFile,
     split: Annotated[
-        str | None, typer.Option(help="Learn from this split of the set only.")
+        str | None, typer.Option(metavar="NAME", help="Learn from this split of the set only.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="File to write [the library's own fit].")
@@ -290,7 +294,9 @@ def import_(
         typer.Argument(metavar="PATH", help="A table (CSV, TSV), or a folder in BEIR layout."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="Question set to write.")],
-    split: Annotated[str, typer.Option(help="BEIR: which judgements of qrels/.")] = "test",
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="BEIR: which judgements of qrels/.")
+    ] = "test",
     notes: Annotated[
         Path | None, typer.Option(metavar="DIR", help="BEIR: new folder for records as notes.")
     ] = None,
@@ -352,7 +358,8 @@ def export(
 def beir(
     context: typer.Context,
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="corpus.jsonl, queries.jsonl, qrels/NAME.tsv.")
+        Path,
+        typer.Argument(metavar="DIR", help="Holds corpus.jsonl, queries.jsonl, qrels/NAME.tsv."),
     ],
     split: Annotated[str, typer.Option(metavar="NAME", help="Which judgements.")] = "test",
     ablate: Annotated[

@@ -21,7 +21,9 @@ app = typer.Typer(
 @app.command()
 def show(
     context: typer.Context,
-    most: Annotated[int, typer.Option("-n", min=1, help="How many, newest first.")] = 20,
+    most: Annotated[
+        int, typer.Option("-n", metavar="N", min=1, help="How many, newest first.")
+    ] = 20,
     as_json: Json = False,
 ) -> None:
     """List the last questions, what they got, and what was said of it."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Say who may sign in to the page and the API.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="As typed to sign in.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As typed to sign in.")]
 
 
 @app.command()
