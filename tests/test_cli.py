@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -297,6 +298,17 @@ def test_every_command_prints_json_or_has_a_reason_not_to() -> None:
         if not any("--json" in option.opts for option in command.params)
     }
     assert without == set(WITHOUT_JSON)
+
+
+@pytest.mark.usefixtures("indexed")
+def test_users_are_kept_with_json_as_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("a long password\nanother long one\n"))
+    role = ("--role", "student")
+    assert parsed(run("users", "add", "ada", *role, "--json")) == {"name": "ada", "role": "student"}
+    assert parsed(run("users", "passwd", "ada", "--json")) == {"name": "ada"}
+    made = parsed(run("users", "token", "ada", "--json"))
+    assert (made["name"], len(made["token"]) > 20) == ("ada", True)
+    assert parsed(run("users", "remove", "ada", "--json")) == {"name": "ada"}
 
 
 def test_every_option_says_what_it_does() -> None:

@@ -232,7 +232,7 @@ def converse(library: Library, source: TextIO, within: str = "", *, as_json: boo
     interactive = source.isatty()
     log = QuestionLog.of(library.settings)
     conversation = Conversation(library, log, within, interactive=interactive, as_json=as_json)
-    with _loading(library), closing(log):
+    with _loading(library, hurried=interactive), closing(log):
         if interactive:
             hint = "/help lists the commands, Ctrl+D ends"
             typer.echo(f"{notes:,} notes. Ask in your own words; {hint}.", err=True)
@@ -269,11 +269,13 @@ def _piped(source: TextIO, as_json: bool) -> Iterator[str]:
 
 
 @contextmanager
-def _loading(library: Library) -> Iterator[None]:
+def _loading(library: Library, *, hurried: bool) -> Iterator[None]:
     """Loads meanwhile what a question needs; what fails is said when one is asked.
 
-    Where the model does not get ready in time, the process ends here, with status 0: Python aborts
-    where a thread is left in native code.
+    Args:
+        hurried: whether somebody waits for the end. Where the model does not get ready in time,
+            the process ends here, with status 0: Python aborts where a thread is left in native
+            code.
     """
 
     def load() -> None:
@@ -285,7 +287,7 @@ def _loading(library: Library) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(LEAVE_SECONDS)
+        thread.join(LEAVE_SECONDS if hurried else None)
         if thread.is_alive():
             sys.stdout.flush()
             sys.stderr.flush()
