@@ -90,6 +90,10 @@ def test_a_set_is_run_scored_compared_gated_reported_and_exported(run: Run, tmp_
     assert run("eval", "export", "a.jsonl", "--trec", "--out", "trec").out == (
         "trec/a.run\ntrec/a.qrels\n"
     )
+    exported = printed(run("eval", "export", "a.jsonl", "--trec", "--out", "trec", "--json"))
+    assert exported == {"files": ["trec/a.run", "trec/a.qrels"]}
+    told = printed(run("eval", "report", "a.jsonl", "--out", "r.html", "--json"))
+    assert told == {"page": "r.html", "n": 4}
 
 
 @pytest.mark.usefixtures("notes")
@@ -205,6 +209,8 @@ def test_a_table_becomes_a_set(run: Run, tmp_path: Path) -> None:
     assert run("eval", "import", "table.csv", "--out", "made.jsonl").out == (
         "2 questions: made.jsonl\nNext: notesqa eval check made.jsonl\n"
     )
+    told = printed(run("eval", "import", "table.csv", "--out", "again.jsonl", "--json"))
+    assert told == {"questions": "again.jsonl", "n": 2, "notes": None}
     assert run("eval", "check", "made.jsonl").status == 0
     assert run("eval", "run", "made.jsonl", "--out", "a.jsonl").status == 0
 

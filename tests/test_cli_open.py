@@ -5,13 +5,14 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import CORPUS, Run, owls_in
 from test_cli import BADGERS, check_harmless, check_refused, corpus, indexed, parsed
 
-from rag import Library, Span
+from rag import Answer, Library, QuestionLog, Span
 from ui.editors import Command, command_for, start
 from ui.opening import GONE, OpeningError, Target, again, file_of
 
@@ -39,6 +40,15 @@ def test_a_number_is_a_citation_of_the_last_answer(run: Run, corpus: Path) -> No
         "quote": cited["quote"],
     }
     check_refused(run("open", "9"), "There is no citation 9", ASKED)
+
+
+def test_what_others_asked_on_the_page_is_not_meant(run: Run, indexed: Path) -> None:
+    answer = Answer.from_dict(parsed(run("ask", ASKED, "--json")))
+    log = QuestionLog(indexed, 90)
+    log.record(replace(answer, question="Somebody's?"), "page")
+    log.close()
+    assert log.newest(1)[0].question == "Somebody's?"
+    assert run("open", "1").err == f"Cited for: {ASKED}\n"
 
 
 @pytest.mark.usefixtures("indexed")
