@@ -87,16 +87,25 @@ def mcp(
 
 def _serve_here(library: Library) -> None:
     """Answers the one who started this, on standard input and output."""
+    from ui.mcp_server import serve_stdio
     from ui.services import Services
 
     services = Services.of(library)
     services.questions.start()
-    # An assistant asks for the tools first; meanwhile the model is loaded.
-    threading.Thread(target=_load, args=[library], daemon=True).start()
-    try:
-        from ui.mcp_server import serve_stdio
+    # An assistant asks which tools there are; meanwhile the model is loaded.
+    threading.Thread(target=_load, args=[library]).start()
+    ended = threading.Event()
 
-        serve_stdio(services)
+    def run() -> None:
+        try:
+            serve_stdio(services)
+        finally:
+            ended.set()
+
+    # In a thread of its own, since nothing ends who waits for a line in the main one.
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        ended.wait()
     finally:
         services.questions.close()
 

@@ -25,9 +25,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import Body, FastAPI, Request, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from rag import Answer, QuestionError, Turn, turn_of
@@ -40,6 +41,9 @@ MODEL = "notesqa"
 
 MOST_TURNS = 3
 """Questions before that are looked at; a question leans on the one before it, seldom through it."""
+
+_RULES = ("system", "developer")
+"""Roles of messages that tell a language model how to behave."""
 
 _NO_TOKENS = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
@@ -88,8 +92,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return _model(services)
 
     @api.post("/v1/chat/completions", include_in_schema=False)
-    def complete(request: Request, body: Annotated[dict[str, Any], Body()]) -> Response:
-        asked = asked_in(body)
+    async def complete(request: Request) -> Response:
+        try:
+            body = json.loads(await request.body())
+        except (ValueError, RecursionError) as error:
+            raise RequestError("A request is a JSON object.", None) from error
+        return await run_in_threadpool(answer, request, asked_in(body))
+
+    def answer(request: Request, asked: Asked) -> Response:
         reply = services.ask(
             asked.question, _turn(services, asked.before), user_of(request), door="openai"
         )
@@ -130,12 +140,14 @@ def _check_model(name: object) -> None:
         )
 
 
-def asked_in(body: Mapping[str, Any]) -> Asked:
-    """Returns what a request asks for.
+def asked_in(body: Any) -> Asked:
+    """Returns what a request, as JSON, asks for.
 
     Raises:
         RequestError: it has no question, or asks for what there is not.
     """
+    if not isinstance(body, dict):
+        raise RequestError("A request is a JSON object.", None)
     _check_model(body.get("model"))
     _check_promises(body)
     messages = body.get("messages")
@@ -146,9 +158,8 @@ def asked_in(body: Mapping[str, Any]) -> Asked:
         for number, message in enumerate(messages)
         if _role(message, number) == "user"
     ]
-    if not questions or questions[-1][0] < max(
-        number for number, message in enumerate(messages) if message["role"] != "system"
-    ):
+    said = [n for n, message in enumerate(messages) if message["role"] not in _RULES]
+    if not questions or questions[-1][0] != said[-1]:
         raise RequestError("The last message has to be the user's: the question.", "messages")
     *before, (_, question) = questions
     options = body.get("stream_options")
@@ -158,7 +169,7 @@ def asked_in(body: Mapping[str, Any]) -> Asked:
 
 
 def _check_promises(body: Mapping[str, Any]) -> None:
-    if body.get("n") not in {None, 1}:
+    if body.get("n") not in (None, 1):
         raise RequestError("The notes give one answer: n is 1.", "n")
     if body.get("logprobs"):
         raise RequestError("There are no logprobs: nothing is generated.", "logprobs")

@@ -1,6 +1,7 @@
 """What every answer wears on its way out: headers that tell a browser to run and show nothing else.
 
-A refusal becomes a page for a person, and the same problem details for a program, whoever made it.
+A refusal becomes a page for a person, and the same error for a program, whoever made it: problem
+details, or what clients of its address know.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import json
 import re
 from collections.abc import Iterable
 
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from ui.pages import frame, source
-from ui.problems import HEALTH, MEDIA_TYPE, OPENAI, has_own_form, openai_error, problem
+from ui.problems import HEALTH, MEDIA_TYPE, in_form, is_in_form
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -96,7 +97,7 @@ class Told:
             if (
                 message["status"] < 400
                 or kind.startswith(("text/html", HEALTH))
-                or has_own_form(self._scope["path"], kind)
+                or is_in_form(self._scope["path"], kind)
                 and not self._page
             ):
                 await self._send(message)
@@ -119,11 +120,11 @@ class Told:
             # In the frame beside the chat there is no way to go.
             framed = Headers(scope=self._scope).get("sec-fetch-dest") == "iframe"
             page = source.missing_page(said, back=not framed)
-            answer = HTMLResponse(page, status_code=status, headers={**frame.HEADERS, **kept})
-            await answer(self._scope, self._receive, self._send)
+            kept = {**frame.HEADERS, **kept}
+            answer: Response = HTMLResponse(page, status_code=status, headers=kept)
         else:
-            form = openai_error if self._scope["path"].startswith(OPENAI) else problem
-            await form(status, said, kept)(self._scope, self._receive, self._send)
+            answer = in_form(self._scope["path"], status, said, kept)
+        await answer(self._scope, self._receive, self._send)
 
 
 def dress(message: Message, scope: Scope, *, lasting: bool) -> None:

@@ -71,7 +71,9 @@ def _span_of(note: Note, place: str) -> Span:
     found = _lines(note.text, said) if kind is PlaceKind.LINE else _listed(note, said)
     if found is None:
         names = [named.name for named in note.places.listed]
-        first, last = (names[0], names[-1]) if names else ("1", str(note.text.count("\n") + 1))
+        first, last = (
+            (names[0], names[-1]) if names else ("1", str(note.text.rstrip("\n").count("\n") + 1))
+        )
         raise QuestionError(
             f"{in_a_line(note.document)} has no place {in_a_line(place)}: its {kind.value}s are "
             f"{in_a_line(first)} to {in_a_line(last)}."
@@ -83,12 +85,12 @@ def _lines(text: str, said: str) -> Span | None:
     numbers = _LINES.fullmatch(said)
     if not numbers:
         return None
-    lines = text.split("\n")
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
     first, last = int(numbers[1]), int(numbers[2] or numbers[1])
     if not 1 <= first <= last <= len(lines):
         return None
-    start = sum(len(line) + 1 for line in lines[: first - 1])
-    return Span(start, start + len("\n".join(lines[first - 1 : last])))
+    start = len("".join(lines[: first - 1]))
+    return Span(start, start + len("".join(lines[first - 1 : last])))
 
 
 def _listed(note: Note, said: str) -> Span | None:

@@ -33,11 +33,14 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 
-OPENAI = "/v1/"
+_OPENAI = "/v1/"
 """Addresses below it have errors of OpenAI's form, by which its clients know them."""
 
-MCP = "/mcp"
-"""This address has errors of its protocol's own form (JSON-RPC)."""
+_MCP = "/mcp"
+"""This address has errors of its protocol's form, JSON-RPC, which an assistant is told."""
+
+_INVALID_REQUEST = -32600
+"""JSON-RPC's code for it."""
 
 _OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 
@@ -101,11 +104,20 @@ def openai_error(
     return JSONResponse({"error": error}, status_code=status, headers=headers)
 
 
-def has_own_form(path: str, kind: str) -> bool:
-    """Returns whether an error of a media type is in the form that its address has."""
-    if path.startswith(OPENAI) or path == MCP:
-        return kind == "application/json"
-    return kind == MEDIA_TYPE
+def is_in_form(path: str, kind: str) -> bool:
+    """Returns whether an error of a media type is in the form that clients of its address know."""
+    return kind == ("application/json" if path == _MCP or path.startswith(_OPENAI) else MEDIA_TYPE)
+
+
+def in_form(path: str, status: int, detail: str, headers: Mapping[str, str]) -> Response:
+    """Returns an error in the form that clients of an address know."""
+    if path.startswith(_OPENAI):
+        return openai_error(status, detail, headers)
+    if path == _MCP:
+        error = {"code": _INVALID_REQUEST, "message": detail}
+        said = {"jsonrpc": "2.0", "id": None, "error": error}
+        return JSONResponse(said, status_code=status, headers=headers)
+    return problem(status, detail, headers)
 
 
 def too_many(detail: str, wait: float) -> Response:

@@ -72,7 +72,7 @@ def written_of(answer: Answer, server: str) -> Written:
         annotations.append(_annotation(named[number], server, at, len(mark)))
         at += len(mark) + 2
     parts += [f"{c.number}. {_link(c, server)}\n" for c in answer.citations]
-    parts.append(f"\n{confidence_words(answer)}\n")
+    parts.append(f"\n{confidence_words(answer)}")
     return Written(tuple(parts), tuple(annotations))
 
 
