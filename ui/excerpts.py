@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rag import Library, Note, PlaceKind, QuestionError, Span
+from rag import Library, LibraryError, Note, PlaceKind, QuestionError, Span
 from ui.render import in_a_line
 
 MOST_CHARS = 20_000
@@ -48,11 +48,14 @@ def excerpt_of(
         QuestionError: there is no such note, or no such place in it.
         LibraryError: there is no library, or it is damaged.
     """
-    if document not in library.titles():
+    try:
+        note = library.note(document)
+    except LibraryError as error:
+        if document in library.titles():
+            raise
         raise QuestionError(
             f"{in_a_line(document)} is not in the library: give a document as a citation names it."
-        )
-    note = library.note(document)
+        ) from error
     length = len(note.text)
     if place:
         asked = _span_of(note, place)
@@ -61,7 +64,7 @@ def excerpt_of(
         asked = Span(first, max(first, length if end is None else min(end, length)))
     span = Span(asked.start, min(asked.end, asked.start + MOST_CHARS))
     text = span.of(note.text)
-    location = _location(note, span) if text else ""
+    location = note.place(span) if text else ""
     return Excerpt(note.document, note.title, location, span.start, span.end, length, text)
 
 
@@ -110,11 +113,3 @@ def _listed(note: Note, said: str) -> Span | None:
         first, last = firsts[0], lasts[-1]
     end_at = listed[last + 1].start if last + 1 < len(listed) else len(note.text)
     return Span(listed[first].start, end_at)
-
-
-def _location(note: Note, span: Span) -> str:
-    if note.places.listed:
-        return note.places.name(span)
-    first = note.text.count("\n", 0, span.start) + 1
-    last = note.text.count("\n", 0, span.end - 1) + 1
-    return f"line {first}" if first == last else f"lines {first}–{last}"
