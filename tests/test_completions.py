@@ -184,6 +184,8 @@ def test_what_a_note_says_is_text(tmp_path: Path) -> None:
     assert f"<p>{html.escape(hostile)} [1]</p>" in page
     assert re.findall(r'<(?:a href|img src)="(.*?)[?"]', page) == [f"{HERE}/source/owls.md"]
     assert "<b>" not in page
+    # GitHub's dialect makes a link of any address.
+    assert set(re.findall(r"https?://[\w.:]+", text)) == {HERE}
 
 
 # What is not answered

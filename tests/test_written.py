@@ -12,7 +12,7 @@ from ui.written import escaped, quoted
 
 MARKUP = [
     *("# ", "- ", "1. ", "> ", "```", "````", "$$", "|---|", "![x](y)", "<b>", "&amp;", "***"),
-    *("a", "\\", "`", "_", "=", "+", "[1]: x", "~~", "http://a.b"),
+    *("a", "\\", "`", "_", "=", "+", "[1]: x", "~~", "http://a.b", "www.a.b", "a@b.c"),
 ]
 
 LINES = st.lists(st.sampled_from(MARKUP), max_size=6).map("".join)

@@ -25,7 +25,11 @@ from ui.render import (
     visible,
 )
 
-_SPECIAL = re.compile(r"[\\`*_\[\]<>&|~$#]|^(?=[-+=])|(?<=^\d)(?=[.)])|(?<=^\d\d)(?=[.)])")
+_SPECIAL = re.compile(
+    r"[\\`*_\[\]<>&|~$#@]|:(?=//)|(?<=www)\.|^(?=[-+=])|(?<=^\d)(?=[.)])|(?<=^\d\d)(?=[.)])",
+    re.IGNORECASE,
+)
+"""What opens markup, at the beginning of a line or anywhere; addresses are no links either."""
 
 _FENCE = re.compile(r"`{3,}")
 
