@@ -1,7 +1,6 @@
 """An answer becomes Markdown for a page that is not ours: with links to this server's sources.
 
-What notes hold is text in it, by CommonMark and GitHub's dialect: it makes no link, picture,
-heading, formula or HTML.
+What notes hold is text in it, as in `ui.render.answer_markdown`, or stands in a fence.
 """
 
 from __future__ import annotations
@@ -18,20 +17,13 @@ from ui.render import (
     SUGGESTED,
     confidence_words,
     flowing,
+    markdown,
     place,
     searched_otherwise,
     snippet,
     source_url,
     visible,
 )
-
-_SPECIAL = re.compile(
-    r"[\\`*_\[\]<>&|~$#@]|:(?=//)|(?<=www)\.|^(?=[-+=])|(?<=^\d)(?=[.)])|(?<=^\d\d)(?=[.)])",
-    re.IGNORECASE,
-)
-"""What opens markup, at the beginning of a line or anywhere; addresses are no links either."""
-
-_FENCE = re.compile(r"`{3,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +51,7 @@ def written_of(answer: Answer, server: str) -> Written:
         server: the address that links to sources begin with, without a slash at its end: a client
             shows them on a page of its own.
     """
-    top = f"Searched for: {escaped(answer.query)}\n\n" if searched_otherwise(answer) else ""
+    top = f"Searched for: {markdown(answer.query)}\n\n" if searched_otherwise(answer) else ""
     if not answer.answered:
         return Written(tuple(filter(None, [top, *_refused(answer, server)])))
     parts = [top] if top else []
@@ -70,7 +62,8 @@ def written_of(answer: Answer, server: str) -> Written:
         mark = f"[{number}]"
         quote = "\n>\n".join(quoted(sentence.text) for sentence in run)
         # A fence's last line holds nothing else.
-        between = "\n>\n> " if quote.endswith("`") and "\n" in quote else " "
+        fenced = not quote.rpartition("\n")[2].strip("> `")
+        between = "\n>\n> " if fenced else " "
         parts.append(f"{quote}{between}{mark}\n\n")
         at += len(quote) + len(between)
         annotations.append(_annotation(named[number], server, at, len(mark)))
@@ -91,32 +84,28 @@ def _annotation(citation: Citation, server: str, start: int, length: int) -> dic
 
 
 def _refused(answer: Answer, server: str) -> Iterator[str]:
-    yield f"The notes do not seem to answer this. {escaped(answer.reason or '')}\n"
+    yield f"The notes do not seem to answer this. {markdown(answer.reason or '')}\n"
     if answer.passages:
         yield f"\n{NEAREST}\n\n"
         for passage in answer.passages[:3]:
-            yield f"- {_link(passage, server)}: {escaped(snippet(visible(passage.text)))}\n"
+            yield f"- {_link(passage, server)}: {markdown(snippet(passage.text))}\n"
     if answer.suggestions:
         yield f"\n{SUGGESTED}\n\n"
-        yield "".join(f"- {escaped(question)}\n" for question in answer.suggestions)
+        yield "".join(f"- {markdown(question)}\n" for question in answer.suggestions)
 
 
 def _link(item: Citation | Passage, server: str) -> str:
     said = item.quote if isinstance(item, Citation) else item.text
     at = " ".join(place(item).split())
-    return f"[{escaped(at)}]({server}{source_url(item.document, item.span, said)})"
+    return f"[{markdown(at)}]({server}{source_url(item.document, item.span, said)})"
 
 
 def quoted(text: str) -> str:
-    """Returns a block quote that shows exactly `text`: in a fence where it has several lines."""
-    lines = visible(flowing(text)).strip("\n").split("\n")
-    if len(lines) == 1:
-        return f"> {escaped(lines[0])}"
-    longest = max((len(run) for run in _FENCE.findall(text)), default=2)
-    fence = "`" * (longest + 1)
-    return "\n".join(f"> {line}" for line in [fence, *lines, fence])
-
-
-def escaped(text: str) -> str:
-    """Returns Markdown, of one line, that shows exactly `text`."""
-    return _SPECIAL.sub(r"\\\g<0>", " ".join(visible(text).split("\n")).strip())
+    """Returns a block quote that shows `text`, in a fence where it is code: its indents count."""
+    if "```" in text:
+        longest = max(len(run) for run in re.findall(r"`{3,}", text))
+        fence = "`" * (longest + 1)
+        shown = f"{fence}\n{visible(text)}\n{fence}"
+    else:
+        shown = markdown(flowing(text))
+    return "\n".join(f"> {line}" for line in shown.split("\n"))
