@@ -15,6 +15,9 @@ from ui.routes import PAGE, SIGN_IN
 
 WRONG = "Name or password is wrong."
 
+CLEAR = '"storage"'
+"""What a browser is told to delete at the end: the conversations that the chat page kept in it."""
+
 DEVICE_SECONDS = 180 * 24 * 3600
 """How long a browser is known by which somebody signed in."""
 
@@ -61,6 +64,7 @@ def add_routes(api: FastAPI, door: Door) -> None:
         _close(request, door)
         response = RedirectResponse(SIGN_IN, status_code=303)
         response.delete_cookie(cookie_name(request.scope))
+        response.headers["Clear-Site-Data"] = CLEAR
         return response
 
 

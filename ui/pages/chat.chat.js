@@ -10,6 +10,7 @@ const searching = (on) => {
 };
 const sending = () => {
   problem(null);
+  byId("nq-page").classList.remove("nq-reading");
   searching(true);
 };
 
@@ -71,12 +72,11 @@ window.notesqa = {
   },
   arrived(said) {
     searching(false);
-    document.body.classList.remove("nq-reading");
     if (said === lastNews) return;
     lastNews = said;
     const news = JSON.parse(said);
     placeNews(news);
-    document.body.classList.toggle("nq-talking", news.count > 0);
+    byId("nq-page").classList.toggle("nq-talking", news.count > 0);
     keepTalk();
     const newest = news.replaces ? news.at : news.count - 1;
     if (newest >= 0 && news.exchanges.length) announce(sayNews(news.exchanges.at(-1)));

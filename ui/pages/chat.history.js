@@ -2,9 +2,9 @@
 // the browser has no storage, as in some private windows, all else works.
 const MOST_TALKS = 30;
 const MOST_CHARS = 2_500_000;
-const MOST_SENT = 700_000;
+const MOST_SENT_BYTES = 950_000;
 const ALL_TALKS = "notesqa:conversations:";
-let talksOf = ALL_TALKS;
+let talksOf = null; // until it is known who is signed in
 
 const readTalks = () => {
   try {
@@ -33,8 +33,9 @@ const remembered = () => {
 const freshTalk = () => {
   Object.assign(talk, { id: `${Date.now()}-${Math.random()}`, exchanges: [], verdicts: {} });
 };
+freshTalk();
 const keepTalk = () => {
-  if (!talk.exchanges.length) return;
+  if (!talk.exchanges.length || talksOf === null) return;
   const exchanges = talk.exchanges.map(({ markdown, ...one }) => one);
   const now = { id: talk.id, changed: new Date().toISOString(), verdicts: talk.verdicts, exchanges };
   writeTalks([now, ...readTalks().filter((one) => one.id !== talk.id)]);
@@ -49,7 +50,8 @@ const newTalk = () => {
 let given = "[]";
 const openTalk = (chosen) => {
   let sent = chosen.exchanges.slice();
-  while (sent.length && (given = JSON.stringify(sent)).length > MOST_SENT) sent = sent.slice(1);
+  const bytes = () => new Blob([JSON.stringify(given = JSON.stringify(sent))]).size;
+  while (bytes() > MOST_SENT_BYTES) sent = sent.slice(1);
   Object.assign(talk, { id: String(chosen.id), exchanges: [], verdicts: { ...chosen.verdicts } });
   byId("nq-restore").click();
 };
@@ -104,7 +106,7 @@ const beginHistory = (user) => {
       .filter((key) => key.startsWith(ALL_TALKS) && key !== talksOf)
       .forEach((key) => localStorage.removeItem(key));
   } catch { /* no storage */ }
-  freshTalk();
+  if (talk.exchanges.length) return keepTalk();
   const last = readTalks().find((one) => one.id === remembered());
   if (last) openTalk(last);
 };

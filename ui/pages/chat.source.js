@@ -6,12 +6,12 @@ onClick("a[target=nq-source]", (link, event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   opener = link;
   byId("nq-tab").href = link.href;
-  document.body.classList.add("nq-reading");
+  byId("nq-page").classList.add("nq-reading");
   if (event.detail === 0 || isNarrow()) byId("nq-beside").focus();
 });
 
 const leaveSource = () => {
-  document.body.classList.remove("nq-reading");
+  byId("nq-page").classList.remove("nq-reading");
   const back = opener?.isConnected ? opener : exchangesShown().at(-1) ?? byId("nq-ask");
   back.focus();
 };

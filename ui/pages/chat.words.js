@@ -8,10 +8,14 @@ const made = (name, text, attributes = {}) => {
   Object.entries(attributes).forEach(([key, value]) => element.setAttribute(key, value));
   return element;
 };
+let announced = 0;
 const announce = (text) => {
   const live = byId("nq-live");
   live.textContent = "";
   requestAnimationFrame(() => { live.textContent = text; });
+  // It is heard once, and not met again where the page is read through.
+  clearTimeout(announced);
+  announced = setTimeout(() => { live.textContent = ""; }, 5000);
 };
 const onClick = (selector, act) => document.addEventListener("click", (event) => {
   const button = event.target.closest?.(selector);
