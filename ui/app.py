@@ -8,6 +8,7 @@ import socket
 import sys
 import threading
 import traceback
+from contextlib import ExitStack
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
@@ -23,6 +24,7 @@ from ui.services import Services
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from uvicorn import Server
 
 HOST = "127.0.0.1"
 PORT = 7860
@@ -110,10 +112,7 @@ def serve(
         NotesQAError: the address or port cannot be used, or others could reach it and nobody has
             to sign in.
     """
-    import uvicorn
-
     from ui.console import log_requests
-    from ui.protocol import patient_protocol
 
     names = names_of(library.settings.hosts)
     family, address = _resolved(host, port)
@@ -138,29 +137,10 @@ def serve(
         log_requests()
         questions = QuestionLog.of(library.settings)
         questions.start()
-        jobs = Jobs()
-        indexer = Indexer(library, jobs, tell_change)
-        watcher = watcher_of(library, indexer) if watch else None
-        services = Services.of(library, questions, watcher, jobs=jobs, indexer=indexer)
+        services = _services_of(library, questions, watch)
         app = build(services, names=LOOPBACK | names, shut=shut)
-        services.readiness.warm()
-        if watch:
-            indexer.start(about="the server began")
-        config = uvicorn.Config(
-            app,
-            http=patient_protocol(behind_proxy=library.settings.behind_proxy),
-            ws="none",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            proxy_headers=library.settings.behind_proxy,
-            forwarded_allow_ips=HOST,
-            limit_concurrency=MOST_CONNECTIONS,
-            # Open pages keep a connection each, which would never end by itself.
-            timeout_graceful_shutdown=LEAVE_SECONDS,
-        )
         # In a thread of its own, since uvicorn in the main one prints a traceback at Ctrl+C.
-        server = uvicorn.Server(config)
+        server = _server_of(app, library)
         ended = threading.Event()
 
         def run() -> None:
@@ -169,10 +149,23 @@ def serve(
             finally:
                 ended.set()
 
-        with following(watcher, jobs.close, services.readiness.is_warm) as stop:
+        def begin() -> None:
+            while not server.started and not ended.wait(0.01):
+                pass
+
+        # Pages are shown first: loading and indexing would take the time that they need to begin.
+        held = ExitStack()
+        held.enter_context(services.indexer.turn())
+        if watch:
+            services.indexer.start(about="the server began")
+        services.readiness.warm(begin)
+        others = services.jobs.close, services.readiness.is_warm
+        with following(services.watcher, *others) as stop:
             threading.Thread(target=run).start()
             # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
             try:
+                begin()
+                held.close()
                 ended.wait()
             except KeyboardInterrupt:
                 # Open pages are cut off, which is no error.
@@ -182,6 +175,34 @@ def serve(
                 ended.wait()
             finally:
                 questions.close()
+
+
+def _services_of(library: Library, questions: QuestionLog, watch: bool) -> Services:
+    jobs = Jobs()
+    indexer = Indexer(library, jobs, tell_change)
+    watcher = watcher_of(library, indexer) if watch else None
+    return Services.of(library, questions, watcher, jobs=jobs, indexer=indexer)
+
+
+def _server_of(app: FastAPI, library: Library) -> Server:
+    import uvicorn
+
+    from ui.protocol import patient_protocol
+
+    config = uvicorn.Config(
+        app,
+        http=patient_protocol(behind_proxy=library.settings.behind_proxy),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=library.settings.behind_proxy,
+        forwarded_allow_ips=HOST,
+        limit_concurrency=MOST_CONNECTIONS,
+        # Open pages keep a connection each, which would never end by itself.
+        timeout_graceful_shutdown=LEAVE_SECONDS,
+    )
+    return uvicorn.Server(config)
 
 
 def _say_less() -> None:

@@ -28,11 +28,7 @@ class At:
 
 
 class Indexer:
-    """Brings a library into agreement with its notes.
-
-    Attributes:
-        at: how far the run is that goes on; None while nothing is indexed.
-    """
+    """Brings a library into agreement with its notes."""
 
     def __init__(
         self,
@@ -41,12 +37,19 @@ class Indexer:
         changed: Callable[[Manifest], None] = lambda _: None,
     ) -> None:
         """Args: `changed` is called after every job of indexing that did not fail."""
-        self.at: At | None = None
+        self._at: At | None = None
         self._library = library
         self._jobs = jobs
         self._changed = changed
         self._turn = threading.Lock()
         self._adding = threading.Lock()
+
+    @property
+    def at(self) -> At | None:
+        """Returns how far the run is that goes on, or comes next; None while nothing is indexed."""
+        if self._at is None and self._jobs.current(INDEX):
+            return At("Looking for notes", 0.0)
+        return self._at
 
     def start(self, *, about: str = "", by: str | None = None) -> Job:
         """Returns the job of indexing that begins next: the one that waits already, or a new one.
@@ -66,17 +69,16 @@ class Indexer:
         with self._turn:
 
             def told(stage: str, done: int, total: int) -> None:
-                self.at = At(stage, done / total) if done < total else None
+                self._at = At(stage, done / total) if done < total else None
                 report(stage, done, total)
 
             try:
                 yield told
             finally:
-                self.at = None
+                self._at = None
 
     def _index(self, report: Report) -> dict[str, Any]:
         with self.turn(report) as told:
-            told("Looking for notes", 0, 1)
             manifest = self._library.index(progress=told)
         self._changed(manifest)
         return {

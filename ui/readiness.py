@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -61,9 +62,18 @@ class Readiness:
         self._indexer = indexer
         self._thread: threading.Thread | None = None
 
-    def warm(self) -> None:
-        """Loads, in a thread of its own, what the first question would have to wait for."""
-        self._thread = threading.Thread(target=self._load, name="warming", daemon=True)
+    def warm(self, begin: Callable[[], None] = lambda: None) -> None:
+        """Loads, in a thread of its own, what the first question would have to wait for.
+
+        Args:
+            begin: returns when that may begin.
+        """
+
+        def load() -> None:
+            begin()
+            self._load()
+
+        self._thread = threading.Thread(target=load, name="warming", daemon=True)
         self._thread.start()
 
     def is_warm(self, seconds: float = 0) -> bool:
@@ -81,6 +91,7 @@ class Readiness:
                 return State(Phase.STARTING, at, "The server is starting: ask again in a moment.")
             if notes:
                 self._library.ensure_ready()
+                self._library.conditions()  # which are of indexes that are there
                 return State(Phase.READY, at)
         except NoLibraryError:
             pass
