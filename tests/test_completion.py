@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import ROOT
 from test_architecture import loaded_by
 from test_cli import environment
 
@@ -156,4 +155,3 @@ def test_printing_a_script_writes_no_file(tmp_path: Path) -> None:
     )
     assert done.stdout == SCRIPTS[Shell.BASH].strip() + "\n"
     assert sorted(tmp_path.rglob("*")) == before
-    assert (ROOT / "ui/completion.py").is_file()

@@ -121,6 +121,8 @@ class Conversation:
     def _ask(self, question: str, after: Turn | None) -> None:
         with waiting("Searching the notes"):
             answer = self.library.ask(question, after, within=self.within)
+        if not self.exchanges and (problem := self.library.fit_problem):
+            typer.echo(problem, err=True)
         self.exchanges.append(Exchange(answer, self.log.record(answer, "cli")))
         self._turn = turn_of(answer)
         if self._as_json:
