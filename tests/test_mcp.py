@@ -333,8 +333,8 @@ def test_the_command_serves_over_http_without_the_pages(command: list[str]) -> N
             here = f"http://127.0.0.1:{port}"
             for _ in range(600):
                 with contextlib.suppress(httpx.ConnectError):
-                    assert httpx.get(f"{here}/healthz").status_code == 200
-                    break
+                    if httpx.get(f"{here}/healthz").status_code == 200:
+                        break
                 time.sleep(0.1)
             result = call(f"{here}/mcp", "ask", question=QUESTION)
             assert result.structured_content["state"] == "answered"
