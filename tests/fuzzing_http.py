@@ -69,6 +69,7 @@ _KINDS = ("application/json", "text/plain", "application/json; charset=utf-16", 
 _WAYS = ("GET", "POST", "PUT", "HEAD", "OPTIONS", "TRACE", "PATCH", MARK)
 _PATHS = (
     *("/healthz", "/source/owls.md", "/library", "/openapi.json", "/sign-in", "/api/v1/search"),
+    "/notes",
     *("/api/v1/documents", "/api/v1/documents/owls.md", "/api/v1/status"),
 )
 _DOCUMENTS = ("/source/", "/api/v1/documents/")

@@ -123,17 +123,14 @@ def _sections(
     note: Note, marker: Marker, code: Sequence[Span], picture: Address | None
 ) -> Iterator[str]:
     kind = note.places.kind
-    for number, (place, start, end) in enumerate(_ranges(note), 1):
+    for place, start, end in _ranges(note):
         name = f"{kind.capitalize()} {html.escape(visible(place.name))}"
         said = "".join(_parts(marker, start, end, code))
         link = ""
         if picture:
             address = html.escape(picture(place.name))
             link = f' <a href="{address}" aria-label="Picture of page {place.name}">picture</a>'
-        yield (
-            f'<section class="{kind}" aria-labelledby="at-{number}">'
-            f'<h2 class="place" id="at-{number}">{name}{link}</h2>{said}</section>'
-        )
+        yield f'<section class="{kind}"><h2 class="place">{name}{link}</h2>{said}</section>'
 
 
 def _parts(marker: Marker, start: int, end: int, code: Sequence[Span]) -> Iterator[str]:

@@ -66,9 +66,9 @@ def _count(found: int, all_: int, listed: int, words: list[str]) -> str:
 
 def _folders(titles: Mapping[str, str], cited: Mapping[str, int] | None) -> Iterator[str]:
     by_folder = sorted(titles, key=lambda path: (_folder(path), path))
-    for number, (folder, paths) in enumerate(groupby(by_folder, key=_folder)):
+    for folder, paths in groupby(by_folder, key=_folder):
         name = html.escape(visible(folder)) or "Not in a folder"
-        yield f'<section aria-labelledby="folder-{number}"><h2 id="folder-{number}">{name}</h2><ul>'
+        yield f"<section><h2>{name}</h2><ul>"
         for path in paths:
             yield f"<li>{_entry(path, titles[path], (cited or {}).get(path, 0))}</li>"
         yield "</ul></section>"
