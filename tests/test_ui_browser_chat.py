@@ -253,7 +253,11 @@ def test_what_notes_there_are_can_be_asked_with_a_click(page: Page) -> None:
 
 def test_a_question_on_its_way_is_seen_and_a_server_that_is_gone_is_said(page: Page) -> None:
     held: list[Route] = []
-    page.route("**/queue/join*", held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/queue/join*", hold)
     page.get_by_label("Question").fill(ASKED)
     page.keyboard.press("Enter")
     expect(page.locator("#nq-searching")).to_be_visible()

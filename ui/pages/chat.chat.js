@@ -87,6 +87,7 @@ window.notesqa = {
   },
   begin() {
     const first = document.querySelector("#nq-welcome .nq-first");
+    putBackDraft();
     beginHistory(JSON.parse(first?.dataset.user ?? "null"));
   },
 };

@@ -6,11 +6,30 @@ let saidProblem = null;
 
 const problem = (said) => {
   saidProblem = said;
+  if (said) searching(false);
+  if (said === AWAY) keepDraft();
   const line = byId("nq-problem");
   if (!line) return;
   line.hidden = !said;
   line.replaceChildren(said === SIGNED_OUT ? "You are signed out. " : said ?? "");
   if (said === SIGNED_OUT) line.append(made("a", "Sign in again", { href: "/sign-in" }));
+};
+
+// Gradio loads the page again once the server is back; the question is then where it was.
+const DRAFT = "notesqa:question";
+const keepDraft = () => {
+  const box = document.querySelector("#nq-question textarea");
+  try { if (box?.value) sessionStorage.setItem(DRAFT, box.value); } catch { /* no storage */ }
+};
+const putBackDraft = () => {
+  const box = document.querySelector("#nq-question textarea");
+  try {
+    const draft = sessionStorage.getItem(DRAFT);
+    sessionStorage.removeItem(DRAFT);
+    if (!draft || box.value) return;
+    box.value = draft;
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+  } catch { /* no storage */ }
 };
 
 const plainFetch = window.fetch;
