@@ -24,10 +24,8 @@ MOST_FOLDERS = 500
 
 _PIECE = 1 << 20
 
-_UNFIT = re.compile(
-    r'[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff<>:"|?*]'
-)
-"""What a name may not hold: characters that steer or hide, and those that Windows refuses."""
+_UNFIT = frozenset('<>:"|?*')
+"""What Windows allows in no name."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?", re.IGNORECASE)
 """Names that stand for devices on Windows."""
@@ -150,7 +148,8 @@ def _is_plain(name: str) -> bool:
     return (
         not name.startswith(".")
         and not name.endswith((".", " "))
-        and _UNFIT.search(name) is None
+        and name.isprintable()
+        and _UNFIT.isdisjoint(name)
         and _RESERVED.fullmatch(name) is None
         and len(name.encode("utf-8")) <= MOST_NAME_BYTES
     )
