@@ -114,6 +114,9 @@ def fit_questions(
 ) -> Fitting:
     """Returns a fit made of a question set, held against the one that serves now.
 
+    Where that was made of the same questions and notes, and its levels were never counted, it is
+    that one, and they are.
+
     Args:
         expected: the share of unanswerable questions that confidences are to be right for; that of
             the set by default.
@@ -153,6 +156,9 @@ def fit_questions(
     }
     rate = library.settings.false_answers
     fit, probability = learn(questions, observed[weight], weight, folds, fitted_on, rate, expected)
+    counted = not before.levels and _same_source(before, fit)
+    if counted:
+        fit = replace(before, levels=fit.levels)
     measures = _compared(
         _values(questions, observed[before.lexical_weight], *_served(before, observed, rate)),
         _values(
@@ -170,7 +176,20 @@ def fit_questions(
             "the figures of the present fit are not held out."
         )
     closer = _closer(questions, observed, before, fit.lexical_weight, probability, expected)
-    return Fitting(fit, before, measures, _objections(measures, closer, rate), tuple(remarks))
+    if counted:
+        remarks.append("The present fit was made of these questions: only its levels are new.")
+    objections = () if counted else _objections(measures, closer, rate)
+    return Fitting(fit, before, measures, objections, tuple(remarks))
+
+
+def _same_source(one: Fit, other: Fit) -> bool:
+    """Returns whether two fits of one weight were made of the same questions and notes."""
+    return one.lexical_weight == other.lexical_weight and all(
+        one.fitted_on.get(name) == other.fitted_on.get(name) for name in _SOURCE
+    )
+
+
+_SOURCE = ("set", "sha256", "split", "conditions", "notes", "unanswerable_expected")
 
 
 def _state(library: Library) -> tuple[int, dict[str, Any]]:

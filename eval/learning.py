@@ -2,7 +2,11 @@
 
 An answer is right when its draft holds the evidence; of an unanswerable question none is. A
 question's probability comes from a model that saw no wording of its fact, and meets the threshold
-of the other folds. Not nested are the choice among five weights and five penalties, and that the
+of the other folds. The same probabilities make the levels at which it is counted how often answers
+are right: every set has them, few have a part kept for reports, and that part goes on being what
+nothing was made of that a person is shown. The set's questions are counted as they are; where more
+of them are unanswerable than is expected, that is less often right than the confidence says.
+Not nested are the choice among five weights and five penalties, and that the
 probabilities behind a threshold come from models that saw the fact it is then used on.
 """
 
@@ -17,7 +21,7 @@ from eval import statistics
 from eval.cases import Place, covers
 from eval.conversation import Conversations
 from eval.dataset import Question, TextOf
-from rag import Fit, Library, threshold_for
+from rag import Fit, Level, Library, threshold_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +33,9 @@ if TYPE_CHECKING:
 FOLDS = 10
 STRENGTHS = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Inverse strengths of the L2 penalty that are tried."""
+
+LEAST = 30
+"""Questions of a level: the 95 % interval of half of them right is .33 to .67 (Wilson)."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -170,6 +177,7 @@ def learn(
         weights=dict(zip(names, model.coef_[0].round(6).tolist(), strict=True)),
         intercept=round(float(model.intercept_[0]), 6),
         unanswerable=_highest_first(probability[~answerable]),
+        levels=levels_of(probability, y),
         fitted_on={
             **fitted_on,
             "questions": len(questions),
@@ -192,6 +200,32 @@ def learn(
         },
     )
     return fit, probability
+
+
+def levels_of(probability: Array, right: NDArray[np.bool_]) -> tuple[Level, ...]:
+    """Returns how often answers were right, by tenths of probability; none of too few questions.
+
+    From the least sure up, a tenth of fewer than `LEAST` questions, or one that was right no more
+    often than the less sure ones beside it, makes one level with them: so nothing is promised that
+    surer answers alone have kept.
+
+    Args:
+        probability: to two places.
+    """
+    tenths = (probability * 10 + 1e-9).astype(int).clip(max=9)
+    found: list[tuple[int, int, int]] = []
+    for tenth in range(10):
+        low, n, good = tenth, int((tenths == tenth).sum()), int(right[tenths == tenth].sum())
+        while found and (min(n, found[-1][1]) < LEAST or good * found[-1][1] <= found[-1][2] * n):
+            low, more, also = found.pop()
+            n, good = n + more, good + also
+        found.append((low, n, good))
+    ends = [*(low for low, _, _ in found[1:]), 10]
+    return tuple(
+        Level(low / 10, end / 10, n, good)
+        for (low, n, good), end in zip(found, ends, strict=True)
+        if n >= LEAST
+    )
 
 
 def weights_of(questions: Sequence[Question], expected: float | None) -> Array:

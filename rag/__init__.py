@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from rag.types import Answer as Answer
     from rag.types import Area as Area
     from rag.types import Citation as Citation
+    from rag.types import Level as Level
     from rag.types import Manifest as Manifest
     from rag.types import Note as Note
     from rag.types import Passage as Passage
@@ -75,6 +76,7 @@ _HOME = {
     "Fit": "rag.confidence",
     "GateError": "rag.errors",
     "LOADERS": "rag.documents",
+    "Level": "rag.types",
     "Library": "rag.pipeline",
     "LibraryError": "rag.errors",
     "Manifest": "rag.types",
@@ -129,6 +131,7 @@ __all__ = [
     "Fit",
     "GateError",
     "LOADERS",
+    "Level",
     "Library",
     "LibraryError",
     "Manifest",

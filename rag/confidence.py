@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.retrieval import Retrieval
+from rag.types import Level
 
 SIGNAL_HITS = 10
 """How many of the best hits the signals look at."""
@@ -64,6 +65,8 @@ class Fit:
         unanswerable: the probabilities of the unanswerable questions it was fitted on, each from a
             model that had not seen it, highest first.
         fitted_on: the set, its digest and size, the conditions, and the errors measured.
+        levels: how often answers were right, by confidence from 0 to 1; none where that was not
+            counted.
 
     Raises:
         ValueError: its signals are not those of this version, or something is missing or absurd.
@@ -76,6 +79,7 @@ class Fit:
     intercept: float
     unanswerable: tuple[float, ...]
     fitted_on: dict[str, Any]
+    levels: tuple[Level, ...] = ()
 
     def __post_init__(self) -> None:
         for part in (self.means, self.scales, self.weights):
@@ -95,6 +99,9 @@ class Fit:
             raise ValueError("its unanswerable questions are none, or not sorted")
         if not isinstance(self.fitted_on, dict):
             raise ValueError("it does not say what it was fitted on")
+        begin, end = [level.low for level in self.levels], [level.high for level in self.levels]
+        if self.levels and [*begin, 1] != [0, *end]:
+            raise ValueError("its levels leave something out")
 
     def probability(self, values: Mapping[str, float]) -> float:
         """Returns the probability, 0 to 1, to two places; 0 where nothing was found."""
@@ -113,6 +120,10 @@ class Fit:
             false_answers: 0 to 1, the share of unanswerable questions that may be answered.
         """
         return threshold_for(self.unanswerable, false_answers)
+
+    def level(self, confidence: float) -> Level | None:
+        """Returns what was counted at a confidence; None where nothing was."""
+        return next((level for level in self.levels if level.holds(confidence)), None)
 
     def differs(self, conditions: Mapping[str, Any]) -> list[str]:
         """Returns the names of the conditions that are not those it was fitted under.
@@ -137,7 +148,9 @@ class Fit:
         """
         try:
             fields = json.loads(text)
-            return cls(**{**fields, "unanswerable": tuple(fields["unanswerable"])})
+            levels = tuple(Level(**level) for level in fields.get("levels", ()))
+            unanswerable = tuple(fields["unanswerable"])
+            return cls(**{**fields, "unanswerable": unanswerable, "levels": levels})
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("not a fit of this version") from error
 

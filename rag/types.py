@@ -11,7 +11,7 @@ import json
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
@@ -389,6 +389,30 @@ class AnswerSentence:
 
 
 @dataclass(frozen=True, slots=True)
+class Level:
+    """How often answers of a like confidence were right, counted on labelled questions.
+
+    Attributes:
+        low, high: of the confidences, from `low` to below `high`, or to 1 where that is 1.
+        n: the questions that got such a confidence from a model that had not seen them.
+        right: those of them whose answer held at least half of the words asked for.
+    """
+
+    low: float
+    high: float
+    n: int
+    right: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.low < self.high <= 1 and 0 <= self.right <= self.n and self.n):
+            raise ValueError(f"a level of {self.low} to {self.high} with {self.right} of {self.n}")
+
+    def holds(self, confidence: float) -> bool:
+        """Returns whether a confidence lies on this level."""
+        return self.low <= confidence < self.high or confidence == self.high == 1
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a question gets: quoted words with their citations, or an abstention.
 
@@ -401,6 +425,7 @@ class Answer:
         confidence: 0 to 1, the share of such answers that hold the words asked for (at least
             half of them); the number that decided between answering and abstaining.
         measured: whether that share was measured with this model and these settings.
+        level: what was counted at this confidence, where that is measured; not in the JSON.
         elsewhere: whether it was measured on other notes than these.
         carried: whether the query holds terms of the turn before.
         suggestions: questions that one could ask instead, best first; only with an abstention,
@@ -422,6 +447,7 @@ class Answer:
     carried: bool = False
     suggestions: tuple[str, ...] = ()
     generation: int = 0
+    level: Level | None = None
 
     def __post_init__(self) -> None:
         if self.reason is not None:
@@ -477,6 +503,7 @@ class Answer:
             "carried": self.carried,
             "suggestions": list(self.suggestions),
             "generation": self.generation,
+            "level": asdict(self.level) if self.level else None,
         }
 
     @classmethod
@@ -504,6 +531,7 @@ class Answer:
                 carried=found.get("carried", False),
                 suggestions=tuple(found.get("suggestions", ())),
                 generation=found.get("generation", 0),
+                level=Level(**found["level"]) if found.get("level") else None,
             )
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"no answer: {error}") from error

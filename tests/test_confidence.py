@@ -122,6 +122,49 @@ def test_a_fit_differs_by_the_conditions_that_are_not_its_own() -> None:
     assert fitted.differs({"model": "m"}) == ["chunking"]
 
 
+# The levels
+
+LEVELS = [
+    {"low": 0, "high": 0.5, "n": 40, "right": 4},
+    {"low": 0.5, "high": 1, "n": 30, "right": 9},
+]
+
+
+def test_a_confidence_has_the_level_that_it_lies_on() -> None:
+    fitted = Fit.from_json(json.dumps(asdict(model()) | {"levels": LEVELS}))
+    assert [fitted.levels.index(fitted.level(at)) for at in (0, 0.49, 0.5, 0.99, 1)] == [  # type: ignore[arg-type]
+        *(0, 0, 1, 1, 1)
+    ]
+    assert Fit.from_json(fitted.to_json()) == fitted
+    assert model().level(0.5) is None
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        LEVELS[:1],
+        LEVELS[1:],
+        LEVELS[::-1],
+        [*LEVELS, LEVELS[1]],
+        [{**LEVELS[0], "high": 0.4}, LEVELS[1]],
+        [{"low": 0, "high": 1, "n": 40, "right": 41}],
+        [{"low": 0, "high": 1, "n": 0, "right": 0}],
+        [{"low": 0, "high": 1, "n": 40}],
+        [{"low": "0", "high": 1, "n": 40, "right": 1}],
+        5,
+    ],
+)
+def test_levels_that_are_none_or_leave_something_out_are_refused(levels: Any) -> None:
+    with pytest.raises(ValueError, match=r"level|not a fit"):
+        Fit.from_json(json.dumps(asdict(model()) | {"levels": levels}))
+
+
+def test_a_fit_without_levels_loads() -> None:
+    fields = asdict(model())
+    del fields["levels"]
+    assert Fit.from_json(json.dumps(fields)) == model()
+
+
 # The threshold
 
 
@@ -169,6 +212,7 @@ def test_the_shipped_fit_loads() -> None:
     assert 0 < shipped.threshold(Settings().false_answers) < 1
     assert list(shipped.unanswerable) == sorted(shipped.unanswerable, reverse=True)
     assert Fit.from_json(shipped.to_json()) == shipped
+    assert sum(level.n for level in shipped.levels) == shipped.fitted_on["questions"]
 
 
 def test_the_shipped_fit_was_made_of_the_fitting_split_of_the_shipped_set() -> None:

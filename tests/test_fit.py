@@ -15,10 +15,12 @@ from eval import fit as fitting_module
 from eval.dataset import Evidence
 from eval.fit import COMPARED, Compared
 from eval.learning import (
+    LEAST,
     Observed,
     choose_weight,
     folds_of,
     learn,
+    levels_of,
     observe,
     thresholds_met,
 )
@@ -144,6 +146,78 @@ def test_the_threshold_a_question_meets_is_that_of_the_other_folds() -> None:
     met = thresholds_met(asked, probability, folds, rate=0.0)
     assert set(met[own]) == {0.31}
     assert set(met[~own]) == {0.91}
+
+
+# The levels
+
+
+def test_levels_count_what_was_right_from_0_to_1_and_rise() -> None:
+    fit, probability, _, observed = learnt()
+    right = np.array([item.right for item in observed])
+    assert (fit.levels[0].low, fit.levels[-1].high) == (0, 1)
+    assert sum(level.n for level in fit.levels) == 400
+    for level in fit.levels:
+        own = np.array([level.holds(value) for value in probability])
+        assert (level.n, level.right) == (own.sum(), right[own].sum())
+        assert level.n >= LEAST
+    shares = [level.right / level.n for level in fit.levels]
+    assert len(shares) > 1 and shares == sorted(set(shares))
+
+
+def levels_given(*counted: tuple[float, int, int]) -> list[tuple[float, float, int, int]]:
+    """Returns the levels of so many questions of a probability, so many of them right."""
+    probability = np.concatenate([np.full(n, value) for value, n, _ in counted])
+    right = np.concatenate([np.arange(n) < good for _, n, good in counted])
+    return [(x.low, x.high, x.n, x.right) for x in levels_of(probability, right)]
+
+
+def test_levels_by_hand() -> None:
+    # Each has enough, and is right more often than the one below it.
+    assert levels_given((0.29, 60, 6), (0.3, 40, 12), (1.0, 30, 30)) == [
+        (0, 0.3, 60, 6),
+        (0.3, 0.9, 40, 12),
+        (0.9, 1, 30, 30),
+    ]
+    # Too few, which goes with the less sure ones; too few at the bottom, with the next.
+    assert levels_given((0.25, 30, 3), (0.35, 29, 10), (0.45, 31, 20)) == [
+        (0, 0.4, 59, 13),
+        (0.4, 1, 31, 20),
+    ]
+    assert levels_given((0.05, 1, 0), (0.45, 30, 20), (0.55, 30, 21)) == [
+        (0, 0.5, 31, 20),
+        (0.5, 1, 30, 21),
+    ]
+    assert levels_given((0.45, 30, 20), (0.95, 1, 1)) == [(0, 1, 31, 21)]
+    # The surer were right less often: 17 of 30 after 18 of 30.
+    assert levels_given((0.1, 90, 9), (0.5, 30, 18), (0.7, 30, 17)) == [
+        (0, 0.5, 90, 9),
+        (0.5, 1, 60, 35),
+    ]
+    assert levels_given((0.5, 29, 20)) == []
+
+
+def test_a_fit_of_before_levels_were_counted_gets_them_and_stays_what_it_is(
+    run: Run, set_file: Path
+) -> None:
+    assert run("eval", "fit", str(set_file)).status == 0
+    file = Path(".notesqa/fit.json")
+    written = json.loads(file.read_text(encoding="utf-8"))
+    old = {name: value for name, value in written.items() if name != "levels"}
+    # As by an encoder of another precision.
+    old["intercept"] += 0.01
+    file.write_text(json.dumps(old), encoding="utf-8")
+    question = "Where lives the otter0?"
+    assert Library.open(Settings()).ask(question).level is None
+    done = run("eval", "fit", str(set_file))
+    assert done.status == 0, done.err
+    assert "only its levels are new" in done.out
+    assert json.loads(file.read_text(encoding="utf-8")) == {**written, **old}
+    answer = Library.open(Settings()).ask(question)
+    assert answer.level and answer.level.holds(answer.confidence)
+    # Made of other questions, it has to be better as any other.
+    old["fitted_on"]["split"] = "fit"
+    file.write_text(json.dumps(old), encoding="utf-8")
+    assert run("eval", "fit", str(set_file)).status == 1
 
 
 # The weight of words

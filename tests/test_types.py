@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Answer, Citation, Manifest, Passage, Span
+from rag import Answer, Citation, Level, Manifest, Passage, Span
 from rag.types import AnswerSentence, Skipped
 
 QUOTE = "Layers are frozen.\nOnly the head learns."
@@ -197,3 +197,12 @@ def test_a_manifest_as_json_is_made_of_lists() -> None:
         "embedded": 9,
         "generation": 2,
     }
+
+
+def test_a_record_brings_back_the_level_and_the_public_json_says_nothing_of_it() -> None:
+    before = answer(level=Level(0.0, 0.3, 72, 3), confidence=0.12, timings_ms={})
+    record = json.loads(json.dumps(before.to_record()))
+    assert Answer.from_dict(record) == before
+    assert Answer.from_dict(answer(timings_ms={}).to_record()).level is None
+    assert before.to_dict() == answer(confidence=0.12, timings_ms={}).to_dict()
+    assert Answer.from_dict(before.to_dict()).level is None

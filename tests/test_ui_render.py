@@ -4,11 +4,12 @@ import html
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from rag import Answer, Citation, Passage, Span
+from rag import Answer, Citation, Level, Passage, Span
 from rag.types import AnswerSentence
 from ui.render import (
     answer_html,
@@ -121,6 +122,41 @@ def test_confidence_words_say_a_frequency() -> None:
     assert "measured on other notes" not in confidence_words(half)
     assert confidence_words(replace(half, elsewhere=True)).endswith("as measured on other notes.")
     assert "no share was measured" in confidence_words(replace(answer("x"), measured=False))
+
+
+@pytest.mark.parametrize(
+    ("level", "said"),
+    [
+        (
+            Level(0.6, 1.0, 120, 112),
+            "right 93 of 100 times on this course's test questions (n = 120, confidence 0.60 to "
+            "1.00).",
+        ),
+        (
+            Level(0.7, 0.8, 30, 28),
+            "right 28 of 30 times on this course's test questions (confidence 0.70 to 0.79).",
+        ),
+        (Level(0.7, 0.8, 99, 99), "right 99 of 99 times"),
+        (Level(0.7, 0.8, 100, 99), "right 99 of 100 times"),
+        (Level(0.7, 0.8, 1000, 999), "right 99 of 100 times"),  # 100 would be all of them
+        (Level(0.7, 0.8, 200, 200), "right 100 of 100 times"),
+        (Level(0.7, 0.8, 1000, 1), "right 1 of 100 times"),
+        (Level(0.7, 0.8, 200, 0), "right 0 of 100 times"),
+        (Level(0.7, 0.8, 200, 125), "right 63 of 100 times"),
+    ],
+)
+def test_confidence_words_say_what_was_counted_at_this_level(level: Level, said: str) -> None:
+    words = confidence_words(replace(answer("x"), level=level))
+    assert words.startswith("Confidence 0.73: answers at this level were right ")
+    assert said in words
+
+
+def test_confidence_words_say_on_whose_questions_it_was_counted() -> None:
+    elsewhere = replace(answer("x"), level=Level(0.7, 0.8, 30, 28), elsewhere=True)
+    assert confidence_words(elsewhere) == (
+        "Confidence 0.73: answers at this level were right 28 of 30 times on the shipped course's "
+        "test questions, not on these notes (confidence 0.70 to 0.79)."
+    )
 
 
 def test_a_snippet_ends_at_a_word() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from urllib.parse import quote, urlencode
 
-from rag import Answer, Citation, Passage, Span
+from rag import Answer, Citation, Level, Passage, Span
 
 NEAREST = "Nearest passages, which need not answer:"
 SUGGESTED = "You could ask instead:"
@@ -47,7 +47,15 @@ def in_a_line(text: str) -> str:
 
 def confidence_words(answer: Answer) -> str:
     """Returns a confidence and what it means, as a frequency where that was measured."""
-    if answer.measured:
+    if answer.level:
+        whose = "the shipped course's" if answer.elsewhere else "this course's"
+        but = ", not on these notes" if answer.elsewhere else ""
+        share, bounds = _counted(answer.level)
+        meaning = (
+            f"answers at this level were right {share} times on {whose} test questions{but} "
+            f"({bounds})"
+        )
+    elif answer.measured:
         tenths = int(answer.confidence * 10 + 0.5)
         meaning = f"about {tenths} of 10 answers at this level hold the words asked for"
         if answer.elsewhere:
@@ -55,6 +63,21 @@ def confidence_words(answer: Answer) -> str:
     else:
         meaning = "higher is surer, but no share was measured with this model and these settings"
     return f"Confidence {answer.confidence:.2f}: {meaning}."
+
+
+def _counted(level: Level) -> tuple[str, str]:
+    """Returns how often answers of a level were right, and of which questions that is said.
+
+    Of a hundred only where there were as many, and never all or none of them unless it was so.
+    """
+    share = f"{level.right} of {level.n}"
+    bounds = f"confidence {level.low:.2f} to {level.high - (level.high < 1) * 0.01:.2f}"
+    if level.n < 100:
+        return share, bounds
+    hundredths = int(100 * level.right / level.n + 0.5)
+    if 0 < level.right < level.n:
+        hundredths = min(max(hundredths, 1), 99)
+    return f"{hundredths} of 100", f"n = {level.n}, {bounds}"
 
 
 def flowing(text: str) -> str:
