@@ -1,26 +1,31 @@
-"""Answers that were given before: of one state of the library, and by one fit."""
+"""Answers that were given before: of one state of the library, and by one fit.
+
+Whatever else follows from such a state alone is kept in the same way.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-
-from rag.types import Answer
+from typing import Generic, TypeVar
 
 MOST = 1024
 """Answers kept; one takes some 20 KB, most of it the passages."""
 
 
-class Answers:
+Given = TypeVar("Given")
+
+
+class Answers(Generic[Given]):
     """The last answers by what was asked; those of another state go when one of this one comes."""
 
     def __init__(self) -> None:
         self._state: tuple[object, ...] = ()
-        self._kept: OrderedDict[Hashable, Answer] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Given] = OrderedDict()
         self._lock = threading.Lock()
 
-    def find(self, state: tuple[object, ...], asked: Hashable) -> Answer | None:
+    def find(self, state: tuple[object, ...], asked: Hashable) -> Given | None:
         """Returns the answer given in this very state.
 
         Args:
@@ -32,7 +37,7 @@ class Answers:
             self._kept.move_to_end(asked)
             return self._kept[asked]
 
-    def keep(self, state: tuple[object, ...], asked: Hashable, answer: Answer) -> None:
+    def keep(self, state: tuple[object, ...], asked: Hashable, answer: Given) -> None:
         """Keeps an answer; the one longest unasked goes where there are too many."""
         with self._lock:
             if not self._is(state):

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rag import asking, checks, spelling
+from rag import asking, checks, examples, spelling
 from rag import index as derived
 from rag.answers import Answers
 from rag.asking import Draft
@@ -76,7 +76,8 @@ class Library:
         self._engine: derived.Engine | None = None
         self._reading: Store | None = None
         self._looking: Store | None = None
-        self._answers = Answers()
+        self._answers: Answers[Answer] = Answers()
+        self._examples: Answers[tuple[str, ...]] = Answers()
         self._turns = threading.BoundedSemaphore(TURNS)
         self._lock = threading.RLock()
         self._opening = threading.Lock()
@@ -304,6 +305,7 @@ class Library:
         threshold = fit.threshold(self.settings.false_answers)
         shown = confidence >= threshold
         near = draft.signals.get("unit_similarity", 0.0)
+        measured = not fit.differs(self._conditions(engine))
         fitted_here = engine.corpus == self._shipped_fit.fitted_on.get("notes")
         return Answer(
             question=question,
@@ -314,11 +316,12 @@ class Library:
             citations=draft.citations if shown else (),
             passages=draft.passages,
             timings_ms=draft.timings_ms,
-            measured=not fit.differs(self._conditions(engine)),
+            measured=measured,
             elsewhere=fit is self._shipped_fit and not fitted_here,
             carried=draft.carried,
             suggestions=() if shown else suggestions_for(draft.query, near, draft.passages),
             generation=engine.number,
+            level=fit.level(confidence) if measured else None,
         )
 
     def draft(self, question: str, after: Turn | None = None) -> Draft:
@@ -376,6 +379,36 @@ class Library:
         query, reading = self._read(query, engine)
         with self._turns:
             return self._find(query, reading, engine, fit, k, asking.Watch(), rows).passages(k)
+
+    def examples(self, n: int = 4, *, within: str = "") -> tuple[str, ...]:
+        """Returns up to `n` questions that the notes answer, made of the headings of `n` notes.
+
+        Each is answered from the note that it is made of. They are found once for a state of the
+        library, for which some forty questions are asked at most.
+
+        Args:
+            within: as for `ask`.
+
+        Raises:
+            QuestionError: no note lies `within`.
+            LibraryError, ModelError: as for `ask`.
+        """
+        engine = self._ready()
+        fit = self._fit_for(lambda: engine)
+        place = place_of(within)
+        known = self._examples.find((engine, fit), (n, place))
+        if known is not None:
+            return known
+        rows = engine.rows_in(place)
+
+        def holds(question: str, document: str) -> bool:
+            draft = self._draft(question, None, engine, fit, rows)
+            answer = self._decide(question, draft, engine, fit)
+            return answer.answered and answer.citations[0].document == document
+
+        found = examples.choose(examples.candidates(engine, place), holds, n)
+        self._examples.keep((engine, fit), (n, place), found)
+        return found
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)

@@ -74,17 +74,33 @@ def suggestions_for(query: str, similarity: float, passages: Sequence[Passage]) 
 def _questions(passage: Passage) -> Iterator[str]:
     """Yields the questions that a passage's headings make, innermost first."""
     for heading in (*reversed(passage.headings), passage.title):
-        subject = _NUMBER.sub("", plain(heading)).rstrip(" .:")
-        general = _general().issuperset(term for term in terms(subject) if not term.isdigit())
-        if general or len(subject) > LONGEST or not stands_alone(subject):
-            continue
+        subject = subject_of(heading, passage.text)
         if subject.endswith("?"):
             yield subject
-        elif not _NO_SUBJECT.match(subject):
-            yield f"What do the notes say about {_inside_a_sentence(subject, passage.text)}?"
+        elif subject:
+            yield f"What do the notes say about {subject}?"
 
 
-_NUMBER = re.compile(r"^(?:§ ?)?\d+(?:\.\d+)*[.)]?\s+")
+def subject_of(heading: str, text: str) -> str:
+    """Returns what a heading is about, as inside a sentence; a question where it is one.
+
+    It is empty where the heading names no subject.
+
+    Args:
+        text: what stands under it, where names are looked up.
+    """
+    subject = _NUMBER.sub("", _ICONS.sub("", plain(heading))).rstrip(" .:")
+    general = _general().issuperset(term for term in terms(subject) if not term.isdigit())
+    if general or len(subject) > LONGEST or not stands_alone(subject):
+        return ""
+    if subject.endswith("?"):
+        return f"{subject.rstrip(' ?')}?"
+    return "" if _NO_SUBJECT.match(subject) else _inside_a_sentence(subject, text)
+
+
+_NUMBER = re.compile(r"^(?:(?:§ ?)?\d+(?:\.\d+)*[.)]?|[Qq]\d+[.):])\s+")
+_ICONS = re.compile("[\\s\u200d\u2600-\u27bf\u2b00-\u2bff\ufe0f\U0001f000-\U0001faff]+$")
+"""What is drawn behind a heading, for how hard or new it is."""
 
 _NO_SUBJECT = re.compile(
     r"(?:from|without|with|before|after|in|on|at|by|for|to|towards|not|let)\b", re.IGNORECASE

@@ -22,7 +22,7 @@ def answer(question: str) -> Answer:
 
 
 def test_an_answer_is_found_in_the_state_it_was_given_in() -> None:
-    kept, one, other = Answers(), object(), object()
+    kept, one, other = Answers[Answer](), object(), object()
     kept.keep((one, other), "a", given := answer("a"))
     assert kept.find((one, other), "a") is given
     assert kept.find((one, other), "b") is None
@@ -31,13 +31,13 @@ def test_an_answer_is_found_in_the_state_it_was_given_in() -> None:
 
 
 def test_equal_is_not_the_same() -> None:
-    kept = Answers()
+    kept = Answers[Answer]()
     kept.keep(([1],), "a", answer("a"))
     assert kept.find(([1],), "a") is None
 
 
 def test_another_state_clears_what_was_kept() -> None:
-    kept, one, other = Answers(), object(), object()
+    kept, one, other = Answers[Answer](), object(), object()
     kept.keep((one,), "a", answer("a"))
     kept.keep((other,), "b", answer("b"))
     assert kept.find((one,), "a") is None
@@ -46,7 +46,7 @@ def test_another_state_clears_what_was_kept() -> None:
 
 def test_the_one_longest_unasked_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "MOST", 2)
-    kept, state = Answers(), (object(),)
+    kept, state = Answers[Answer](), (object(),)
     kept.keep(state, "a", answer("a"))
     kept.keep(state, "b", answer("b"))
     assert kept.find(state, "a")
