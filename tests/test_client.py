@@ -252,3 +252,21 @@ def test_an_abstention_is_no_error(tmp_path: Path) -> None:
         reply = notesqa.connect(f"http://127.0.0.1:{port}").ask(QUESTION)
     assert (reply.answered, reply.text, reply.citations) == (False, None, ())
     assert reply.passages[0].document == "owls.md"
+
+
+def test_a_job_is_waited_for(tmp_path: Path) -> None:
+    library = owls_in(tmp_path)
+    with served(build_app(Services.of(library))) as port:
+        notes = notesqa.connect(f"http://127.0.0.1:{port}")
+        (tmp_path / "notes/mice.md").write_text("# Mice\n\nMice hide by day.\n", encoding="utf-8")
+        job = notes.wait(notes.index(), 60)
+        assert (job.kind, job.state, job.error) == ("index", "done", None)
+        assert job.result is not None
+        assert job.result["indexed"] == 1
+        assert notes.job(job.id) == job
+        assert [document.path for document in notes.documents()] == ["mice.md", "owls.md"]
+        assert notes.runs() == []
+        for ask in (lambda: notes.start_run("no such set"), lambda: notes.job("a/b")):
+            with pytest.raises(notesqa.ProblemError) as raised:
+                ask()
+            assert raised.value.status == 404

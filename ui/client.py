@@ -11,6 +11,8 @@ neither the library nor a model.
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,6 +31,9 @@ SECONDS = 60.0
 """How long an answer is waited for."""
 
 Read = TypeVar("Read")
+
+POLL_SECONDS = 0.2
+"""Between two looks at a job that is waited for."""
 
 _QUESTION = "Notesqa-Question"
 
@@ -98,6 +103,34 @@ class Source:
     location: str
     text: str
     places: Places
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work of the server that takes longer than a request, as it was when it was asked for.
+
+    Attributes:
+        kind: what it does, such as `index` or `evaluation`.
+        state: `waiting`, `running`, `done` or `failed`.
+        stage: what it is at, in a word.
+        done, total: how far that is, in units of its own.
+        result: what it made; None until then.
+        error: what failed, in a line.
+    """
+
+    id: str
+    kind: str
+    state: str
+    stage: str
+    done: int
+    total: int
+    result: dict[str, Any] | None
+    error: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Returns whether nothing more will happen."""
+        return self.state in {"done", "failed"}
 
 
 def connect(address: str = ADDRESS, token: str | None = None, timeout: float = SECONDS) -> Notes:
@@ -238,6 +271,37 @@ class Notes:
         said = {"question": id_, "verdict": verdict, "reason": reason}
         self._sent("POST", "/api/v1/feedback", lambda _: None, json=said)
 
+    def index(self) -> Job:
+        """Returns the job that brings the library into agreement with its folder of notes."""
+        return self._sent("POST", "/api/v1/index", lambda said: _job(said.json()))
+
+    def start_run(self, questions: str, split: str | None = None) -> Job:
+        """Returns the job that asks a question set, whose run is scored then.
+
+        Args:
+            questions: the name of a question set of the server.
+            split: a split of it; by default all of it.
+        """
+        asked = {"questions": questions, "split": split}
+        return self._sent("POST", "/api/v1/runs", lambda said: _job(said.json()), json=asked)
+
+    def runs(self) -> list[dict[str, Any]]:
+        """Returns the runs that the server has, as GET /api/v1/runs lists them."""
+        return self._sent("GET", "/api/v1/runs", lambda said: list(said.json()["runs"]))
+
+    def job(self, id_: str) -> Job:
+        """Returns a job as it is now."""
+        path = f"/api/v1/jobs/{quote(id_, safe='')}"
+        return self._sent("GET", path, lambda said: _job(said.json()))
+
+    def wait(self, job: Job, seconds: float = math.inf) -> Job:
+        """Returns a job once it has ended, or as it is after so many seconds."""
+        end = time.monotonic() + seconds
+        while not job.ended and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
+            job = self.job(job.id)
+        return job
+
     def close(self) -> None:
         """Ends the connection."""
         self._http.close()
@@ -316,6 +380,13 @@ def _source(said: Mapping[str, Any]) -> Source:
         *(said["path"], said["title"], said["folder"], said["characters"]),
         *(Span(said["start"], said["end"]), said["location"], said["text"]),
         Places(PlaceKind(said["places"]), listed),
+    )
+
+
+def _job(said: Mapping[str, Any]) -> Job:
+    return Job(
+        *(said["id"], said["kind"], said["state"], said["stage"], said["done"], said["total"]),
+        *(said["result"], said["error"]),
     )
 
 

@@ -7,7 +7,7 @@ not checked on its way out; the tests hold it against these, to the letter.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -300,3 +300,25 @@ class Status(Given):
     """Files and folders left out by `.notesqaignore`, or as libraries."""
     hidden_files: int
     """Files and folders left out for the dot before their name."""
+
+
+class Job(Given):
+    """Work that takes longer than a request."""
+
+    id: str
+    kind: str
+    about: str
+    """Of what, or why."""
+    by: str | None
+    """Who asked for it; null without sign-in."""
+    made: str
+    """When it was asked for (ISO 8601)."""
+    state: Literal["waiting", "running", "done", "failed"]
+    stage: str
+    """What it is at, in a word."""
+    done: int
+    total: int
+    result: dict[str, Any] | None
+    """What it made; null until then."""
+    error: str | None
+    """What failed."""

@@ -11,6 +11,7 @@ from rag import NotesQAError as NotesQAError
 from rag import Passage as Passage
 from rag import Turn as Turn
 from ui.client import Document as Document
+from ui.client import Job as Job
 from ui.client import Notes as Notes
 from ui.client import ProblemError as ProblemError
 from ui.client import Reply as Reply
@@ -22,6 +23,7 @@ __all__ = [
     "Answer",
     "Citation",
     "Document",
+    "Job",
     "Notes",
     "NotesQAError",
     "Passage",
