@@ -131,7 +131,8 @@ def _asked_for(subject: str) -> Iterator[str]:
         yield f"What {'are' if head[0].endswith('s') else 'is'} the {subject}?"
         return
     several = not head or _PLURAL.search(head[-1]) or _NO_THING.search(subject)
-    done = len(head) > 1 and head[0].endswith("ing")  # to something, more often than by it
+    # What is done to something, more often than what does it.
+    done = " " in subject and subject.split()[0].endswith("ing")
     yield f"Can you explain {subject}?" if several or done else f"What is {subject}?"
 
 
@@ -141,9 +142,10 @@ def _material() -> frozenset[str]:
     return frozenset(
         terms(
             """
-            answer appendix assignment chapter cheatsheet course exam exercise faq glossary handout
-            homework index interview lab lecture lesson material module note overview project qna
-            question quiz readme reference resource sheet slide solution summary syllabus tutorial
+            answer appendix assignment chapter cheatsheet course exam exercise faq glossary goal
+            handout homework index install interview intro lab lecture lesson material module note
+            overview project qna question quiz readme reference resource setup sheet slide solution
+            submission submitting summary syllabus tutorial
             """
         )
     )
@@ -155,10 +157,17 @@ _OPENING = re.compile(
     rf"{_ASKING}|^(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|if|in|to)\b",
     re.IGNORECASE,
 )
-_NO_PHRASE = re.compile(r"[:;,!?=$\\/|\"]|\. |[–—]| - ")
+_NO_PHRASE = re.compile(
+    r"[:;,!?=$\\/|\"]|\. |[–—]| - |\(\d|\b(?:you|your|we|our|my)\b"
+    r"|^(?:add|build|choose|consider|create|do|download|get|install|make|open|read|remember|run|see"
+    r"|set|start|submit|try|use|work|write)\b",
+    re.IGNORECASE,
+)
+"""Marks of what is more than a phrase, or of what is told to the reader."""
 _CLAUSE = re.compile(r"\b(?:is|are|was|were|do|does|did|has|have|can|must|should|will)\b")
 _MORE = re.compile(
-    r" (?:\(|(?:about|against|as|at|behind|between|by|compared|for|from|in|of|on|that|to|with)\b)"
+    r" (?:\(|(?:about|against|as|at|behind|between|by|compared|for|from|in|of|on|that|to"
+    r"|used|with)\b)"
 )
 _NO_THING = re.compile(
     rf"\b(?:and|or|versus|vs)\b|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}", re.IGNORECASE

@@ -42,8 +42,10 @@ def worded(folder: Path, *headings: str, language: str = "english") -> list[str]
         ("Statistical analysis", "What is statistical analysis?"),
         ("Freezing layers", "Can you explain freezing layers?"),
         ("Detecting shift", "Can you explain detecting shift?"),
+        ("Working in the cloud", "Can you explain working in the cloud?"),
         ("Kinds of shift", "Can you explain kinds of shift?"),
         ("Low-rank updates (LoRA)", "Can you explain low-rank updates (LoRA)?"),
+        ("Layers used to build networks", "Can you explain layers used to build networks?"),
         ("Domain and task", "Can you explain domain and task?"),
         ("Three degrees of supervision", "Can you explain three degrees of supervision?"),
         ("Where transfer learning is used", "Can you explain where transfer learning is used?"),
@@ -67,6 +69,7 @@ def test_a_heading_is_asked_for_as_a_student_would(
         *("Introduction", "Summary", "References", "Exercises", "Exercise 3", "Lab sheet"),
         *("Questions for the report", "Which layer?", "Entropy minimisation: Tent", "2.1"),
         *("Personalisation is transfer", "A heading that goes on and on about frogs", "f = m a"),
+        *("Start the server", "Submitting your work", "Adversarial networks (15 points)"),
     ],
 )
 def test_a_heading_that_makes_no_question_is_not_asked_for(tmp_path: Path, heading: str) -> None:
