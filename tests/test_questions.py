@@ -32,7 +32,7 @@ from rag import (
 )
 from rag.questions import FILE
 from rag.types import AnswerSentence, Passage
-from ui.asks import asks_of
+from ui.services import Services
 
 QUOTE = "Owls hunt at night."
 
@@ -365,7 +365,7 @@ def test_what_the_library_answers_is_kept_and_what_it_refuses_to_read_is_not(
     library = Library(settings, embedder, constant_fit(0.1))
     library.index()
     log = QuestionLog.of(settings)
-    ask = asks_of(library, log)
+    ask = Services.of(library, log).ask
     for _ in range(2):  # the second is answered from memory, and counts
         assert ask("When do owls hunt?", door="api").answer.answered
     with pytest.raises(NotesQAError, match="empty"):

@@ -72,9 +72,9 @@ def serve(app: FastAPI) -> Iterator[str]:
 class Quoting(Library):
     """A library that answers a number with the last line of the note of that number, by name."""
 
-    def ask(self, question: str, after: Turn | None = None) -> Answer:
+    def ask(self, question: str, after: Turn | None = None, **more: Any) -> Answer:
         if not question.isdecimal():
-            return super().ask(question, after)
+            return super().ask(question, after, **more)
         document, title = sorted(self.titles().items())[int(question)]
         text = self.source(document)
         quoted = text.rstrip("\n").rpartition("\n")[2]

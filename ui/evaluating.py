@@ -15,6 +15,7 @@ from ui.guard import user_of
 from ui.jobs import BusyError
 from ui.pages import evaluation, frame
 from ui.problems import of_error
+from ui.schemas import Job
 from ui.services import Services
 from ui.upkeep import JOB, accepted, name_of, page_response
 
@@ -121,8 +122,9 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.post(
         "/api/v1/runs",
+        operation_id="start_run",
         status_code=202,
-        response_model=dict[str, Any],
+        response_model=Job,
         responses={202: JOB, **problems.described(400, 401, 403, 404, 413, 422, 503)},
     )
     def start(

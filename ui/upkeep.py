@@ -9,7 +9,7 @@ from fastapi import FastAPI, File, Form, HTTPException, Request, Response, Uploa
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from rag import NoLibraryError
-from ui import problems
+from ui import problems, schemas
 from ui.guard import user_of
 from ui.indexing import INDEX
 from ui.jobs import BusyError, Job
@@ -81,7 +81,8 @@ def add_health(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/healthz",
-        response_model=dict[str, Any],
+        operation_id="health",
+        response_model=schemas.Health,
         responses={**problems.described(400), 503: unready},
     )
     def health(request: Request) -> Response:
@@ -159,8 +160,9 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.post(
         "/api/v1/index",
+        operation_id="index",
         status_code=202,
-        response_model=dict[str, Any],
+        response_model=schemas.Job,
         responses={202: JOB, **problems.described(400, 401, 403, 413, 503)},
     )
     def index(request: Request) -> Response:
@@ -193,14 +195,15 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/api/v1/jobs/{id}",
-        response_model=dict[str, Any],
+        operation_id="job",
+        response_model=schemas.Job,
         responses=problems.described(400, 401, 403, 404, 503),
     )
-    def one_job(id: str) -> dict[str, Any]:
+    def one_job(id: str) -> Response:
         job = services.jobs.get(id)
         if job is None:
             raise HTTPException(404, "There is no such job, or it is forgotten.")
-        return job.to_dict()
+        return JSONResponse(job.to_dict())
 
 
 def _keep(services: Services, file: UploadFile, folder: str, by: str | None) -> tuple[str, Job]:
