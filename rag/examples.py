@@ -132,7 +132,7 @@ def _asked_for(subject: str) -> Iterator[str]:
         return
     several = not head or _PLURAL.search(head[-1]) or _NO_THING.search(subject)
     # What is done to something, more often than what does it.
-    done = " " in subject and subject.split()[0].endswith("ing")
+    done = " " in subject and subject.split(maxsplit=1)[0].endswith("ing")
     yield f"Can you explain {subject}?" if several or done else f"What is {subject}?"
 
 
