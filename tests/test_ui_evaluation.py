@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
 from eval import load_run
-from rag import Library, Settings
+from rag import Library, QuestionError, Settings
 from ui.api import build_api
+from ui.asks import Traffic
 from ui.auth import Role, Users
 from ui.evaluations import Evaluations
 from ui.jobs import Jobs
@@ -238,7 +240,9 @@ def test_a_run_is_scored_once_until_what_it_depends_on_changes(
     file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     again = client.get(f"/api/v1/runs/{name}").json()
     assert (scored, len(again["remarks"])) == (1, 1)
-    assert Evaluations(services.library, Jobs()).runs()[0].scored is None  # as after a restart
+    assert (
+        Evaluations(services.library, Jobs(), Traffic()).runs()[0].scored is None
+    )  # as after a restart
 
 
 def test_what_is_chosen_is_a_set_or_a_split_of_it() -> None:
@@ -263,6 +267,33 @@ def test_neither_students_nor_other_sites_evaluate(client: TestClient, services:
     assert client.post("/evaluation/delete", data={"run": name}, headers=student).status_code == 403
     assert services.evaluations.file(name) is not None
     assert client.get("/evaluation").headers["location"] == "/sign-in"
+
+
+def test_an_evaluation_gives_way_to_questions_that_people_ask(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.evaluations.WAY_SECONDS", 20)
+    begun, free = threading.Event(), threading.Event()
+
+    def slowly(*_: object, **__: object) -> None:
+        begun.set()
+        assert free.wait(20)
+        raise QuestionError("Enough.")
+
+    monkeypatch.setattr(Library, "ask", slowly)
+    asking = threading.Thread(
+        target=lambda: pytest.raises(QuestionError, services.ask, "When?", door="api")
+    )
+    asking.start()
+    assert begun.wait(20)
+    job = services.evaluations.start("birds & more")
+    assert job is not None
+    waited = services.jobs.wait(job.id, 0.5)
+    assert waited is not None and (waited.ended, waited.done) == (False, 0)
+    free.set()
+    asking.join(20)
+    ended = services.jobs.wait(job.id, 20)
+    assert ended is not None and ended.result is not None and ended.result["n"] == 7
 
 
 # In Chromium
@@ -321,7 +352,7 @@ def test_an_instructor_indexes_adds_a_file_evaluates_and_compares(
             report("Indexing: toads.md", 4, 10)
             page.get_by_role("button", name="Index now").click()
             expect(page.get_by_role("progressbar", name="Indexing")).to_be_visible()
-            expect(page.get_by_text("40%, Indexing: toads.md")).to_be_visible()
+            expect(page.get_by_text("40%, toads.md")).to_be_visible()
         expect(page.get_by_text("Last run: 1 indexed, 0 removed, 0 skipped.")).to_be_visible()
         page.get_by_label("File", exact=True).set_input_files(tmp_path / "newts.md")
         page.get_by_label("Folder").select_option("")

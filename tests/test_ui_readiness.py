@@ -75,9 +75,12 @@ def test_a_library_whose_indexes_are_not_there_yet_is_not_ready(tmp_path: Path) 
         if part.is_dir():
             shutil.rmtree(part)
     services = services_in(tmp_path)
-    with services.indexer.turn() as report:
+    store = Store(tmp_path / "lib", write=True)
+    with services.indexer.turn() as report, store.lock(5):  # as between commit and indexes
         report("Indexing", 9, 10)
         assert services.state().phase is Phase.INDEXING
+    store.close()
+    assert services.state().phase is Phase.READY
 
 
 def test_a_server_that_loads_is_starting(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -97,14 +99,46 @@ def pace_of(settings: Settings) -> Pace:
     return pace
 
 
+class Traffic:
+    """The questions that are being answered, for work that gives way to them."""
+
+    def __init__(self) -> None:
+        self._number = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Counts a question meanwhile."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def wait_for_none(self, seconds: float) -> bool:
+        """Returns whether none is being answered, after so many seconds at most."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._number, seconds)
+
+    def _count(self, more: int) -> None:
+        with self._changed:
+            self._number += more
+            self._changed.notify_all()
+
+
 def asks_of(
-    library: Library, log: QuestionLog, state: Callable[[], State], pace: Pace | None = None
+    library: Library,
+    log: QuestionLog,
+    state: Callable[[], State],
+    traffic: Traffic,
+    pace: Pace | None = None,
 ) -> AskAs:
     """Returns what answers everybody's questions from a library, each user's so many a minute.
 
     Args:
         log: where they are kept, with what they got.
         state: says why there is nothing to ask, where there is no library.
+        traffic: counts those that are being answered.
         pace: counts them; by default as the library's settings say.
     """
     count = pace or pace_of(library.settings)
@@ -126,7 +160,8 @@ def asks_of(
                 "send the query and the cited title of its answer."
             )
         try:
-            answer = library.ask(question, after, within=within, found=found)
+            with traffic.one():
+                answer = library.ask(question, after, within=within, found=found)
         except NoLibraryError as error:
             insider = user is None or user.role.covers(Role.INSTRUCTOR)
             raise NotReadyError(state().words(insider) or str(error)) from error

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rag import Library, LibraryError, NotesQAError
+from ui.asks import Traffic
 from ui.jobs import Job, Jobs, Report
 
 if TYPE_CHECKING:
@@ -27,6 +28,13 @@ EVALUATION = "evaluation"
 
 SCORES = "scores"
 """The kind of the jobs that score runs which were made elsewhere, or before the server began."""
+
+WAY_SECONDS = 1.0
+"""How long the next question of a set waits for those that people ask.
+
+Of those, asked one by one, the 99th of 100 took 55 ms without an evaluation beside it (n = 450), 62
+with one that waits (n = 525) and 100 with one that does not (n = 475), on two busy cores.
+"""
 
 SUFFIX = ".jsonl"
 
@@ -100,7 +108,9 @@ class Listed:
 class Evaluations:
     """The question sets and runs of a library. All methods may be called from several threads."""
 
-    def __init__(self, library: Library, jobs: Jobs) -> None:
+    def __init__(self, library: Library, jobs: Jobs, traffic: Traffic) -> None:
+        """Args: `traffic` is what evaluation gives way to."""
+        self._traffic = traffic
         self._library = library
         self._jobs = jobs
         self._sets = Path(library.settings.question_sets)
@@ -237,9 +247,14 @@ class Evaluations:
         when = datetime.now(UTC)
         part = "" if split is None else f"-{_plain(split)}"
         name = f"{questions}{part}-{when:%Y%m%dT%H%M%SZ}-g{self._library.generation}"
+
+        def politely(stage: str, done: int, total: int) -> None:
+            self._traffic.wait_for_none(WAY_SECONDS)
+            report(stage, done, total)
+
         draft = self._runs / f".{os.urandom(8).hex()}{SUFFIX}"
         try:
-            run = run_questions(self._library, file, draft, split=split, progress=report)
+            run = run_questions(self._library, file, draft, split=split, progress=politely)
             failed = [id_ for id_, outcome in run.outcomes.items() if outcome.failed]
             report("Scoring", len(run.outcomes), len(run.outcomes))
             name, kept = self._keep(draft, name)

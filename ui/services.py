@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rag import Library, QuestionLog, Watcher
-from ui.asks import AskAs, Pace, asks_of, pace_of
+from ui.asks import AskAs, Pace, Traffic, asks_of, pace_of
 from ui.evaluations import Evaluations
 from ui.indexing import Indexer
 from ui.jobs import Jobs
@@ -57,16 +57,17 @@ class Services:
         jobs = jobs or Jobs()
         indexer = indexer or Indexer(library, jobs)
         readiness = Readiness(library, indexer)
+        traffic = Traffic()
         return cls(
             library,
-            asks_of(library, log, readiness.state, pace),
+            asks_of(library, log, readiness.state, traffic, pace),
             log,
             pace,
             jobs,
             indexer,
             readiness,
             Uploads(library.settings),
-            Evaluations(library, jobs),
+            Evaluations(library, jobs, traffic),
             watcher,
         )
 

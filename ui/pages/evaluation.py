@@ -200,8 +200,8 @@ def _differences(measures: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         cells = {
             "Before": f"{d['a']:.3f}",
             "After": f"{d['b']:.3f}",
-            "Difference": f"{d['difference']:+.3f}<small>{d['low']:+.3f} to {d['high']:+.3f}"
-            "</small>",
+            "Difference": f"{_signed(d['difference'])}<small>{_signed(d['low'])} to "
+            f"{_signed(d['high'])}</small>",
             "p": f"{d['p_holm']:.2g}",
             "Questions": f"{d['n']:,}",
         }
@@ -276,6 +276,10 @@ def _value(measure: Mapping[str, Any] | None) -> str:
     if measure is None:
         return "–"
     return f"{measure['value']:.3f}<small>{measure['low']:.3f}–{measure['high']:.3f}</small>"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
 
 
 def _shown(text: str) -> str:

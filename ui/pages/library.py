@@ -100,7 +100,7 @@ def _doing(doing: Doing) -> Iterator[str]:
     yield alert(doing.alert)
     if doing.job or doing.at:
         share = doing.at.share if doing.at else None
-        said = f"{share:.0%}, {doing.at.stage}" if doing.at else "Waiting"
+        said = _where(doing.at) if doing.at else "Waiting"
         yield progress("Indexing", share, said, still=doing.still, here=HERE)
     elif doing.last:
         yield _ended(doing.last)
@@ -110,6 +110,12 @@ def _doing(doing: Doing) -> Iterator[str]:
     if doing.folders is not None:
         yield from _drop(doing.folders, doing.most_bytes)
     yield "</div>"
+
+
+def _where(at: At) -> str:
+    """Returns how far a run is, and the file that takes long, where it says so."""
+    file = at.stage.partition(": ")[2]
+    return f"{at.share:.0%}, {file}" if file else f"{at.share:.0%}"
 
 
 def _ended(job: Job) -> str:
@@ -123,8 +129,9 @@ def _ended(job: Job) -> str:
 
 def _drop(folders: Sequence[str], most_bytes: int) -> Iterator[str]:
     """Yields the form by which a file is dropped in."""
+    own = "the folder of notes itself"
     options = "".join(
-        f'<option value="{html.escape(folder)}">{_shown(folder) or "the notes’ own"}</option>'
+        f'<option value="{html.escape(folder)}">{_shown(folder or own)}</option>'
         for folder in folders
     )
     yield (
