@@ -135,7 +135,9 @@ def test_an_answer_is_copied_and_a_conversation_exported(
     files = {}
     for kind in ("Markdown", "JSON"):
         with page.expect_download() as download:
+            page.get_by_text("Export", exact=True).click()
             page.get_by_role("button", name=f"Export {kind}").click()
+        expect(page.get_by_role("button", name=f"Export {kind}")).to_be_hidden()
         download.value.save_as(tmp_path / kind)
         files[download.value.suggested_filename] = (tmp_path / kind).read_text("utf-8")
     assert set(files) == {"notesqa-conversation.md", "notesqa-conversation.json"}
@@ -146,7 +148,7 @@ def test_an_answer_is_copied_and_a_conversation_exported(
 
 
 def test_only_the_folder_that_is_chosen_is_asked(page: Page) -> None:
-    page.get_by_label("Ask in").select_option("frogs")
+    page.get_by_label("Search in").select_option("frogs")
     ask(page, "Who hunts at night?")
     expect(page.locator("#nq-chat .user")).to_contain_text("In frogs")
     places = page.locator(".nq-places a").all_inner_texts()

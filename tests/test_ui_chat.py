@@ -178,6 +178,7 @@ def test_the_frame_quotes_its_address(address: str) -> None:
     frame = source_frame(address)
     assert frame.count("<iframe") == 1
     assert "<script" not in frame
+    assert "beside=1" in frame.partition("<iframe")[2] and frame.count("beside=1") == 1
 
 
 def test_the_script_asks_nobody_else_and_makes_no_markup_of_text() -> None:

@@ -25,7 +25,7 @@ NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
 
 def test_the_title_says_how_many_notes_and_when_they_changed() -> None:
     said = title({"indexed": 37, "changed": "2026-05-04T13:57:00+02:00"}, READY, NOW)
-    assert "<p>37 notes, answered in their own words · " in said
+    assert "<p>37 notes · changed <time " in said
     assert (
         'datetime="2026-05-04T11:57:00+00:00" title="2026-05-04 11:57:00 UTC">3 minutes ago' in said
     )
@@ -48,7 +48,7 @@ def test_everybody_is_led_to_what_they_may_see(user: User | None, links: list[st
 def test_the_title_says_how_far_indexing_is() -> None:
     busy = State(Phase.READY, At("Indexing: a.md", 0.417))
     said = title({"indexed": 1, "changed": None}, busy, NOW)
-    assert ">1 note, answered in their own words · Indexing <progress" in said
+    assert ">1 note · Indexing <progress" in said
     assert 'value="0.417"></progress> 42%</p>' in said
     assert news(busy) == ""  # the notes can be asked, and nobody is interrupted
 
@@ -105,7 +105,7 @@ def test_many_open_pages_are_told_one_state(
     services = Services.of(library)
     monkeypatch.setattr(library, "summary", counted)
     top = Header(services)
-    assert [">1 note," in top.html()[0] for _ in range(50)] == [True] * 50
+    assert [">1 note ·" in top.html()[0] for _ in range(50)] == [True] * 50
     assert asked == 3  # one for the count, and one for each of two states: before, and then
     assert top.html()[2] == header.REFRESH_SECONDS
     monkeypatch.setattr(header, "FRESH_SECONDS", -1.0)
@@ -115,14 +115,14 @@ def test_many_open_pages_are_told_one_state(
         assert top.html()[2] == header.SOON_SECONDS
     (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.", encoding="utf-8")
     library.index()
-    assert ">2 notes," in top.html()[0]
+    assert ">2 notes ·" in top.html()[0]
     assert "Indexing" not in top.html()[0]
 
     def broken() -> dict[str, Any]:
         raise LibraryError("There is no library.")
 
     monkeypatch.setattr(library, "summary", broken)
-    assert ">2 notes," in top.html()[0]
+    assert ">2 notes ·" in top.html()[0]
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_an_open_page_follows_without_being_loaded_again(
     page = chromium.new_page()
     page.set_default_timeout(20_000)
     page.goto(address)
-    expect(page.locator("#nq-title")).to_contain_text("1 note, answered in their own words")
+    expect(page.locator("#nq-title")).to_contain_text("1 note · changed")
     expect(page.locator("#nq-title time")).to_have_text("5 hours ago")
     (Path(library.settings.corpus) / "newts.md").write_text("Newts swim.", encoding="utf-8")
     library.index()

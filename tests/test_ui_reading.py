@@ -22,6 +22,7 @@ from rag.types import AnswerSentence
 from ui import reading
 from ui.api import build_api
 from ui.auth import Role, Users
+from ui.render import beside
 from ui.services import Services
 
 HERE = "http://127.0.0.1:7860"
@@ -226,9 +227,16 @@ def test_a_log_that_cannot_be_read_keeps_no_note_from_being_read(
 
 def test_what_is_shown_beside_the_chat_has_no_forms(client: TestClient, library: Library) -> None:
     framed = {"sec-fetch-dest": "iframe", "sec-fetch-site": "same-origin"}
-    page = client.get(address_of(library, "paper.pdf"), headers=framed).text
-    assert "Open in a tab" in page and "<form" not in page and 'class="ways"' not in page
-    assert 'class="ways"' in client.get(address_of(library, "paper.pdf")).text
+    address = address_of(library, "paper.pdf")
+    for page in (client.get(address, headers=framed).text, client.get(beside(address)).text):
+        assert "<form" not in page and 'class="ways"' not in page
+        turned = html.unescape(re.findall('href="(.*?)" rel="', page)[0])
+        assert 'class="ways"' not in client.get(turned).text
+    alone = {"sec-fetch-dest": "document"}
+    assert 'class="ways"' in client.get(beside(address), headers=alone).text
+    assert 'class="ways"' in client.get(address).text
+    assert 'href="/"' not in client.get(beside("/source/none.md")).text
+    assert 'href="/"' in client.get("/source/none.md").text
 
 
 def test_who_draws_keeps_nobody_from_asking_and_one_too_many_is_told_so(

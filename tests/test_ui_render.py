@@ -14,6 +14,7 @@ from rag.types import AnswerSentence
 from ui.render import (
     answer_html,
     answer_markdown,
+    beside,
     confidence_words,
     escape,
     flowing,
@@ -21,6 +22,7 @@ from ui.render import (
     searched_otherwise,
     snippet,
     source_url,
+    sureness,
     visible,
 )
 
@@ -76,7 +78,7 @@ def test_a_citation_and_a_confidence_hold_what_is_shown_when_they_are_pointed_at
     page = answer_html(answer("Owls hunt\nat <night>."))
     assert 'hidden><span class="nq-said">Owls hunt at &lt;night&gt;.</span>' in page
     assert '">[1]</a><span class="nq-words" hidden>' in page
-    assert ">Confidence 0.73</button><span" in page
+    assert f">{sureness(answer('x'))}</button><span" in page
     assert f"hidden>{escape(confidence_words(answer('x')))}</span>" in page
     near = answer_html(refusal("All of\nthe passage."))
     assert '<span class="nq-said">All of the passage.</span>' in near
@@ -104,6 +106,8 @@ def test_only_what_was_carried_can_be_dropped() -> None:
 def test_a_source_link_names_document_and_span() -> None:
     address = source_url("a b/ü.md", Span(3, 9), "a\n&b")
     assert address == "/source/a%20b/%C3%BC.md?start=3&end=9&words=a%0A%26b#marked"
+    assert beside(address) == address.replace("#marked", "&beside=1#marked")
+    assert beside("/source/") == "/source/?beside=1"
     assert source_url("a.md", Span(0, 999), "ä" * 999).count("%C3%A4") == 60
 
 
@@ -157,6 +161,31 @@ def test_confidence_words_say_on_whose_questions_it_was_counted() -> None:
         "Confidence 0.73: answers at this level were right 28 of 30 times on the shipped course's "
         "test questions, not on these notes (confidence 0.70 to 0.79)."
     )
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        (100, "Very likely right (0.73)"),
+        (90, "Very likely right (0.73)"),
+        (89, "Likely right (0.73)"),
+        (70, "Likely right (0.73)"),
+        (69, "Perhaps right (0.73)"),
+        (50, "Perhaps right (0.73)"),
+        (49, "More likely wrong (0.73)"),
+        (0, "More likely wrong (0.73)"),
+    ],
+)
+def test_a_confidence_is_called_by_how_often_its_level_was_right(right: int, said: str) -> None:
+    counted = replace(answer("x"), level=Level(0.7, 0.8, 100, right))
+    assert sureness(counted) == said
+    assert sureness(replace(counted, elsewhere=True)) == f"{said}, counted on other notes"
+
+
+def test_a_confidence_has_no_words_where_no_level_was_counted() -> None:
+    assert sureness(answer("x")) == "Confidence 0.73"
+    for elsewhere in ({"measured": False}, {"elsewhere": True}):
+        assert sureness(replace(answer("x"), **elsewhere)) == "Confidence 0.73, not measured here"
 
 
 def test_a_snippet_ends_at_a_word() -> None:

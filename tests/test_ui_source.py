@@ -189,14 +189,13 @@ def test_cited_passages_are_listed_the_most_cited_first() -> None:
     assert "<details" not in source_page(one, Asked(), cited=Cited())
 
 
-def test_beside_the_chat_there_is_a_way_to_a_tab_and_nothing_to_fill_in() -> None:
+def test_beside_the_chat_there_is_nothing_to_fill_in() -> None:
     asked = Asked(Span(0, 4), "Owls", framed=True)
     cited = Cited(((Span(0, 4), 1),))
     page = source_page(note("Owls hunt."), asked, Span(0, 4), cited=cited)
     assert "<form" not in page and "<nav" not in page and "<details" not in page
-    assert 'href="/source/a.md?start=0&amp;end=4&amp;words=Owls#marked" target="_blank"' in page
     alone = source_page(note("Owls hunt."), Asked(), visitor=Visitor(looks=True))
-    assert "<form" in alone and '<a href="/library">' in alone and "_blank" not in alone
+    assert "<form" in alone and '<a href="/library">' in alone
 
 
 @pytest.mark.parametrize("kind", PlaceKind)

@@ -13,7 +13,7 @@ from ui.pages.frame import Visitor
 from ui.pages.welcome import State, folders_html, state_of, welcome_html
 from ui.services import Services
 
-JOB = Job("1", "index", None, datetime.now(UTC), stage="reading", done=40, total=200)
+JOB = Job("1", "index", "notes", None, datetime.now(UTC), stage="reading", done=40, total=200)
 INSTRUCTOR = Visitor(looks=True)
 
 

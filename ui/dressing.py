@@ -118,8 +118,7 @@ class Told:
         kept = {name: headers[name] for name in told if name in headers}
         if self._page:
             # In the frame beside the chat there is no way to go.
-            framed = Headers(scope=self._scope).get("sec-fetch-dest") == "iframe"
-            page = source.missing_page(said, back=not framed)
+            page = source.missing_page(said, back=not frame.is_beside(self._scope))
             kept = {**frame.HEADERS, **kept}
             answer: Response = HTMLResponse(page, status_code=status, headers=kept)
         else:

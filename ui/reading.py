@@ -22,7 +22,7 @@ from rag import DocumentError, Library, LibraryError, Note, QuestionLog, Span
 from ui.dressing import CHECKED
 from ui.guard import user_of
 from ui.pages import notes, source
-from ui.pages.frame import HEADERS, visitor_of
+from ui.pages.frame import HEADERS, is_beside, visitor_of
 from ui.pages.sheets import Sheet, Sheets
 from ui.pages.source import Asked, Cited
 from ui.problems import problem
@@ -107,7 +107,7 @@ def add_routes(api: FastAPI, services: Services) -> None:
     ) -> Response:
         asked = Asked(
             *(Span(start, end) if end > start else None, words, q, bool(cited)),
-            framed=request.headers.get("sec-fetch-dest") == "iframe",
+            framed=is_beside(request.scope),
         )
         visitor = visitor_of(user_of(request))
         log = questions if visitor.looks and not asked.framed else None
@@ -163,7 +163,8 @@ def _source(
     try:
         note = library.note(document)
     except LibraryError:
-        return _page(source.missing_page(f"{document} is not in the library."), 404)
+        said = f"{document} is not in the library."
+        return _page(source.missing_page(said, back=not asked.framed), 404)
     found = located(note.text, asked.span, asked.words) if asked.span else None
     sheets = None
     if document.lower().endswith(".pdf"):

@@ -19,6 +19,14 @@ SUGGESTED = "You could ask instead:"
 NEAREST_SHOWN = 3
 """Passages shown with a refusal."""
 
+SURENESS = (
+    (0.9, "Very likely right"),
+    (0.7, "Likely right"),
+    (0.5, "Perhaps right"),
+    (0.0, "More likely wrong"),
+)
+"""What a confidence is called, by the least share of answers at its level that were right."""
+
 _KNOWN_BY = 60
 """Characters that tell a quote from others of its note."""
 
@@ -65,6 +73,22 @@ def confidence_words(answer: Answer) -> str:
     return f"Confidence {answer.confidence:.2f}: {meaning}."
 
 
+def sureness(answer: Answer) -> str:
+    """Returns a confidence in two or three words and a number: `Likely right (0.70)`.
+
+    The words are those of how often answers at its level were right, and stand only where that was
+    counted; whether on other notes is said with them.
+    """
+    number = f"{answer.confidence:.2f}"
+    if answer.level:
+        share = answer.level.right / answer.level.n
+        words = next(said for least, said in SURENESS if share >= least)
+        return f"{words} ({number}){', counted on other notes' if answer.elsewhere else ''}"
+    if answer.measured and not answer.elsewhere:
+        return f"Confidence {number}"
+    return f"Confidence {number}, not measured here"
+
+
 def _counted(level: Level) -> tuple[str, str]:
     """Returns how often answers of a level were right, and of which questions that is said.
 
@@ -103,6 +127,12 @@ def source_url(document: str, span: Span, said: str) -> str:
     """
     query = urlencode({"start": span.start, "end": span.end, "words": said[:_KNOWN_BY]})
     return f"/source/{quote(document)}?{query}#marked"
+
+
+def beside(address: str) -> str:
+    """Returns the address at which a source page is shown in the frame beside the chat."""
+    path, mark, place = address.partition("#")
+    return f"{path}{'&' if '?' in path else '?'}beside=1{mark}{place}"
 
 
 def escape(text: str) -> str:
@@ -148,7 +178,7 @@ def _answered(answer: Answer) -> Iterator[str]:
     for citation in answer.citations:
         yield f"<li>{_link(citation, place(citation))}</li>"
     yield "</ol>"
-    level = f'<button type="button" class="nq-level">Confidence {answer.confidence:.2f}</button>'
+    level = f'<button type="button" class="nq-level">{sureness(answer)}</button>'
     yield f'<p class="nq-confidence">{_peek(level, escape(confidence_words(answer)))}</p>'
 
 
@@ -192,7 +222,7 @@ def _peek(shown: str, words: str) -> str:
 def _link(item: Citation | Passage, text: str, label: str | None = None) -> str:
     """Returns a link that opens the source beside the chat, marked."""
     said = item.quote if isinstance(item, Citation) else item.text
-    url = html.escape(source_url(item.document, item.span, said))
+    url = html.escape(beside(source_url(item.document, item.span, said)))
     described = f' aria-label="{html.escape(label)}"' if label else ""
     return f'<a href="{url}" target="nq-source"{described}>{escape(text)}</a>'
 

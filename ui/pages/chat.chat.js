@@ -35,10 +35,10 @@ const placeNews = ({ at, count, replaces, exchanges }) => {
   }
 };
 
-const sayNews = ({ record, failed }) => {
+const sayNews = ({ record, failed, sure }) => {
   if (!record) return failed;
   if (record.reason !== null) return `The notes do not seem to answer this. ${record.reason}`;
-  return `${record.sentences.map((one) => one.text).join(" ")} Confidence ${record.confidence.toFixed(2)}.`;
+  return `${record.sentences.map((one) => one.text).join(" ")} ${sure}.`;
 };
 
 const whenShown = (count, act, tries = 60) => {
@@ -46,13 +46,21 @@ const whenShown = (count, act, tries = 60) => {
   else requestAnimationFrame(() => whenShown(count, act, tries - 1));
 };
 
-// Brings a question to the top of the conversation, its answer below it. What is new there has been
-// announced; Gradio's log would have all of it read again.
+// Brings a question to the top of the conversation, its answer below it, and room below that, so that
+// nothing above shows in part. What is new there has been announced; Gradio's log would have all of
+// it read again.
 const showAtTop = (number) => {
   const log = document.querySelector("#nq-chat [role=log]");
   log?.setAttribute("aria-live", "off");
-  const asked = log?.querySelectorAll(".user")[number];
-  if (asked) log.scrollTop += asked.getBoundingClientRect().top - log.getBoundingClientRect().top;
+  const rows = [...log?.querySelectorAll(".message-row") ?? []];
+  const asked = rows.filter((row) => row.matches(".user-row"))[number];
+  rows.forEach((row) => { row.style.marginBottom = ""; });
+  if (!asked || log.scrollHeight <= log.clientHeight) return;
+  const topOf = (element) => element.getBoundingClientRect().top;
+  const above = topOf(asked) - topOf(log) + log.scrollTop;
+  const lacking = log.clientHeight - (log.scrollHeight - above);
+  rows.at(-1).style.marginBottom = `${Math.max(0, lacking)}px`;
+  log.scrollTop = above;
 };
 
 window.notesqa = {

@@ -36,7 +36,7 @@ const freshTalk = () => {
 freshTalk();
 const keepTalk = () => {
   if (!talk.exchanges.length || talksOf === null) return;
-  const exchanges = talk.exchanges.map(({ markdown, ...one }) => one);
+  const exchanges = talk.exchanges.map(({ markdown, sure, ...one }) => one);
   const now = { id: talk.id, changed: new Date().toISOString(), verdicts: talk.verdicts, exchanges };
   writeTalks([now, ...readTalks().filter((one) => one.id !== talk.id)]);
   remember(talk.id);

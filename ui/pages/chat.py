@@ -31,6 +31,7 @@ from ui.pages.frame import visitor_of
 from ui.pages.history import kept, restored
 from ui.pages.welcome import folders_html, state_of, welcome_html
 from ui.problems import INSIDER
+from ui.render import beside
 from ui.services import Services
 
 WATCH_SECONDS = 2
@@ -43,8 +44,10 @@ _BAR = (
     '<div class="nq-bar" role="group" aria-label="Conversation">'
     '<button type="button" id="nq-new">New conversation</button>'
     '<button type="button" id="nq-past">History</button>'
+    '<details class="nq-exports"><summary>Export</summary><div>'
     '<button type="button" class="nq-export" value="md">Export Markdown</button>'
-    '<button type="button" class="nq-export" value="json">Export JSON</button></div>'
+    '<button type="button" class="nq-export" value="json">Export JSON</button>'
+    "</div></details></div>"
 )
 
 _SEARCHING = (
@@ -60,12 +63,12 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 
 def source_frame(address: str) -> str:
     """Returns the frame that shows a source page; links of the chat open in it by name."""
-    quoted = html.escape(address)
+    quoted, framed = html.escape(address), html.escape(beside(address))
     return (
         '<section id="nq-beside" aria-label="Source" tabindex="-1"><p class="nq-way">'
         '<button type="button" id="nq-back">Back to the answer</button>'
         f'<a id="nq-tab" href="{quoted}" target="_blank" rel="noopener">Open in a new tab</a></p>'
-        f'<iframe name="nq-source" title="Source note" src="{quoted}" '
+        f'<iframe name="nq-source" title="Source note" src="{framed}" '
         'sandbox="allow-same-origin"></iframe></section>'
     )
 
@@ -101,7 +104,7 @@ def build(page: Any, services: Services) -> None:
 def _lay_out() -> Parts:
     import gradio as gr
 
-    with gr.Row(elem_id="nq-page", equal_height=False):
+    with gr.Row(elem_id="nq-page", equal_height=True):
         with gr.Column(scale=3, min_width=320, elem_id="nq-talk"):
             gr.HTML(_BAR, elem_id="nq-bar")
             welcome = gr.HTML("", elem_id="nq-welcome")
@@ -124,7 +127,7 @@ def _lay_out() -> Parts:
                 with gr.Row(equal_height=True):
                     question = gr.Textbox(
                         label="Question",
-                        placeholder="Ask in your own words, then press Enter",
+                        placeholder="Ask in your own words",
                         lines=1,
                         max_lines=6,
                         autofocus=True,
@@ -134,7 +137,7 @@ def _lay_out() -> Parts:
                     send = gr.Button(
                         "Ask", variant="primary", scale=1, min_width=80, elem_id="nq-send"
                     )
-        with gr.Column(scale=2, min_width=300):
+        with gr.Column(scale=2, min_width=300, elem_id="nq-aside"):
             source = gr.HTML(source_frame(EMPTY_SOURCE), elem_id="nq-source")
     watch = gr.Timer(WATCH_SECONDS, active=False)
     return Parts(welcome, chat, folders, question, send, source, watch)

@@ -5,7 +5,9 @@ let opener = null;
 onClick("a[target=nq-source]", (link, event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   opener = link;
-  byId("nq-tab").href = link.href;
+  const alone = new URL(link.href);
+  alone.searchParams.delete("beside");
+  byId("nq-tab").href = alone.href;
   byId("nq-page").classList.add("nq-reading");
   if (event.detail === 0 || isNarrow()) byId("nq-beside").focus();
 });
@@ -21,15 +23,15 @@ document.addEventListener("keydown", (event) => {
 });
 
 const skips = made("div", "", { class: "nq-skips" });
-const skipTo = (name, find) => {
-  const link = made("a", name, { href: "#" });
+const skipTo = (name, id, find) => {
+  const link = made("a", name, { href: `#${id}` });
   link.addEventListener("click", (event) => {
     event.preventDefault();
     find()?.focus();
   });
   skips.append(link);
 };
-skipTo("Skip to the question", () => document.querySelector("#nq-question textarea"));
-skipTo("Skip to the newest answer", () => exchangesShown().at(-1));
-skipTo("Skip to the source", () => byId("nq-beside"));
+skipTo("Skip to the question", "nq-question", () => document.querySelector("#nq-question textarea"));
+skipTo("Skip to the newest answer", "nq-chat", () => exchangesShown().at(-1));
+skipTo("Skip to the source", "nq-beside", () => byId("nq-beside"));
 document.body.prepend(skips);

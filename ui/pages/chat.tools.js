@@ -30,6 +30,17 @@ const download = (name, kind, text) => {
   made("a", "", { href: address, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 };
+const exports = () => document.querySelector(".nq-exports");
+const leaveExports = () => {
+  if (exports().contains(document.activeElement)) exports().firstChild.focus();
+  exports().open = false;
+};
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && exports().open) leaveExports();
+});
+document.addEventListener("click", (event) => {
+  if (exports().open && !exports().contains(event.target)) leaveExports();
+});
 const exported = {
   md: () => ["text/markdown", talk.exchanges.map((one) => one.markdown).join("\n")],
   json: () => ["application/json", JSON.stringify(
@@ -38,6 +49,7 @@ const exported = {
     })), null, 2)],
 };
 onClick(".nq-export", (button) => {
+  leaveExports();
   download(`notesqa-conversation.${button.value}`, ...exported[button.value]());
   announce("The conversation was exported.");
 });

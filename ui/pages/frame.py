@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
 from ui.auth import Role, User
 from ui.render import visible
 from ui.theme import variables
@@ -43,6 +46,15 @@ STRANGER = Visitor()
 def visitor_of(user: User | None) -> Visitor:
     """Returns what one who asks may see; without sign-in that is everything."""
     return Visitor(user is None or user.role.covers(Role.INSTRUCTOR), user is not None)
+
+
+def is_beside(scope: Scope) -> bool:
+    """Returns whether it is the frame beside the chat that asks for a page.
+
+    Browsers say so, but only over TLS and to this machine; elsewhere the address says it.
+    """
+    said = Headers(scope=scope).get("sec-fetch-dest")
+    return said == "iframe" if said else b"beside=1" in scope["query_string"].split(b"&")
 
 
 def ways(here: str, visitor: Visitor) -> str:

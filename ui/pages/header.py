@@ -43,9 +43,9 @@ def title(
     notes = int(summary["indexed"])
     said = []
     if notes:
-        said.append(f"{notes:,} note{'' if notes == 1 else 's'}, answered in their own words")
+        said.append(f"{notes:,} note{'' if notes == 1 else 's'}")
         if changed := summary.get("changed"):
-            said.append(f"Notes last changed {_time(datetime.fromisoformat(changed), now)}")
+            said.append(f"changed {_time(datetime.fromisoformat(changed), now)}")
     if state.at is not None:
         said.append(
             f'Indexing <progress aria-label="Indexing" max="1" value="{state.at.share:.3f}">'

@@ -13,6 +13,7 @@ from typing import Any
 
 from rag import Answer
 from ui.pages.exchange import MOST_SHOWN, Exchange, exchange_markdown
+from ui.render import sureness
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -38,6 +39,9 @@ _RECORD: dict[str, Any] = {
     "generation": int,
 }
 """What `Answer.to_record` gives out; how long things took is not believed."""
+
+_LEVEL = {"low": _NUMBER, "high": _NUMBER, "n": int, "right": int}
+"""What a record says of a level, where it says anything."""
 
 _MOST = 2**53
 """Beyond any offset in a note."""
@@ -71,6 +75,7 @@ def _given_out(exchange: Exchange) -> dict[str, Any]:
         "record": exchange.answer.to_record() if exchange.answer else None,
         "failed": exchange.failed,
         "markdown": exchange_markdown(exchange),
+        "sure": sureness(exchange.answer) if exchange.answer else "",
     }
 
 
@@ -117,7 +122,11 @@ def _exchange(item: Any) -> Exchange:
         raise ValueError("an address that leads elsewhere")
     if not 0 <= record["confidence"] <= 1:
         raise ValueError("no confidence")
-    answer = Answer.from_dict({**record, "timings_ms": {}})
+    level = record.get("level")
+    if level is not None:
+        _check(level, _LEVEL)
+        level = {name: level[name] for name in _LEVEL}
+    answer = Answer.from_dict({**record, "level": level, "timings_ms": {}})
     return Exchange(item["question"], answer, within=item["within"], id=id_)
 
 

@@ -18,7 +18,7 @@ from ui.pages import frame
 from ui.pages.frame import Visitor
 from ui.pages.lines import Marker, text_html
 from ui.pages.sheets import Sheets, sheets_html
-from ui.render import snippet, source_url, visible
+from ui.render import beside, snippet, source_url, visible
 
 GONE = "This note has changed since the answer: the cited words are no longer in it."
 
@@ -64,7 +64,8 @@ class Asked:
         asked: dict[str, int | str] = {"page": page}
         if self.span:
             asked |= {"start": self.span.start, "end": self.span.end, "words": self.words}
-        return f"/source/{quote(document)}?{urlencode(asked)}"
+        address = f"/source/{quote(document)}?{urlencode(asked)}"
+        return beside(address) if self.framed else address
 
 
 def source_page(
@@ -89,7 +90,7 @@ def source_page(
     """
     anchor = "marked-text" if sheets and sheets.marked else "marked"
     marker = Marker(note.text, found, hits[0], anchor)
-    parts = [_head(note, asked)]
+    parts = [_head(note)]
     if asked.span and found is None:
         parts.append(f'<p class="gone" role="status">{GONE}</p>')
     if not asked.framed:
@@ -117,18 +118,9 @@ def missing_page(message: str, *, back: bool = False) -> str:
     return frame.page("Not shown", said, "source.css")
 
 
-def _head(note: Note, asked: Asked) -> str:
+def _head(note: Note) -> str:
     title, path = html.escape(visible(note.title)), html.escape(visible(note.document))
-    tab = ""
-    if asked.framed:
-        address = f"/source/{quote(note.document)}"
-        if asked.span:
-            address = source_url(note.document, asked.span, asked.words)
-        tab = (
-            f' <a class="tab" href="{html.escape(address)}" target="_blank" rel="noopener">'
-            "Open in a tab</a>"
-        )
-    return f'<header><h1>{title}</h1><p class="path">{path}{tab}</p></header>'
+    return f'<header><h1>{title}</h1><p class="path">{path}</p></header>'
 
 
 def _search(asked: Asked, hits: tuple[Sequence[Span], int]) -> str:

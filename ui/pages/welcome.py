@@ -104,6 +104,6 @@ def folders_html(folders: Sequence[str]) -> str:
         f'<option value="{escape(folder)}">{escape(folder)}</option>' for folder in folders
     )
     return (
-        '<div class="nq-within"><label for="nq-within">Ask in</label> '
+        '<div class="nq-within"><label for="nq-within">Search in</label> '
         f'<select id="nq-within"><option value="">all notes</option>{options}</select></div>'
     )
