@@ -147,6 +147,47 @@ def test_an_answer_is_copied_and_a_conversation_exported(
     assert [Answer.from_dict(record).question for record in records] == [ASKED, "Who sings?"]
 
 
+@pytest.mark.parametrize(("width", "height"), [(320, 500), (360, 640), (1280, 500)])
+def test_the_newest_question_is_at_the_top_and_the_next_in_view(
+    page: Page, width: int, height: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    for question in (ASKED, "Who sings?", ASKED):
+        ask(page, question)
+        page.wait_for_timeout(300)
+        log, asked, box = (
+            place.bounding_box()
+            for place in (
+                page.locator("#nq-chat [role=log]"),
+                page.locator("#nq-chat .user-row").last,
+                page.get_by_label("Question"),
+            )
+        )
+        assert log is not None and asked is not None and box is not None
+        fits = page.locator("#nq-chat [role=log]").evaluate(
+            "log => log.scrollHeight <= log.clientHeight"
+        )
+        assert fits or asked["y"] == pytest.approx(log["y"], abs=1)
+        assert box["y"] + box["height"] <= height
+
+
+def test_export_is_a_menu_that_escape_and_the_pointer_elsewhere_close(page: Page) -> None:
+    ask(page)
+    export, kinds = page.get_by_text("Export", exact=True), page.locator(".nq-export")
+    export.focus()
+    page.keyboard.press("Enter")
+    expect(kinds.first).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(kinds.first).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(kinds.first).to_be_hidden()
+    expect(export).to_be_focused()
+    export.click()
+    expect(kinds.first).to_be_visible()
+    page.locator("#nq-chat .user").click()
+    expect(kinds.first).to_be_hidden()
+
+
 def test_only_the_folder_that_is_chosen_is_asked(page: Page) -> None:
     page.get_by_label("Search in").select_option("frogs")
     ask(page, "Who hunts at night?")
@@ -279,6 +320,10 @@ def test_the_first_keys_lead_past_everything(page: Page) -> None:
     page.locator("body").evaluate("body => { body.tabIndex = -1; body.focus(); }")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the question")).to_be_focused()
+    led = page.locator(".nq-skips a").evaluate_all(
+        "links => links.map((link) => document.querySelector(link.getAttribute('href'))?.id)"
+    )
+    assert led == ["nq-question", "nq-chat", "nq-beside"]
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(".nq-exchange").last).to_be_focused()

@@ -32,6 +32,7 @@ def build_api(
     names: frozenset[str] = LOOPBACK,
     shut: bool = False,
     calls: Calls | None = None,
+    preloads: str = "",
 ) -> FastAPI:
     """Returns the application without the chat page.
 
@@ -39,12 +40,15 @@ def build_api(
         names: the hosts that are answered to.
         shut: whether nobody comes in while there are no users.
         calls: what the chat page may call, where it is mounted beside.
+        preloads: links to what that page loads, as HTML.
     """
     library = services.library
     door = Door(Users.beside(library.folder), shut)
     api = FastAPI(title="notesqa", version=openapi.VERSION, docs_url=None, redoc_url=None)
     most = services.uploads.most_bytes
-    api.add_middleware(Guard, door=door, names=names, calls=calls, file_bytes=most)
+    api.add_middleware(
+        Guard, door=door, names=names, calls=calls, file_bytes=most, preloads=preloads
+    )
     problems.add_handlers(api)
     openapi.complete(api)
     signing.add_routes(api, door)

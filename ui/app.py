@@ -62,6 +62,7 @@ def build_app(
 
     _say_less()
     from ui.api import build_api
+    from ui.chunks import preloads
     from ui.pages import chat, header
     from ui.pages.frame import sheet
     from ui.theme import gradio_theme
@@ -74,9 +75,11 @@ def build_app(
     # Gradio looks whether it may open a file only where a page was launched, not mounted.
     page.has_launched = True
     calls = Calls(forms_of(page), services.library.settings.max_question_chars)
+    shown = (block for block in page.blocks.values() if getattr(block, "visible", True))
+    sooner = preloads(block.get_block_name() for block in shown)
 
     app: FastAPI = gr.mount_gradio_app(
-        build_api(services, names=names, shut=shut, calls=calls),
+        build_api(services, names=names, shut=shut, calls=calls, preloads=sooner),
         page,
         path="/",
         server_name=HOST,

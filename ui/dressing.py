@@ -55,8 +55,10 @@ CHECKED = "private, no-cache"
 class Page:
     """Holds the chat page back until its own scripts are known, which alone may run."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, preloads: bytes = b"") -> None:
+        """Args: `preloads` are links to what it loads, as HTML, which its head is given."""
         self._send = send
+        self._preloads = preloads
         self._start: Message | None = None
         self._body = b""
 
@@ -69,6 +71,9 @@ class Page:
             return
         hashes = " ".join(_hashes(_INLINE.findall(self._body)))
         headers = MutableHeaders(raw=self._start["headers"])
+        if self._start["status"] == 200:
+            self._body = self._body.replace(b"</head>", self._preloads + b"</head>", 1)
+            headers["Content-Length"] = str(len(self._body))
         headers["Content-Security-Policy"] = _PAGE_POLICY.format(hashes=hashes)
         await self._send(self._start)
         await self._send({"type": "http.response.body", "body": self._body})

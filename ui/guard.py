@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from rag import NotesQAError
 from ui.auth import Role, User, require
 from ui.calls import GRADIO, JOIN, MOST_KEPT_BYTES, PREDICT, CallError, Calls
+from ui.chunks import Kept
 from ui.door import Door
 from ui.dressing import Page, Told, dress
 from ui.hosts import is_answered_to, is_from_elsewhere
@@ -76,6 +77,7 @@ class Guard:
         names: frozenset[str],
         calls: Calls | None = None,
         file_bytes: int = MAX_BODY_BYTES,
+        preloads: str = "",
     ) -> None:
         """Stands before an application.
 
@@ -83,8 +85,11 @@ class Guard:
             names: the hosts that are answered to.
             calls: what the chat page calls.
             file_bytes: how long a file of notes may be.
+            preloads: links to what the chat page loads, as HTML.
         """
         self._app = app
+        self._kept = Kept(app)
+        self._preloads = preloads.encode()
         self._door = door
         self._names = names
         self._calls = calls or Calls({}, 0)
@@ -207,7 +212,10 @@ class Guard:
         if route.path == PAGE:
             # Its parameters are Gradio's doors, and its scripts are read below, uncompressed.
             kept = [pair for pair in kept if pair[0].lower() != b"accept-encoding"]
-            await self._app({**scope, "headers": kept, "query_string": b""}, receive, Page(send))
+            page = Page(send, self._preloads)
+            await self._app({**scope, "headers": kept, "query_string": b""}, receive, page)
+        elif route.lasting:
+            await self._kept({**scope, "headers": kept}, receive, send)
         elif scope["method"] == "POST":
             await self._pass_body({**scope, "headers": kept}, receive, send, route)
         elif scope["path"].startswith(GRADIO):
