@@ -33,7 +33,7 @@ def test_where_there_are_no_notes_it_is_said_what_to_do() -> None:
 
 def test_while_notes_are_indexed_it_is_said_how_far_that_is() -> None:
     said = welcome_html(State(0, busy=True, job=JOB))
-    assert 'value="40" max="200"></progress> reading: 40 of 200' in said
+    assert 'value="40" max="200"></progress> reading: 20%' in said
     assert "Then they can be asked." in said
     said = welcome_html(State(3, ["Why?"], busy=True))
     assert '<progress aria-label="Indexing"></progress>' in said

@@ -88,7 +88,7 @@ def _none(visitor: Visitor) -> str:
 def _indexing(state: State, level: str = "h2") -> str:
     job = state.job
     done = f' value="{job.done}" max="{job.total}"' if job and job.total else ""
-    said = f"{escape(job.stage)}: {job.done} of {job.total}" if job and job.total else ""
+    said = f"{escape(job.stage)}: {job.done / job.total:.0%}" if job and job.total else ""
     then = "What is indexed already can be asked." if state.notes else "Then they can be asked."
     return (
         f"<{level}>The notes are being indexed</{level}>"
