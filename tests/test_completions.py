@@ -266,6 +266,49 @@ def test_the_guard_refuses_in_openai_words(library: Library, tmp_path: Path) -> 
     assert services.questions.newest(1)[0].user == "bob"
 
 
+def test_the_library_is_asked_nothing_for_who_asks_too_often(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(library.folder, tmp_path / "lib")
+    users = quick(Users.beside(tmp_path / "lib"))
+    users.add("bob", Role.STUDENT, "correct horse battery")
+    made = Settings(library=str(tmp_path / "lib"), asks_per_minute=1)
+    client = TestClient(
+        build_api(Services.of(Library(made, WordLengths(), constant_fit(0.1)))),
+        base_url=HERE,
+        headers={"authorization": f"Bearer {users.new_token('bob')}"},
+    )
+    asked: list[str] = []
+    ask = Library.ask
+
+    def counted(self: Library, question: str, *more: Any, **named: Any) -> Any:
+        asked.append(question)
+        return ask(self, question, *more, **named)
+
+    monkeypatch.setattr(Library, "ask", counted)
+    sent = {"model": "notesqa", "messages": [user(QUESTION), user("And why?"), user("Whom?")]}
+    assert client.post(CHAT, json=sent).status_code == 200
+    assert asked == [QUESTION, "And why?", "Whom?"]
+    assert client.post(CHAT, json=sent).status_code == 429
+    assert len(asked) == 3
+
+
+def test_without_a_library_the_model_is_there_and_says_what_is_so(tmp_path: Path) -> None:
+    settings = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    (tmp_path / "lib").mkdir()
+    users = quick(Users.beside(tmp_path / "lib"))
+    users.add("bob", Role.STUDENT, "correct horse battery")
+    client = TestClient(build_api(Services.of(Library(settings, WordLengths()))), base_url=HERE)
+    client.headers["authorization"] = f"Bearer {users.new_token('bob')}"
+    (model,) = client.get("/v1/models").json()["data"]
+    assert (model["id"], model["created"]) == ("notesqa", 0)
+    for messages in ([user(QUESTION)], [user(QUESTION), user("And why?")]):
+        sent = client.post(CHAT, json={"model": "notesqa", "messages": messages})
+        assert sent.status_code == 503
+        said = sent.json()["error"]["message"]
+        assert said == "There are no notes yet: come again when there are some."
+
+
 def test_what_fails_inside_is_an_error_of_the_server(
     client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch
 ) -> None:

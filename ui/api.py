@@ -49,7 +49,7 @@ def build_api(
     api.add_middleware(
         Guard, door=door, names=names, calls=calls, file_bytes=most, preloads=preloads
     )
-    problems.add_handlers(api)
+    problems.add_handlers(api, services.state)
     openapi.complete(api)
     signing.add_routes(api, door)
     reading.add_routes(api, services)

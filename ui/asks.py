@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,12 +19,16 @@ from rag import (
     QuestionLog,
     Settings,
     Turn,
+    turn_of,
 )
 from ui.auth import Role, User
 from ui.rates import Buckets
 
 if TYPE_CHECKING:
     from ui.readiness import State
+
+MOST_BEFORE = 3
+"""Questions before that are looked at; a question leans on the one before it, seldom through it."""
 
 Found = Callable[[tuple[Passage, ...]], None]
 """Told the passages before it is decided what is answered."""
@@ -54,6 +58,15 @@ class TooManyError(NotesQAError):
         super().__init__(f"That is too many questions in a minute: ask again in {self.wait} s.")
 
 
+def not_ready(state: State, insider: bool) -> NotReadyError:
+    """Returns what is said where there is no library, in place of where it would lie.
+
+    Args:
+        insider: whether it is told to one who keeps the notes.
+    """
+    return NotReadyError(state.words(insider) or "The notes are just made ready: ask again.")
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """An answer, and the id under which the question is kept; None where it is not."""
@@ -70,6 +83,9 @@ class AskAs(Protocol):
         door: through which it came: `page`, `api`, `mcp` or `openai`.
         within: the folder, or document, that is asked; empty for all.
         found: told the passages, before it is decided what is answered.
+        before: in place of `after`, the questions before this one, newest last. They are asked
+            again, of what is remembered of them where nothing changed; they were counted and kept
+            when they were asked.
 
     Raises:
         NotesQAError: there is no answer, and why.
@@ -84,6 +100,7 @@ class AskAs(Protocol):
         door: str,
         within: str = "",
         found: Found | None = None,
+        before: Sequence[str] = (),
     ) -> Reply: ...
 
 
@@ -152,6 +169,7 @@ def asks_of(
         door: str,
         within: str = "",
         found: Found | None = None,
+        before: Sequence[str] = (),
     ) -> Reply:
         count(user)
         if after is not None and (long := len(after.query) + len(after.title or "")) > limit:
@@ -161,10 +179,12 @@ def asks_of(
             )
         try:
             with traffic.one():
+                for earlier in before[-MOST_BEFORE:]:
+                    with suppress(QuestionError):  # what cannot be asked is not leant on
+                        after = turn_of(library.ask(earlier, after, within=within))
                 answer = library.ask(question, after, within=within, found=found)
         except NoLibraryError as error:
-            insider = user is None or user.role.covers(Role.INSTRUCTOR)
-            raise NotReadyError(state().words(insider) or str(error)) from error
+            raise not_ready(state(), user is None or user.role.covers(Role.INSTRUCTOR)) from error
         return Reply(answer, log.record(answer, door, user.name if user else None))
 
     return ask

@@ -31,16 +31,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
 
-from rag import Answer, QuestionError, Turn, turn_of
+from rag import Answer, LibraryError, QuestionError
 from ui.guard import user_of
 from ui.problems import openai_error
 from ui.services import Services
 from ui.written import Written, written_of
 
 MODEL = "notesqa"
-
-MOST_TURNS = 3
-"""Questions before that are looked at; a question leans on the one before it, seldom through it."""
 
 _RULES = ("system", "developer")
 """Roles of messages that tell a language model how to behave."""
@@ -100,9 +97,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         return await run_in_threadpool(answer, request, asked_in(body))
 
     def answer(request: Request, asked: Asked) -> Response:
-        reply = services.ask(
-            asked.question, _turn(services, asked.before), user_of(request), door="openai"
-        )
+        user = user_of(request)
+        reply = services.ask(asked.question, None, user, door="openai", before=asked.before)
         written = written_of(reply.answer, str(request.base_url).rstrip("/"))
         frame = {
             "id": f"chatcmpl-{reply.id or os.urandom(8).hex()}",
@@ -125,7 +121,9 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
 
 def _model(services: Services) -> dict[str, Any]:
-    changed = services.library.summary()["changed"]
+    changed = None
+    with suppress(LibraryError):  # the notes are the model, also where there are none yet
+        changed = services.library.summary()["changed"]
     made = int(datetime.fromisoformat(changed).timestamp()) if changed else 0
     return {"id": MODEL, "object": "model", "created": made, "owned_by": MODEL}
 
@@ -205,19 +203,6 @@ def _text(content: Any, number: int) -> str:
             raise RequestError("The notes are asked in text: no other part is read.", param)
         said.append(text)
     return "\n".join(said)
-
-
-def _turn(services: Services, before: tuple[str, ...]) -> Turn | None:
-    """Returns what the question may lean on.
-
-    The questions before are asked again, of what is remembered of them where nothing changed; they
-    were counted and kept when they were asked.
-    """
-    turn = None
-    for question in before[-MOST_TURNS:]:
-        with suppress(QuestionError):  # what cannot be asked is not leant on
-            turn = turn_of(services.library.ask(question, turn))
-    return turn
 
 
 def _chunks(

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from rag import NotesQAError, QuestionError, QuestionSetError, RunError
-from ui.asks import NotReadyError, TooManyError
+from rag import NoLibraryError, NotesQAError, QuestionError, QuestionSetError, RunError
+from ui.asks import NotReadyError, TooManyError, not_ready
 from ui.auth import ForbiddenError
 from ui.calls import CallError
 from ui.render import in_a_line
 from ui.schemas import Problem
+
+if TYPE_CHECKING:
+    from ui.readiness import State
 
 INSIDER = "notesqa.insider"
 """Where a request carries whether it is told what is wrong with the library."""
@@ -151,12 +154,21 @@ def of_error(error: NotesQAError, insider: bool) -> Response:
     return problem(400 if isinstance(error, QuestionError) else 503, said)
 
 
-def add_handlers(api: FastAPI) -> None:
-    """Makes every error of an application a problem."""
+def add_handlers(api: FastAPI, state: Callable[[], State]) -> None:
+    """Makes every error of an application a problem.
+
+    Args:
+        state: says why there is nothing to ask, where there is no library.
+    """
 
     @api.exception_handler(NotesQAError)
     async def plain_error(request: Request, error: NotesQAError) -> Response:
         return of_error(error, bool(request.scope.get(INSIDER)))
+
+    @api.exception_handler(NoLibraryError)
+    def no_library(request: Request, _: NoLibraryError) -> Response:
+        insider = bool(request.scope.get(INSIDER))
+        return of_error(not_ready(state(), insider), insider)
 
     @api.exception_handler(RequestValidationError)
     async def not_of_the_form(_: Request, error: RequestValidationError) -> Response:
