@@ -116,9 +116,36 @@ def test_a_student_is_told_that_there_are_no_notes_and_not_where_they_would_lie(
     client.headers["authorization"] = f"Bearer {users.new_token('bob')}"
     for told in (
         client.post("/api/v1/ask", json={"question": "When?"}).json()["detail"],
+        client.get("/api/v1/search?question=When").json()["detail"],
+        client.get("/api/v1/documents").json()["detail"],
+        client.get("/api/v1/documents/owls.md").json()["detail"],
         client.get("/healthz").json()["detail"],
     ):
         assert told == "There are no notes yet: come again when there are some."
+
+
+def test_what_is_wrong_with_the_library_is_logged_when_it_changes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    owls_in(tmp_path)
+    services = services_in(tmp_path)
+    client = client_of(build_api(services))
+    file = tmp_path / "lib/library.sqlite3"
+    whole = file.read_bytes()
+
+    def lines() -> int:
+        for _ in range(3):
+            assert client.get("/healthz").status_code == 503
+        said = [record for record in caplog.records if record.name == "ui.readiness"]
+        caplog.clear()
+        return len(said)
+
+    file.write_bytes(b"no database" * 100)
+    assert (lines(), lines()) == (1, 0)
+    file.write_bytes(whole)
+    assert client.get("/healthz").status_code == 200
+    file.write_bytes(b"no database" * 100)
+    assert lines() == 1
 
 
 def test_an_index_that_another_process_is_writing_fails_in_a_plain_line(

@@ -13,6 +13,7 @@ from rag import Library, LibraryError, NoLibraryError, NotesQAError
 from ui.guard import where
 from ui.indexing import At, Indexer
 from ui.problems import UNSAID
+from ui.render import in_a_line
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class Readiness:
         self._library = library
         self._indexer = indexer
         self._thread: threading.Thread | None = None
+        self._failure = ""
 
     def warm(self, begin: Callable[[], None] = lambda: None) -> None:
         """Loads, in a thread of its own, what the first question would have to wait for.
@@ -92,11 +94,13 @@ class Readiness:
             if notes:
                 self._library.ensure_ready()
                 self._library.conditions()  # which are of indexes that are there
+                self._failure = ""
                 return State(Phase.READY, at)
         except NoLibraryError:
             pass
         except NotesQAError as error:
             if at is None:
+                self._log(error)
                 return State(Phase.FAILED, None, str(error))
         if at is not None:
             said = f"The notes are being indexed, {at.share:.0%} done: ask again in a moment."
@@ -120,9 +124,15 @@ class Readiness:
             if said := self._fit_problem():
                 logger.error("%s", said)
         except NotesQAError as error:  # which `state` tells
-            logger.error("%s", error)
+            self._log(error)
         except Exception as error:
             logger.error("loading failed: %s", where(error))
+
+    def _log(self, error: NotesQAError) -> None:
+        """Writes a line to the log, not again each time that somebody looks."""
+        if self._failure != str(error):
+            self._failure = str(error)
+            logger.error("%s", in_a_line(self._failure))
 
     def _fit_problem(self) -> str | None:
         try:

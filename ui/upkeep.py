@@ -91,8 +91,6 @@ def add_health(api: FastAPI, services: Services) -> None:
             said = {"status": state.phase.value, "generation": services.library.generation}
             return JSONResponse(said)
         insider = bool(request.scope.get(INSIDER))
-        if not insider and state.phase is Phase.FAILED:
-            problems.logger.error("%s", state.told)
         said = {"status": state.phase.value, "detail": state.words(insider)}
         share = {"share": round(state.at.share, 3)} if state.at else {}
         return JSONResponse({**said, **share}, status_code=503, media_type=HEALTH)
