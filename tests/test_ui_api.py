@@ -276,6 +276,19 @@ def test_searches_count_as_questions(library: Library, tokens: dict[str, str]) -
     assert client.get("/api/v1/search?question=When", headers=ada).status_code == 200
 
 
+def test_feedback_counts_as_a_question(library: Library, tokens: dict[str, str]) -> None:
+    settings = replace(library.settings, asks_per_minute=2)
+    quick_one = Library(settings, WordLengths(), constant_fit(0.1))
+    client = TestClient(build_api(Services.of(quick_one)), base_url=HERE)
+    bob = {"authorization": tokens["bob"]}
+    id_ = client.post("/api/v1/ask", json={"question": "When?"}, headers=bob).headers[QUESTION]
+    said = {"question": id_, "verdict": "up"}
+    statuses = [
+        client.post("/api/v1/feedback", json=said, headers=bob).status_code for _ in range(2)
+    ]
+    assert statuses == [204, 429]
+
+
 # The form of answers
 
 

@@ -129,11 +129,12 @@ def add_routes(api: FastAPI, services: Services) -> None:
         operation_id="feedback",
         summary="Say whether an answer helped",
         status_code=204,
-        responses=problems.described(*_ERRORS, 404, 413),
+        responses=problems.described(*_ERRORS, 404, 413, 429),
     )
     def feedback(request: Request, said: Feedback) -> Response:
         verdict = Verdict(said.verdict) if said.verdict else None
         user = user_of(request)
+        services.pace(user)
         name = user.name if user else None
         if not services.questions.judge(said.question, verdict, said.reason, name):
             return problems.problem(404, "No question of yours is kept under this id.")
