@@ -11,25 +11,28 @@ The only user of mcp, whose import takes .7 s: it is imported where somebody ask
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import Annotated, Any
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rag import Answer, Citation, NotesQAError, Passage
+from rag import Answer, Citation, NoLibraryError, NotesQAError, Passage
 from ui import schemas
+from ui.asks import not_ready
 from ui.auth import User
 from ui.excerpts import MOST_CHARS, Excerpt, excerpt_of
 from ui.guard import user_of, where
 from ui.openapi import VERSION
 from ui.problems import FAILED, INSIDER, told
+from ui.readiness import Phase, State
 from ui.render import NEAREST, SUGGESTED, confidence_words, in_a_line, place, searched_otherwise
 from ui.schemas import MOST_PASSAGES, Given, Offset
 from ui.services import Services
@@ -81,14 +84,34 @@ class Opened(Given):
 class Known(Given):
     """What `notesqa status --json` prints; students are told this much of it."""
 
-    indexed: int
-    generation: int
+    state: str
+    detail: str
+    indexed: int | None
+    generation: int | None
     changed: str | None
+
+
+class _Server(MCPServer):
+    """Says in a line what of a tool's arguments is wrong."""
+
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            cause = error.__cause__
+            if not isinstance(cause, ValidationError):
+                raise
+            wrong = [
+                f"{'.'.join(str(part) for part in one['loc'])[:100]}: {one['type']}"
+                for one in cause.errors()[:5]
+            ]
+            said = f"These arguments are not those that the tool {name} takes: {', '.join(wrong)}."
+            raise ToolError(said) from error
 
 
 def build_server(services: Services) -> MCPServer:
     """Returns the server with its tools, for any transport."""
-    server = MCPServer(
+    server = _Server(
         "notesqa",
         title="Notes",
         description="Answers from a folder of notes in the notes' own words.",
@@ -117,7 +140,7 @@ def build_server(services: Services) -> MCPServer:
             reply = services.ask(question, None, user, door="mcp", within=within)
             return _said(reply.answer.to_dict(), answer_text(reply.answer))
 
-        return _tried(answer, insider)
+        return _tried(services, answer, insider)
 
     @server.tool(
         title="Search the notes",
@@ -137,7 +160,7 @@ def build_server(services: Services) -> MCPServer:
             said = {"question": question, "passages": [passage.to_dict() for passage in found]}
             return _said(said, _passages_text(found) or "The notes hold no passage.")
 
-        return _tried(find, insider)
+        return _tried(services, find, insider)
 
     @server.tool(
         title="Open a note",
@@ -159,7 +182,7 @@ def build_server(services: Services) -> MCPServer:
             excerpt = excerpt_of(library, document, start, end, place)
             return _said(asdict(excerpt), _excerpt_text(excerpt))
 
-        return _tried(read, _asker(context)[1])
+        return _tried(services, read, _asker(context)[1])
 
     @server.tool(
         title="State of the notes",
@@ -172,13 +195,20 @@ def build_server(services: Services) -> MCPServer:
         insider = _asker(context)[1]
 
         def look() -> CallToolResult:
-            if insider:
-                known = library.status()
-            else:
-                known = library.summary() | {"generation": library.generation}
-            return _said(known, _status_text(known))
+            state = services.state()
+            known: dict[str, Any] = dict.fromkeys(("indexed", "generation", "changed"))
+            try:
+                if insider:
+                    known = library.status()
+                else:
+                    known = library.summary() | {"generation": library.generation}
+            except NotesQAError:
+                if state.phase is Phase.READY:
+                    raise
+            said = {"state": state.phase.value, "detail": state.words(insider)}
+            return _said(known | said, "\n".join(_status_lines(state, known, insider)))
 
-        return _tried(look, insider)
+        return _tried(services, look, insider)
 
     return server
 
@@ -216,10 +246,12 @@ def _asker(context: Context) -> tuple[User | None, bool]:
     return None, True  # the one at whose machine it runs
 
 
-def _tried(do: Callable[[], CallToolResult], insider: bool) -> CallToolResult:
+def _tried(services: Services, do: Callable[[], CallToolResult], insider: bool) -> CallToolResult:
     """Returns what a tool found, or the line that says why it found nothing."""
     try:
         return do()
+    except NoLibraryError:
+        said = str(not_ready(services.state(), insider))
     except NotesQAError as error:
         said = " ".join(told(error, insider).split())
     except Exception as error:
@@ -277,8 +309,10 @@ def _excerpt_text(excerpt: Excerpt) -> str:
     return f"{named}\n{quoted(excerpt.text)}"
 
 
-def _status_text(known: dict[str, Any]) -> str:
-    lines = [f"{known['indexed']} notes are indexed; they last changed {known['changed']}."]
+def _status_lines(state: State, known: dict[str, Any], insider: bool) -> Iterator[str]:
+    if said := state.words(insider):
+        yield said
+    if known["indexed"]:
+        yield f"{known['indexed']} notes are indexed; they last changed {known['changed']}."
     for item in known.get("skipped", ()):
-        lines.append(f"Skipped: {in_a_line(item['document'])}: {in_a_line(item['message'])}")
-    return "\n".join(lines)
+        yield f"Skipped: {in_a_line(item['document'])}: {in_a_line(item['message'])}"
