@@ -23,9 +23,10 @@ from ui.cli import app
 OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
 COMMANDS = [
-    *("index", "ask", "search", "chat", "open", "status", "doctor", "serve", "demo", "completion"),
-    *("model", "users", "eval", "log"),
+    *("index", "ask", "search", "chat", "open", "status", "doctor", "serve", "mcp", "demo"),
+    *("completion", "eval", "log", "model", "users"),
 ]
+"""In the order in which one meets them."""
 
 
 @pytest.fixture
@@ -263,11 +264,11 @@ def test_help_says_what_a_command_does(run: Run, command: str) -> None:
     assert len(summary) > 20
 
 
-def test_help_lists_every_command(run: Run) -> None:
+def test_help_lists_every_command_in_order(run: Run) -> None:
     done = run("--help")
     assert done.status == 0
     _, _, listed = done.out.partition("Commands:\n")
-    assert sorted(line.split()[0] for line in listed.splitlines()) == sorted(COMMANDS)
+    assert [line.split()[0] for line in listed.splitlines()] == COMMANDS
 
 
 def test_version_is_that_of_the_package(run: Run) -> None:
@@ -276,6 +277,7 @@ def test_version_is_that_of_the_package(run: Run) -> None:
 
 WITHOUT_JSON = {
     "serve": "runs until it is ended",
+    "mcp": "speaks JSON, to a program, until it is ended",
     "demo": "is shown to a person; index, ask and eval score give the same as JSON",
     "completion": "prints a script for a shell",
 }
@@ -482,14 +484,17 @@ def test_a_library_where_a_file_stands_is_refused(run: Run, corpus: Path) -> Non
     assert Path("diary").read_bytes() == b"Dear diary"
 
 
-def test_a_port_in_use_is_refused(run: Run, indexed: Path) -> None:
+@pytest.mark.parametrize("command", [("serve",), ("mcp", "--http")])
+def test_a_port_in_use_is_refused(run: Run, indexed: Path, command: tuple[str, ...]) -> None:
     assert indexed.is_dir()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = run("serve", "--port", str(port))
-    check_refused(done, f"Port {port} cannot be used", "notesqa serve --port N")
+        done = run(*command, "--port", str(port))
+    check_refused(
+        *(done, f"Port {port} cannot be used"), f"another, notesqa {' '.join(command)} --port N"
+    )
 
 
 def test_an_unknown_setting_is_refused(run: Run, indexed: Path) -> None:

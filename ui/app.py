@@ -103,6 +103,7 @@ def serve(
     *,
     watch: bool = False,
     build: Build = build_app,
+    command: str = "notesqa serve",
 ) -> None:
     """Serves until interrupted, at once: model and notes are made ready meanwhile.
 
@@ -110,6 +111,7 @@ def serve(
         host: the address to listen at; loopback alone can be reached from this machine alone.
         watch: whether the notes are indexed, and followed.
         build: makes what is served.
+        command: what was typed, for messages that tell how to type it otherwise.
 
     Raises:
         NotesQAError: the address or port cannot be used, or others could reach it and nobody has
@@ -118,7 +120,7 @@ def serve(
     from ui.console import log_requests
 
     names = names_of(library.settings.hosts)
-    family, address = _resolved(host, port)
+    family, address = _resolved(host, port, command)
     shut = bool(names) or library.settings.behind_proxy or not ip_address(address).is_loopback
     if shut and not Users.beside(library.folder).all():
         raise NotesQAError(
@@ -135,7 +137,7 @@ def serve(
         except OSError as error:
             raise NotesQAError(
                 f"Port {port} cannot be used at {address} ({error.strerror}): choose another, "
-                "notesqa serve --port N, or another of this machine's addresses, --host ADDRESS."
+                f"{command} --port N, or another of this machine's addresses, --host ADDRESS."
             ) from error
         log_requests()
         questions = QuestionLog.of(library.settings)
@@ -224,14 +226,14 @@ def _say_less() -> None:
         vars(module)["traceback"] = quiet
 
 
-def _resolved(host: str, port: int) -> tuple[socket.AddressFamily, str]:
+def _resolved(host: str, port: int, command: str) -> tuple[socket.AddressFamily, str]:
     """Returns a host's first address and its family."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise NotesQAError(
             f"{host} is no address ({error.strerror}): give one of this machine's, "
-            "notesqa serve --host ADDRESS, such as 0.0.0.0 for all."
+            f"{command} --host ADDRESS, such as 0.0.0.0 for all."
         ) from error
     family, _, _, _, address = found[0]
     return family, str(address[0])

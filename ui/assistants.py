@@ -80,7 +80,7 @@ def mcp(
             from ui.api import build_api
             from ui.app import serve
 
-            serve(library, port, host, build=build_api)
+            serve(library, port, host, build=build_api, command="notesqa mcp --http")
         else:
             _serve_here(library)
 

@@ -27,12 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(evaluation.app, name="eval")
-app.add_typer(log.app, name="log")
 model_app = typer.Typer(help="Prepare an embedding model.", no_args_is_help=True)
-app.add_typer(model_app, name="model")
-app.add_typer(users.app, name="users")
-app.command()(assistants.mcp)
 
 Question = Annotated[
     str, typer.Argument(metavar="QUESTION", help="In your own words, in quotation marks.")
@@ -313,6 +308,9 @@ def serve(
         serve_pages(library_of(context), port, host, watch=watch)
 
 
+app.command()(assistants.mcp)
+
+
 @app.command()
 def demo(
     context: typer.Context,
@@ -352,6 +350,12 @@ def completion(
     from ui.completion import SCRIPTS
 
     typer.echo(SCRIPTS[shell].strip())
+
+
+app.add_typer(evaluation.app, name="eval")
+app.add_typer(log.app, name="log")
+app.add_typer(model_app, name="model")
+app.add_typer(users.app, name="users")
 
 
 def _complete(shell: str, *words: str) -> None:
