@@ -19,7 +19,7 @@ _ENOUGH = 0.8
 
 _PARTS = re.compile(r"\n|\s\|\s|\s{2,}")
 
-_SIGNS_BEFORE, _SIGNS_AFTER = re.compile(r"^[^\w\s]*"), re.compile(r"[^\w\s]*$")
+_SIGNS = re.compile(r"[^\w\s]*")
 
 _SLACK = 2.0
 """How much a rectangle may cover beside its letters, in squares as high as a letter is: the white
@@ -40,12 +40,17 @@ def areas_of(page: Drawn, text: str, span: Span) -> tuple[Area, ...]:
     said = _folded(text)[0]
     start = len(_folded(text[: span.start])[0])
     runs = _whole(sought, there, said, start) or _in_parts(quote, there, start / len(said))
-    signs = _SIGNS_BEFORE.findall(quote)[0], _SIGNS_AFTER.search(quote)[0]  # type: ignore[index]
+    signs = _signs_before(quote), _signs_before(quote.removesuffix("\n")[::-1])[::-1]
     return tuple(
         _shares(area, page)
         for first, last in runs
         for area in _lines(page, *_with_signs(page.letters, places[first], places[last], signs))
     )
+
+
+def _signs_before(quote: str) -> str:
+    found = _SIGNS.match(quote)
+    return found[0] if found else ""
 
 
 @lru_cache(10_000)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Answer, Citation, Passage, Span
+from rag import Answer, Citation, Level, Passage, Span
 from rag.types import AnswerSentence
 from ui.pages.exchange import Exchange, exchange_markdown, reply_html, source_of
 from ui.pages.history import kept, restored
@@ -23,6 +23,7 @@ ANSWER = Answer(
     {},
     carried=True,
     generation=3,
+    level=Level(0.8, 0.9, 20, 18),
 )
 REFUSAL = Answer("Who?", "Who?", "Nothing is near.", 0.1, (), (), (), {}, suggestions=("Why?",))
 TALK = [
@@ -41,6 +42,11 @@ def given_out(conversation: list[Exchange]) -> list[dict[str, Any]]:
 def test_what_a_browser_kept_comes_back_as_it_was() -> None:
     assert restored(json.dumps(given_out(TALK)), 30) == TALK
     assert restored(json.dumps(given_out(TALK)), 2) == TALK[1:]
+
+
+def test_a_record_of_before_levels_comes_back_without_one() -> None:
+    (exchange,) = restored(changed(lambda one: one["record"].pop("level")), 30)
+    assert exchange.answer == replace(ANSWER, level=None)
 
 
 def test_the_page_is_told_what_is_new() -> None:
@@ -81,6 +87,10 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
         lambda one: one["record"]["passages"][0].update(document="./x"),
         lambda one: one["record"]["passages"][0].update(end=10**30),
         lambda one: one["record"].update(suggestions=["x"]),
+        lambda one: one["record"].update(query="x" * 20_001),
+        lambda one: one["record"]["citations"][0].update(headings=[""] * 101),
+        lambda one: one["record"].update(level=[0.8, 0.9, 20, 18]),
+        lambda one: one["record"].update(level={"low": 0.8, "high": 0.9, "n": 0, "right": 0}),
     ],
 )
 def test_what_was_not_given_out_so_is_left_out(change: Callable[[dict[str, Any]], object]) -> None:

@@ -67,3 +67,9 @@ def test_words_that_have_moved_are_found_where_they_are_nearest(
     span = located(text, Span(7, 18), "Second line")
     assert (span.start if span else None) == expected
     assert span is None or span.of(text) == "Second line"
+
+
+def test_accents_upon_accents_are_looked_for_at_once() -> None:
+    text = f"e{30 * chr(0x301)}{'b' * 100}"
+    assert hits(text, f"e{40 * chr(0x301)}") == ([Span(0, 31)], 1)
+    assert hits(text, 40 * "\u0301") == ([Span(1, 31)], 1)

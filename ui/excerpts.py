@@ -104,7 +104,8 @@ def _listed(note: Note, said: str) -> Span | None:
         first = last = names.index(said)
     else:
         # As `Places.name` says it: a sheet once, times from one cue's first to another's last.
-        begin, _, end = re.sub(r"\s*[–-]\s*", "–", said).partition("–")
+        joined = "–".join(part.strip() for part in re.split("[–-]", said))
+        begin, _, end = joined.partition("–")
         ends = {end, f"{begin.rpartition('!')[0]}!{end}"}
         firsts = [n for n, name in enumerate(names) if begin in {name, name.partition("–")[0]}]
         lasts = [n for n, name in enumerate(names) if ends & {name, name.rpartition("–")[2]}]

@@ -39,7 +39,11 @@ _MARKUP = re.compile(r"[\\`*_{}\[\]<>~|$&@^]|(?<=[A-Za-z]):(?=//)|(?<=\b[Ww]{3})
 _AT_START = re.compile(r"^(\d*)([#+=.):-])")
 """What makes a heading, a list or a rule of a line that begins so."""
 
-_WRAPPED = re.compile(r"(?<![\n|])[ \t]*\r?\n[ \t]*(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)")
+_WRAPPED = re.compile(
+    r"(?:(?<![\n| \t])|(?<=[\n|][ \t]))[ \t]*\r?\n[ \t]*"
+    r"(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)"
+)
+"""A line end inside a sentence; begun nowhere in a run of blanks but at its start, it is linear."""
 
 
 def visible(text: str) -> str:

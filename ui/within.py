@@ -17,6 +17,8 @@ MOST_HITS = 1_000
 MOST_QUERY = 200
 """Characters of what is looked for."""
 
+_ACCENTS = re.compile("[\u0300-\u036f]")
+
 
 def located(text: str, span: Span, words: str) -> Span | None:
     """Returns where cited words are now: in their place, else nearest to it; None if they are gone.
@@ -25,6 +27,7 @@ def located(text: str, span: Span, words: str) -> Span | None:
         span: where they were.
         words: how they begin.
     """
+    words = words[:MOST_QUERY]
     if text.startswith(words, span.start) and span.end <= len(text):
         return span
     after, before = text.find(words, span.start), text.rfind(words, 0, span.start + len(words))
@@ -43,11 +46,20 @@ def hits(text: str, query: str) -> tuple[list[Span], int]:
     words = plain(query[:MOST_QUERY]).split()
     if not words:
         return [], 0
-    marks = "[\u0300-\u036f]*"
-    pattern = r"\s+".join("".join(re.escape(one) + marks for one in word) for word in words)
-    found = re.finditer(pattern, plain(text))
+    found = re.finditer(r"\s+".join(map(_pattern, words)), plain(text))
     first = [Span(*one.span()) for one in islice(found, MOST_HITS)]
     return first, len(first) + sum(1 for _ in found)
+
+
+def _pattern(word: str) -> str:
+    """Returns what finds a word, whatever accents follow its letters.
+
+    The word's own are left out: letters and accents take turns, so that no text can be read in two
+    ways, which would take time without end.
+    """
+    letters = _ACCENTS.sub("", word)
+    begin = f"{_ACCENTS.pattern}+" if _ACCENTS.match(word) else ""
+    return begin + "".join(f"{re.escape(one)}{_ACCENTS.pattern}*" for one in letters)
 
 
 def plain(text: str) -> str:

@@ -46,6 +46,12 @@ _LEVEL = {"low": _NUMBER, "high": _NUMBER, "n": int, "right": int}
 _MOST = 2**53
 """Beyond any offset in a note."""
 
+_MOST_CHARS = 20_000
+"""Of one text: a quote has some hundreds, a table or a long question some thousands."""
+
+_MOST_ITEMS = 100
+"""Of one list, as the setting `passages` allows."""
+
 
 def kept(conversation: Sequence[Exchange], first: int, serial: int, *, replaces: bool) -> str:
     """Returns what the page's script is told after a change, as JSON.
@@ -138,13 +144,15 @@ def _check(value: Any, shape: Any) -> None:
         for name, inner in shape.items():
             _check(value[name], inner)
     elif isinstance(shape, list):
-        if not isinstance(value, list):
-            raise ValueError("not a list")
+        if not isinstance(value, list) or len(value) > _MOST_ITEMS:
+            raise ValueError("not a list, or too long")
         for item in value:
             _check(item, shape[0])
     elif type(value) not in (shape if isinstance(shape, tuple) else (shape,)):
         raise ValueError("of another kind")
     elif isinstance(value, str):
+        if len(value) > _MOST_CHARS:
+            raise ValueError("too long")
         value.encode()  # half a character is no text: UnicodeEncodeError is a ValueError
     elif isinstance(value, (int, float)) and abs(value) > _MOST:
         raise ValueError("too large")
