@@ -20,7 +20,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -361,14 +361,19 @@ class QuestionLog:
         if not self.file.is_file():
             return []
         with self._connection() as db:
+            # A damaged row counts for nothing. CASE keeps the tests in order, AND does not.
             rows = db.execute(
                 """
-                SELECT c.value, count(*) FROM questions, json_each(cited) AS c
-                WHERE ?1 IS NULL OR c.value ->> 0 = ?1 GROUP BY c.value ORDER BY 2 DESC, 1
+                SELECT c.value, count(*) FROM questions,
+                    json_each(CASE WHEN json_valid(cited) THEN cited ELSE '[]' END) AS c
+                WHERE CASE WHEN c.type = 'array'
+                    THEN ?1 IS NULL OR json_extract(c.value, '$[0]') = ?1 END
+                GROUP BY c.value ORDER BY 2 DESC, 1
                 """,
                 (document,),
             )
-            return [(_spot(json.loads(said)), count) for said, count in rows]
+            found = [(_spot_if_any(json.loads(said)), count) for said, count in rows]
+        return [(spot, count) for spot, count in found if spot]
 
     def count(self) -> int:
         """Returns how many questions are kept; raises as `newest`."""
@@ -490,6 +495,15 @@ def _spot(said: Sequence[Any]) -> Spot:
         return Spot(document)
     start, end, *words = rest
     return Spot(document, Span(start, end), *words)
+
+
+def _spot_if_any(said: Sequence[Any]) -> Spot | None:
+    """Returns the spot that a row tells of; None where it tells of none."""
+    match said:
+        case [str()] | [str(), int(), int()] | [str(), int(), int(), str()]:
+            with suppress(ValueError):
+                return _spot(said)
+    return None
 
 
 def _writable(text: str) -> str:

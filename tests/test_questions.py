@@ -117,6 +117,16 @@ def test_what_was_cited_of_a_note_is_counted(log: QuestionLog) -> None:
     assert log.cited("b.md") == [(Spot("b.md", spot, QUOTE), 4)]
     assert log.cited() == [(Spot("b.md", spot, QUOTE), 4), (Spot("a.md", spot, QUOTE), 2)]
     assert log.cited("c.md") == []
+    bad = ("no JSON", "7", "null", '["b.md"', '["b.md", {"b.md": 1}, [], [null], ["b.md", 2, 1]]')
+    with closing(sqlite3.connect(log.file)) as db, db:
+        for number, cited in enumerate((*bad, b"\x00\xff")):
+            db.execute(
+                "INSERT INTO questions SELECT ?1, asked, door, user, question, query, state,"
+                " confidence, ?2, retrieved, generation, verdict, reason FROM questions LIMIT 1",
+                (str(number), cited),
+            )
+    assert log.cited("b.md") == [(Spot("b.md", spot, QUOTE), 4)]
+    assert [count for _, count in log.cited()] == [4, 2]
 
 
 def test_only_who_asked_says_whether_it_helped(log: QuestionLog) -> None:
