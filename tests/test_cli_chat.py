@@ -16,7 +16,7 @@ from conftest import ROOT, Done, Run, constant_fit, owls_in
 from test_cli import check_harmless, check_refused, corpus, environment, indexed, parsed
 
 from rag import Answer, QuestionLog, Verdict
-from ui.markdown import answer_markdown
+from ui.markdown import answer_markdown, exchange_markdown
 from ui.terminal import Conversation
 
 __all__ = ["corpus", "indexed"]
@@ -102,8 +102,9 @@ def test_a_conversation_is_saved_and_no_other_file_lost(chat: Chat) -> None:
     assert [one.question for one in saved] == [ASKED, "And why?"]
     assert saved[1].carried
     text = Path("a.md").read_text("utf-8")
-    assert text == "\n\n".join(map(answer_markdown, saved)) + "\n"
-    assert f"## {ASKED}\n\n> Worms are what badgers like. [1]\n" in text
+    said = [exchange_markdown(one.question, answer_markdown(one)) for one in saved]
+    assert text.startswith("# Questions to the notes, 20") and text.endswith("\n".join(said))
+    assert f"## {ASKED}\n\n> **Worms are what badgers like.** [1]\n" in text
 
 
 def test_what_is_saved_of_notes_fetches_and_runs_nothing(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_what_is_saved_of_notes_fetches_and_runs_nothing(tmp_path: Path) -> None
     note.write_text("Owls ![x](http://a/b) <img src=//c> hunt, a < b.\n", encoding="utf-8")
     library.index()
     text = answer_markdown(library.ask("Owls hunt?"))
-    assert "Owls \\![x](http://a/b) \\<img src=//c> hunt, a < b. [1]" in text
+    assert "**Owls !\\[x\\](http\\://a/b) \\<img src=//c> hunt, a < b.** [1]" in text
 
 
 def test_what_a_refusal_suggests_is_asked_by_its_number(
@@ -212,3 +213,13 @@ def read_until(terminal: int, *words: bytes) -> bytes:
             if any(word in shown[-4000:] for word in words[1:] or words):
                 return shown
     raise AssertionError(shown)
+
+
+def test_what_a_folder_does_not_answer_is_said_of_that_folder(
+    chat: Chat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: constant_fit(0.9))
+    done = chat("/in badgers.md\nWho pays?\n/in\n/alone\n")
+    said, _, wider = done.out.partition("Asking all notes.")
+    assert "Nothing in badgers.md seems to answer this." in said and "To ask all notes: /in" in said
+    assert "The notes do not seem to answer this." in wider and "To ask all" not in wider

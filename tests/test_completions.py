@@ -83,7 +83,7 @@ def test_an_answer_quotes_and_leads_to_the_source(
     (choice,) = said.choices
     assert (choice.finish_reason, choice.message.refusal) == ("stop", None)
     text = choice.message.content
-    quote, place = "> Owls hunt at night, by their ears. [1]", "1. [owls.md › Owls, line 3]"
+    quote, place = "> **Owls hunt at night, by their ears.** [1]", "1. [owls.md › Owls, line 3]"
     assert text.startswith(f"{quote}\n\n{place}(")
     (noted,) = choice.message.annotations
     cited = noted.url_citation
@@ -121,7 +121,7 @@ def test_an_asynchronous_client_streams_too(address: str) -> None:
             async with client.chat.completions.stream(model="notesqa", messages=asked) as stream:
                 return (await stream.get_final_completion()).choices[0].message.content or ""
 
-    assert asyncio.run(streamed()).startswith("> Owls hunt at night")
+    assert asyncio.run(streamed()).startswith("> **Owls hunt at night")
 
 
 def test_a_question_leans_on_those_before_which_are_kept_once(library: Library) -> None:
@@ -181,7 +181,7 @@ def test_what_a_note_says_is_text(tmp_path: Path) -> None:
     assert said["notesqa"]["citations"][0]["quote"] == hostile
     text = said["choices"][0]["message"]["content"]
     page = MarkdownIt("commonmark").render(text)
-    assert f"<p>{html.escape(hostile)} [1]</p>" in page
+    assert f"<p><strong>{html.escape(hostile)}</strong> [1]</p>" in page
     assert re.findall(r'<(?:a href|img src)="(.*?)[?"]', page) == [f"{HERE}/source/owls.md"]
     assert "<b>" not in page
     # GitHub's dialect makes a link of any address.

@@ -131,7 +131,7 @@ def test_an_answer_is_copied_and_a_conversation_exported(
     page.get_by_role("button", name="Copy as Markdown").first.click()
     expect(page.locator("#nq-live")).to_have_text("Copied as Markdown.")
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith(f"## {ASKED}\n\n> Owls hunt at night, by their ears \\<b\\>only")
+    assert copied.startswith(f"## {ASKED}\n\n> **Owls hunt at night, by their ears \\<b>only")
     files = {}
     for kind in ("Markdown", "JSON"):
         with page.expect_download() as download:
@@ -142,6 +142,7 @@ def test_an_answer_is_copied_and_a_conversation_exported(
         files[download.value.suggested_filename] = (tmp_path / kind).read_text("utf-8")
     assert set(files) == {"notesqa-conversation.md", "notesqa-conversation.json"}
     assert copied in files["notesqa-conversation.md"]
+    assert files["notesqa-conversation.md"].startswith("# Questions to the notes, 20")
     assert "## Who sings?" in files["notesqa-conversation.md"]
     records = json.loads(files["notesqa-conversation.json"])
     assert [Answer.from_dict(record).question for record in records] == [ASKED, "Who sings?"]

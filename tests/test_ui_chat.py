@@ -8,12 +8,12 @@ from rag import Answer, Citation, LibraryError, QuestionError, Span, Turn
 from rag.types import AnswerSentence
 from ui.asks import Reply
 from ui.pages.chat import script, source_frame
-from ui.pages.conversation import MOST_EXCHANGES, ask_again, respond
+from ui.pages.conversation import EVERYWHERE, MOST_EXCHANGES, ask_again, respond
 from ui.pages.exchange import (
     EMPTY_SOURCE,
     MOST_SHOWN,
     Exchange,
-    exchange_markdown,
+    markdown_of,
     question_html,
     reply_html,
     source_of,
@@ -119,10 +119,19 @@ def test_a_question_that_a_refusal_suggests_is_asked_alone() -> None:
     assert "Searched for" not in reply_html(longer[-1])
 
 
-@pytest.mark.parametrize(("number", "suggestion"), [(9, -1), (-1, -1), (0, 5), (0, -2)])
+@pytest.mark.parametrize(("number", "suggestion"), [(9, -1), (-1, -1), (0, 5), (0, -2), (0, -3)])
 def test_what_no_exchange_offers_is_not_asked(number: int, suggestion: int) -> None:
     conversation = respond("When?", [], refused)
     assert ask_again(number, suggestion, conversation, answered) == (conversation, 1)
+
+
+def test_what_a_folder_does_not_answer_is_asked_in_all_notes_in_its_place() -> None:
+    conversation = respond("Why?", asked([], "What?"), refused, within="birds")
+    assert "nq-everywhere" in reply_html(conversation[1])
+    wider, number = ask_again(1, EVERYWHERE, conversation, answered)
+    assert (number, len(wider), wider[1].within) == (1, 2, "")
+    assert wider[1].answer is not None and wider[1].answer.answered
+    assert "nq-everywhere" not in reply_html(wider[1])
 
 
 def test_the_folder_that_is_asked_stays_with_the_question() -> None:
@@ -137,7 +146,9 @@ def test_the_folder_that_is_asked_stays_with_the_question() -> None:
     ask_again(0, 0, conversation, notes)
     assert given == ["birds/<night>"] * 3
     assert "In birds/&lt;night&gt;" in question_html(conversation[0])
-    assert exchange_markdown(conversation[0]).startswith("## When? (in birds/\\<night\\>)\n\n**The")
+    assert markdown_of(conversation[0]).startswith(
+        "## When? (in birds/\\<night>)\n\n**Nothing in birds/"
+    )
 
 
 def test_only_what_is_kept_can_be_judged() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rag import Answer, Citation, Level, Passage, Span
 from rag.types import AnswerSentence
-from ui.pages.exchange import Exchange, exchange_markdown, reply_html, source_of
+from ui.pages.exchange import Exchange, markdown_of, reply_html, source_of
 from ui.pages.history import kept, restored
 
 QUOTE = "Owls hunt at night."
@@ -54,7 +54,7 @@ def test_the_page_is_told_what_is_new() -> None:
     assert (told["serial"], told["at"], told["count"], told["replaces"]) == (7, 2, 3, False)
     assert [new["failed"] for new in told["exchanges"]] == ["The question is empty."]
     told = json.loads(kept(TALK, 0, 8, replaces=True))
-    assert [new["markdown"] for new in told["exchanges"]] == [exchange_markdown(TALK[0])]
+    assert [new["markdown"] for new in told["exchanges"]] == [markdown_of(TALK[0])]
     assert json.loads(kept([], 0, 9, replaces=False))["exchanges"] == []
 
 

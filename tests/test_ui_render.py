@@ -7,18 +7,15 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
 from rag import Answer, Citation, Level, Passage, Span
 from rag.types import AnswerSentence
 from ui.render import (
     answer_html,
-    answer_markdown,
     beside,
     confidence_words,
     escape,
     flowing,
-    markdown,
     searched_otherwise,
     snippet,
     source_url,
@@ -63,6 +60,13 @@ def test_a_refusal_labels_its_passages_and_quotes_nothing_as_an_answer() -> None
     assert "do not seem to answer" in page
     assert "which need not answer" in page
     assert "<mark>" not in page and "<img" not in page
+
+
+def test_a_refusal_in_a_folder_names_it_and_offers_all_notes() -> None:
+    page = answer_html(refusal("x"), "<birds>")
+    assert "<strong>Nothing in &lt;birds&gt; seems to answer this.</strong>" in page
+    assert '<button type="button" class="nq-everywhere">Ask in all notes</button>' in page
+    assert "nq-everywhere" not in answer_html(refusal("x")) + answer_html(answer("x"), "birds")
 
 
 def test_a_refusal_offers_what_could_be_asked_as_buttons() -> None:
@@ -191,45 +195,3 @@ def test_a_confidence_has_no_words_where_no_level_was_counted() -> None:
 def test_a_snippet_ends_at_a_word() -> None:
     assert snippet("one two three", 9) == "one two …"
     assert snippet("one\ntwo", 9) == "one two"
-
-
-def tags_of(said: str) -> set[str]:
-    dialect = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-    return set(re.findall(r"</?([a-z0-9]+)", dialect.render(said)))
-
-
-MARKUP = st.text(
-    st.sampled_from("ab1 \t\n\r#>-+*_=|`~[]()<>!&;.:\"'/\\\\$^{}@www\u2028\u202e\u00e4"),
-    max_size=60,
-)
-
-
-@given(MARKUP | st.text())
-def test_nothing_in_text_is_markup_in_markdown(text: str) -> None:
-    rendered = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown(text))
-    shown = html.unescape(re.sub("<br />|</?p>", "", rendered))
-    assert not set(re.findall(r"</?([a-z0-9]+)", rendered)) - {"p", "br"}
-    assert "".join(shown.split()) == "".join(visible(text).split())
-
-
-def test_markdown_holds_no_address_that_is_made_a_link_of() -> None:
-    said = markdown("https://a.example ftp://a.example www.a.example a@b.example 10:30 3.5 e.g. x")
-    assert said == (
-        "https\\://a.example ftp\\://a.example www\\.a.example a\\@b.example 10:30 3.5 e.g. x"
-    )
-
-
-def test_an_answer_as_markdown_quotes_and_numbers_its_places() -> None:
-    assert answer_markdown(answer("Owls hunt\nat *night*.")) == (
-        "> Owls hunt at \\*night\\*. \\[1\\]\n\n"
-        "1. a b/ü.md › Owls hunt\\\nat \\*night\\*., line 1\n\n"
-        f"{confidence_words(answer('x'))}"
-    )
-    hostile = answer_markdown(replace(answer(f"- {HOSTILE}\n# x\n\n1. y"), query=f"q {HOSTILE}"))
-    assert tags_of(hostile) <= {"p", "br", "blockquote", "ol", "li"}
-
-
-def test_a_refusal_as_markdown_says_what_was_near() -> None:
-    said = answer_markdown(refusal(HOSTILE))
-    assert "**The notes do not seem to answer this.** Not near enough." in said
-    assert "- a.md › H, line 1" in said and "onerror" not in said

@@ -130,7 +130,7 @@ def ask(
     if as_json:
         print_json(answer.to_dict())
     else:
-        print_answer(answer)
+        print_answer(answer, within=within)
     kept.close()
 
 

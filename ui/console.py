@@ -21,6 +21,7 @@ from ui.render import (
     confidence_words,
     flowing,
     place,
+    refusal,
     searched_otherwise,
     snippet,
     visible,
@@ -140,16 +141,23 @@ def change_words(manifest: Manifest) -> str:
     return f"{', '.join(said)}; {notes} notes at {time.strftime('%H:%M:%S')}"
 
 
-def print_answer(answer: Answer, *, numbered: bool = False) -> None:
+def print_answer(answer: Answer, *, numbered: bool = False, within: str = "") -> None:
     """Prints an answer with the deciding sentence marked, or a refusal.
 
     Args:
         numbered: whether what a refusal offers has numbers, by which a conversation takes it.
+        within: the folder, or note, that was asked; empty for all.
     """
     if searched_otherwise(answer):
         say(f"Searched for: {visible(answer.query)}", "")
     if not answer.answered:
-        say(Text("The notes do not seem to answer this.", style="bold"), answer.reason or "")
+        say(Text(refusal(within), style="bold"), answer.reason or "")
+        if within:
+            say(
+                "To ask all notes: /in, then the question again."
+                if numbered
+                else "To ask all notes, leave --in out."
+            )
         if answer.passages:
             say("", NEAREST)
         for number, passage in enumerate(answer.passages[:SHOWN], start=1):

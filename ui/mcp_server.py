@@ -138,7 +138,7 @@ def build_server(services: Services) -> MCPServer:
 
         def answer() -> CallToolResult:
             reply = services.ask(question, None, user, door="mcp", within=within)
-            return _said(reply.answer.to_dict(), answer_text(reply.answer))
+            return _said(reply.answer.to_dict(), answer_text(reply.answer, within))
 
         return _tried(services, answer, insider)
 
@@ -266,8 +266,12 @@ def _said(structured: dict[str, Any], text: str) -> CallToolResult:
     )
 
 
-def answer_text(answer: Answer) -> str:
-    """Returns an answer or a refusal as text, all of the notes' words in lines after `> `."""
+def answer_text(answer: Answer, within: str = "") -> str:
+    """Returns an answer or a refusal as text, all of the notes' words in lines after `> `.
+
+    Args:
+        within: the folder, or document, that was asked; empty for all.
+    """
     parts = []
     if searched_otherwise(answer):
         parts.append(f"Searched for: {in_a_line(answer.query)}")
@@ -276,7 +280,10 @@ def answer_text(answer: Answer) -> str:
         parts += [f"[{said.citation}] says:\n{quoted(said.text)}" for said in answer.sentences]
         parts.append("\n".join(["Citations:", *map(_cited, answer.citations)]))
     else:
-        parts.append(f"The notes do not answer this. {answer.reason}")
+        where = f"Nothing in {in_a_line(within)} answers" if within else "The notes do not answer"
+        parts.append(f"{where} this. {answer.reason}")
+        if within:
+            parts.append("To ask all notes, leave `within` out.")
         if answer.passages:
             parts += [NEAREST, _passages_text(answer.passages[:3])]
         if answer.suggestions:

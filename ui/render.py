@@ -33,12 +33,6 @@ _KNOWN_BY = 60
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 _RULE = re.compile(r"^[ \t|:=-]+$|^#+ ", re.MULTILINE)
-_MARKUP = re.compile(r"[\\`*_{}\[\]<>~|$&@^]|(?<=[A-Za-z]):(?=//)|(?<=\b[Ww]{3})\.", re.ASCII)
-"""What makes markup of text wherever it stands: also what GitHub makes links of."""
-
-_AT_START = re.compile(r"^(\d*)([#+=.):-])")
-"""What makes a heading, a list or a rule of a line that begins so."""
-
 _WRAPPED = re.compile(
     r"(?:(?<![\n| \t])|(?<=[\n|][ \t]))[ \t]*\r?\n[ \t]*"
     r"(?![\s|]|[-*+•➢▪◦‣·]|\(?\w{1,3}[.)]\s)"
@@ -139,6 +133,12 @@ def beside(address: str) -> str:
     return f"{path}{'&' if '?' in path else '?'}beside=1{mark}{place}"
 
 
+def refusal(within: str = "") -> str:
+    """Returns the sentence that says that there is no answer, in the folder that was asked."""
+    where = f"Nothing in {visible(within)} seems" if within else "The notes do not seem"
+    return f"{where} to answer this."
+
+
 def escape(text: str) -> str:
     """Returns HTML that shows exactly `text`, its line ends included."""
     return html.escape(visible(text)).replace("\n", "<br>")
@@ -149,13 +149,16 @@ def searched_otherwise(answer: Answer) -> bool:
     return answer.query != " ".join(answer.question.split())
 
 
-def answer_html(answer: Answer) -> str:
+def answer_html(answer: Answer, within: str = "") -> str:
     """Returns the HTML of an answer or a refusal, each place a link to its source.
 
     What `hidden` words say is shown by the page's script while the link or button beside them is
     pointed at or has the focus; what a button does, the script does.
+
+    Args:
+        within: the folder that was asked; empty for all.
     """
-    parts = _answered(answer) if answer.answered else _refused(answer)
+    parts = _answered(answer) if answer.answered else _refused(answer, within)
     return f'<div class="nq-answer">{_searched(answer)}{"".join(parts)}</div>'
 
 
@@ -186,9 +189,11 @@ def _answered(answer: Answer) -> Iterator[str]:
     yield f'<p class="nq-confidence">{_peek(level, escape(confidence_words(answer)))}</p>'
 
 
-def _refused(answer: Answer) -> Iterator[str]:
-    yield '<p class="nq-refusal"><strong>The notes do not seem to answer this.</strong></p>'
+def _refused(answer: Answer, within: str) -> Iterator[str]:
+    yield f'<p class="nq-refusal"><strong>{escape(refusal(within))}</strong></p>'
     yield f'<p class="nq-why">{escape(answer.reason or "")}</p>'
+    if within:
+        yield '<p><button type="button" class="nq-everywhere">Ask in all notes</button></p>'
     if answer.passages:
         yield f'<p class="nq-near">{NEAREST}</p>'
         yield '<ul class="nq-places">'
@@ -229,38 +234,6 @@ def _link(item: Citation | Passage, text: str, label: str | None = None) -> str:
     url = html.escape(beside(source_url(item.document, item.span, said)))
     described = f' aria-label="{html.escape(label)}"' if label else ""
     return f'<a href="{url}" target="nq-source"{described}>{escape(text)}</a>'
-
-
-def answer_markdown(answer: Answer) -> str:
-    """Returns an answer or a refusal as Markdown with numbered places, or what was near.
-
-    Whatever the notes hold is text in it: no heading, list, link, image, code, formula or HTML of
-    theirs is one to who reads it, by CommonMark or GitHub's dialect.
-    """
-    parts = []
-    if searched_otherwise(answer):
-        parts.append(f"Searched for: {markdown(answer.query)}")
-    if not answer.answered:
-        parts.append(f"**The notes do not seem to answer this.** {markdown(answer.reason or '')}")
-        if near := answer.passages[:NEAREST_SHOWN]:
-            listed = "\n".join(f"- {markdown(place(passage))}" for passage in near)
-            parts.append(f"{NEAREST}\n\n{listed}")
-        return "\n\n".join(parts)
-    for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
-        said = " ".join(flowing(sentence.text) for sentence in run)
-        quoted = markdown(said).replace("\n", "\n> ")
-        parts.append(f"> {quoted} \\[{number}\\]")
-    parts.append("\n".join(f"{c.number}. {markdown(place(c))}" for c in answer.citations))
-    parts.append(markdown(confidence_words(answer)))
-    return "\n\n".join(parts)
-
-
-def markdown(text: str) -> str:
-    """Returns Markdown that shows `text`, line by line, without its indents and empty lines."""
-    lines = (" ".join(line.split()) for line in visible(text).split("\n"))
-    return "\\\n".join(
-        _AT_START.sub(r"\1\\\2", _MARKUP.sub(r"\\\g<0>", line)) for line in lines if line
-    )
 
 
 def snippet(text: str, width: int = 160) -> str:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TextIO
 
@@ -22,7 +23,7 @@ import typer
 from rag import Answer, Library, NotesQAError, QuestionLog, Turn, Verdict, turn_of
 from ui.common import print_json
 from ui.console import SHOWN, print_answer, print_target, say, waiting
-from ui.markdown import conversation_markdown
+from ui.markdown import answer_markdown, conversation_markdown, exchange_markdown
 from ui.render import visible
 
 PROMPT = "? "
@@ -49,10 +50,21 @@ class ChatError(NotesQAError):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """An answer, and the id under which its question is kept; None where it is not."""
+    """An answer, and the id under which its question is kept; None where it is not.
+
+    Attributes:
+        within: the folder, or note, that was asked; empty for all.
+    """
 
     answer: Answer
     id: str | None
+    within: str = ""
+
+    @property
+    def markdown(self) -> str:
+        """Returns the question and its answer as Markdown."""
+        said = answer_markdown(self.answer, self.within)
+        return exchange_markdown(self.answer.question, said, self.within)
 
 
 class Conversation:
@@ -123,12 +135,12 @@ class Conversation:
             answer = self.library.ask(question, after, within=self.within)
         if not self.exchanges and (problem := self.library.fit_problem):
             typer.echo(problem, err=True)
-        self.exchanges.append(Exchange(answer, self.log.record(answer, "cli")))
+        self.exchanges.append(Exchange(answer, self.log.record(answer, "cli"), self.within))
         self._turn = turn_of(answer)
         if self._as_json:
             print_json(answer.to_dict())
         else:
-            print_answer(answer, numbered=True)
+            print_answer(answer, numbered=True, within=self.within)
 
     @property
     def _last(self) -> Exchange:
@@ -187,13 +199,12 @@ class Conversation:
     def _save(self, said: str) -> None:
         if not said:
             raise ChatError("Name a file, as in /save conversation.md or /save conversation.json.")
-        last = self._last
-        answers = [*(one.answer for one in self.exchanges[:-1]), last.answer]
+        kept = [*self.exchanges[:-1], self._last]
         file = Path(said).expanduser()
         if file.suffix.lower() == ".json":
-            text = json.dumps([answer.to_record() for answer in answers], ensure_ascii=False)
+            text = json.dumps([one.answer.to_record() for one in kept], ensure_ascii=False)
         else:
-            text = conversation_markdown(answers)
+            text = conversation_markdown([one.markdown for one in kept], date.today())
         # What is there is only written over where it is an earlier part of this conversation.
         mode = "w" if file.absolute() in self._saved else "x"
         try:
@@ -204,7 +215,7 @@ class Conversation:
         except OSError as error:
             raise ChatError(f"{file} cannot be written: {error.strerror or error}.") from error
         self._saved.add(file.absolute())
-        count = len(answers)
+        count = len(kept)
         self._tell(f"{count} {'question' if count == 1 else 'questions'}: {file}")
 
     def _new(self, _: str) -> None:

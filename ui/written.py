@@ -1,6 +1,6 @@
 """An answer becomes Markdown for a page that is not ours: with links to this server's sources.
 
-What notes hold is text in it, as in `ui.render.answer_markdown`, or stands in a fence.
+What notes hold is text in it, as in `ui.markdown`, or stands in a fence.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from itertools import groupby
 from typing import Any
 
 from rag import Answer, Citation, Passage
+from ui.markdown import markdown, sentence_markdown
 from ui.render import (
     NEAREST,
     SUGGESTED,
     confidence_words,
-    flowing,
-    markdown,
     place,
+    refusal,
     searched_otherwise,
     snippet,
     source_url,
@@ -60,7 +60,7 @@ def written_of(answer: Answer, server: str) -> Written:
     named = {citation.number: citation for citation in answer.citations}
     for number, run in groupby(answer.sentences, key=lambda sentence: sentence.citation):
         mark = f"[{number}]"
-        quote = "\n>\n".join(quoted(sentence.text) for sentence in run)
+        quote = "\n>\n".join(quoted(sentence.text, decides=sentence.decides) for sentence in run)
         # A fence's last line holds nothing else.
         fenced = not quote.rpartition("\n")[2].strip("> `")
         between = "\n>\n> " if fenced else " "
@@ -84,7 +84,7 @@ def _annotation(citation: Citation, server: str, start: int, length: int) -> dic
 
 
 def _refused(answer: Answer, server: str) -> Iterator[str]:
-    yield f"The notes do not seem to answer this. {markdown(answer.reason or '')}\n"
+    yield f"{refusal()} {markdown(answer.reason or '')}\n"
     if answer.passages:
         yield f"\n{NEAREST}\n\n"
         for passage in answer.passages[:3]:
@@ -100,12 +100,16 @@ def _link(item: Citation | Passage, server: str) -> str:
     return f"[{markdown(at)}]({server}{source_url(item.document, item.span, said)})"
 
 
-def quoted(text: str) -> str:
-    """Returns a block quote that shows `text`, in a fence where it is code: its indents count."""
+def quoted(text: str, *, decides: bool = False) -> str:
+    """Returns a block quote that shows `text`, in a fence where it is code: its indents count.
+
+    Args:
+        decides: whether it is the sentence that answers, which is in bold.
+    """
     if "```" in text:
         longest = max(len(run) for run in re.findall(r"`{3,}", text))
         fence = "`" * (longest + 1)
         shown = f"{fence}\n{visible(text)}\n{fence}"
     else:
-        shown = markdown(flowing(text))
+        shown = sentence_markdown(text, decides=decides)
     return "\n".join(f"> {line}" for line in shown.split("\n"))

@@ -14,10 +14,12 @@ const sending = () => {
   searching(true);
 };
 
-onClick(".nq-alone, .nq-suggestion", (button) => {
+const EVERYWHERE = -2; // as the server counts
+onClick(".nq-alone, .nq-suggestion, .nq-everywhere", (button) => {
   const [shown] = exchangeOf(button);
   const suggestions = [...shown.querySelectorAll(".nq-suggestion")];
-  chosen = [exchangesShown().indexOf(shown), suggestions.indexOf(button)];
+  const offered = button.matches(".nq-everywhere") ? EVERYWHERE : suggestions.indexOf(button);
+  chosen = [exchangesShown().indexOf(shown), offered];
   byId("nq-again").click();
 });
 onClick(".nq-example", (button) => {
@@ -37,7 +39,7 @@ const placeNews = ({ at, count, replaces, exchanges }) => {
 
 const sayNews = ({ record, failed, sure }) => {
   if (!record) return failed;
-  if (record.reason !== null) return `The notes do not seem to answer this. ${record.reason}`;
+  if (record.reason !== null) return `${sure} ${record.reason}`;
   return `${record.sentences.map((one) => one.text).join(" ")} ${sure}.`;
 };
 

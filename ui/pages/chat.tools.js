@@ -42,7 +42,11 @@ document.addEventListener("click", (event) => {
   if (exports().open && !exports().contains(event.target)) leaveExports();
 });
 const exported = {
-  md: () => ["text/markdown", talk.exchanges.map((one) => one.markdown).join("\n")],
+  // As `conversation_markdown` does it.
+  md: () => ["text/markdown", [
+    `# Questions to the notes, ${new Date().toLocaleDateString("sv")}\n`,
+    ...talk.exchanges.map((one) => one.markdown),
+  ].join("\n")],
   json: () => ["application/json", JSON.stringify(
     talk.exchanges.filter((one) => one.record).map((one) => ({
       ...one.record, within: one.within, id: one.id, verdict: talk.verdicts[one.id] ?? null,

@@ -15,6 +15,9 @@ from ui.problems import told
 MOST_EXCHANGES = 30
 """Exchanges of a conversation that are kept and shown; beyond, the oldest go."""
 
+EVERYWHERE = -2
+"""In place of a suggestion's number: the exchange's own question, in all notes."""
+
 BROKEN = "Something went wrong here; the server's log says where."
 
 logger = logging.getLogger(__name__)
@@ -72,28 +75,32 @@ def ask_again(
 
     A question that was answered after a turn is asked alone, and the new answer stands where the
     old one stood: nothing is left of what was carried. One that failed is tried again, in its
-    place too. A suggestion is asked alone, at the end. Where an exchange offers nothing of that
+    place too, and so is one that a folder did not answer asked in all notes. A suggestion is asked
+    alone, at the end. Where an exchange offers nothing of that
     number, as after the conversation was cleared, nothing is asked.
 
     Args:
         number: of the exchange in the conversation, from 0.
-        suggestion: of the question among the suggestions, from 0; -1 for the exchange's own.
+        suggestion: of the question among the suggestions, from 0; -1 for the exchange's own;
+            `EVERYWHERE` for that in all notes.
     """
     if not 0 <= number < len(conversation):
         return list(conversation), len(conversation)
     old = conversation[number]
-    if not -1 <= suggestion < len(old.suggestions):
+    least = EVERYWHERE if old.narrow else -1
+    if not least <= suggestion < len(old.suggestions):
         return list(conversation), len(conversation)
     if suggestion >= 0:
         asked = old.suggestions[suggestion]
         longer = respond(asked, conversation, ask, within=old.within, alone=True, insider=insider)
         return longer, len(longer) - 1
+    everywhere = suggestion == EVERYWHERE
     *_, new = respond(
         old.question,
         conversation[:number],
         ask,
-        within=old.within,
-        alone=old.answer is not None,
+        within="" if everywhere else old.within,
+        alone=old.answer is not None and not (everywhere and old.answer.carried),
         insider=insider,
     )
     return [*conversation[:number], new, *conversation[number + 1 :]], number

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rag import Answer, Span, Turn, turn_of
 from ui.asks import Reply
-from ui.render import answer_html, answer_markdown, escape, markdown, source_url
+from ui.markdown import answer_markdown, exchange_markdown, markdown
+from ui.render import answer_html, escape, source_url
 
 EMPTY_SOURCE = "/source/"
 
@@ -54,6 +55,11 @@ class Exchange:
         """Returns what could be asked instead."""
         return self.answer.suggestions if self.answer else ()
 
+    @property
+    def narrow(self) -> bool:
+        """Returns whether all the notes may hold what the folder that was asked does not."""
+        return bool(self.within and self.answer and not self.answer.answered)
+
 
 def answered(question: str, reply: Reply, within: str) -> Exchange:
     """Returns the exchange that an answer or a refusal ends."""
@@ -80,15 +86,16 @@ def reply_html(exchange: Exchange) -> str:
         return f'<div class="nq-exchange" tabindex="-1">{said}</div>'
     judge = _JUDGE if exchange.id else ""
     tools = f'<div class="nq-tools">{_COPY}{judge}</div>'
-    return f'<div class="nq-exchange" tabindex="-1">{answer_html(exchange.answer)}{tools}</div>'
+    said = answer_html(exchange.answer, exchange.within)
+    return f'<div class="nq-exchange" tabindex="-1">{said}{tools}</div>'
 
 
-def exchange_markdown(exchange: Exchange) -> str:
+def markdown_of(exchange: Exchange) -> str:
     """Returns the question as a heading and the answer below it, as Markdown."""
-    asked = " ".join(exchange.question.split())
-    within = f" (in {exchange.within})" if exchange.within else ""
-    said = answer_markdown(exchange.answer) if exchange.answer else markdown(exchange.failed)
-    return f"## {markdown(asked + within)}\n\n{said}\n"
+    within = exchange.within
+    answer = exchange.answer
+    said = answer_markdown(answer, within) if answer else markdown(exchange.failed)
+    return exchange_markdown(exchange.question, said, within)
 
 
 def source_of(exchange: Exchange | None) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rag import Answer
-from ui.pages.exchange import MOST_SHOWN, Exchange, exchange_markdown
-from ui.render import sureness
+from ui.pages.exchange import MOST_SHOWN, Exchange, markdown_of
+from ui.render import refusal, sureness
 
 _ID = re.compile(r"[0-9a-f]{16}")
 
@@ -80,9 +80,17 @@ def _given_out(exchange: Exchange) -> dict[str, Any]:
         "id": exchange.id,
         "record": exchange.answer.to_record() if exchange.answer else None,
         "failed": exchange.failed,
-        "markdown": exchange_markdown(exchange),
-        "sure": sureness(exchange.answer) if exchange.answer else "",
+        "markdown": markdown_of(exchange),
+        "sure": _summed(exchange),
     }
+
+
+def _summed(exchange: Exchange) -> str:
+    """Returns what is read aloud beside the words of the notes."""
+    answer = exchange.answer
+    if answer is None:
+        return ""
+    return sureness(answer) if answer.answered else refusal(exchange.within)
 
 
 def restored(sent: str, most: int) -> list[Exchange]:
