@@ -198,7 +198,7 @@ class Library:
         found = find_files(corpus)
         if not found.files:
             raise CorpusError(
-                f"{corpus} holds no files: put notes there, then run notesqa index; until then "
+                f"{corpus} holds no files: put notes there for notesqa index to read; until then "
                 "the library keeps what it holds."
             )
         left_out = {"ignored": str(found.ignored), "hidden_files": str(found.hidden)}

@@ -357,7 +357,7 @@ def test_an_instructor_indexes_adds_a_file_evaluates_and_compares(
         page.get_by_label("File", exact=True).set_input_files(tmp_path / "newts.md")
         page.get_by_label("Folder").select_option("")
         page.get_by_role("button", name="Add and index").click()
-        expect(page.get_by_text("Last run (newts.md was dropped in): 1 indexed")).to_be_visible()
+        expect(page.get_by_text("Last run (newts.md was added): 1 indexed")).to_be_visible()
         expect(page.get_by_role("link", name="newts.md")).to_be_visible()
         no_script(page)
         page.get_by_role("link", name="Evaluation").click()

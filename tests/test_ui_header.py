@@ -61,9 +61,15 @@ def test_what_is_read_aloud_changes_ten_times_while_the_first_notes_are_indexed(
 
 
 def test_a_student_is_not_told_where_the_notes_lie() -> None:
-    empty = State(Phase.EMPTY, None, "There are no notes yet: put files into /home/ann/<notes>")
-    assert "/home/ann/&lt;notes&gt;" in news(empty, visitor_of(None))
-    assert news(empty) == "<p>There are no notes yet: come again when there are some.</p>"
+    failed = State(Phase.FAILED, None, "The library in /home/ann/<notes> is damaged.")
+    assert "/home/ann/&lt;notes&gt;" in news(failed, visitor_of(None))
+    assert "/home" not in news(failed)
+
+
+def test_what_is_indexed_already_is_said_to_be_asked_meanwhile() -> None:
+    state = State(Phase.INDEXING, At("Indexing", 0.8), "…")
+    assert "once that is done" in news(state)
+    assert news(state, notes=2).endswith("What is indexed already can be asked.</p>")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import pytest
 from conftest import WordLengths, constant_fit, owls_in, quick
 from fastapi.testclient import TestClient
 
-from rag import Library, Settings
+from rag import Library, Settings, Watcher
 from rag.store import Store
 from ui.api import build_api
 from ui.app import build_app
 from ui.auth import Role, Users
+from ui.greeting import addresses, tell_addresses, tell_state
+from ui.indexing import Indexer
+from ui.jobs import Jobs
 from ui.readiness import Phase
 from ui.services import Services
 
@@ -44,8 +48,47 @@ def test_without_notes_every_page_is_there_and_asking_says_what_to_do(tmp_path: 
     assert asked.json()["detail"].startswith("There are no notes yet: put files into the folder")
     assert "There are no notes yet: put files into" in client.get("/library").text
     assert client.get("/").status_code == 200
+    services.jobs.wait(services.indexer.start().id, PATIENCE)
+    library = client.get("/library").text
+    assert "There are no notes yet: put files into" in library and "failed" not in library
+    listed = client.get("/notes")
+    assert listed.status_code == 200 and 'aria-label="Pages"' in listed.text
+    assert f"put files into the folder {tmp_path}/notes" in listed.text
+    status = client.get("/api/v1/status")
+    assert status.status_code == 503
+    assert status.json()["detail"].startswith("There are no notes yet: put files into")
     (tmp_path / "notes/owls.md").write_text("Owls hunt at night.", encoding="utf-8")
     assert "are not indexed yet: press “Index now”" in services.state().told
+
+
+def test_what_is_said_of_an_empty_folder_fits_whether_it_is_followed(tmp_path: Path) -> None:
+    settings = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    library = Library(settings, WordLengths(), constant_fit(0.1))
+    watcher = Watcher(library, print, print)
+    services = Services.of(library, watcher=watcher, indexer=Indexer(library, Jobs()))
+    assert f"There is no folder {tmp_path}/notes: name that of your notes" in services.state().told
+    (tmp_path / "notes").mkdir()
+    told = services.state().told
+    assert told.endswith("/notes. They are read as soon as they are there.")
+    assert "Index now" not in told
+
+
+def test_a_server_tells_its_addresses_and_what_it_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services = services_in(tmp_path)
+    assert tell_state(services, threading.Event())(PATIENCE)
+    assert f"notesqa: There is no folder {tmp_path}/notes" in capsys.readouterr().err
+    owls_in(tmp_path)
+    assert tell_state(services, threading.Event())(PATIENCE)
+    assert capsys.readouterr().err == "Ready: 1 note can be asked.\n"
+    here = addresses(socket.AF_INET, "127.0.0.1", 7860, frozenset())
+    tell_addresses("The chat page", here, "")
+    told = capsys.readouterr().out
+    assert told == "The chat page: http://127.0.0.1:7860 (Ctrl+C ends it)\n"
+    every = addresses(socket.AF_INET, "0.0.0.0", 80, {"notes.example"})
+    assert every[0] == "http://127.0.0.1:80" and every[-1] == "http://notes.example:80"
+    assert addresses(socket.AF_INET6, "::1", 80, []) == ["http://[::1]:80"]
 
 
 def test_the_first_index_turns_the_server_ready_by_itself(tmp_path: Path) -> None:

@@ -26,8 +26,11 @@ def test_notes_that_can_be_asked_come_with_questions_to_begin_with() -> None:
 
 
 def test_where_there_are_no_notes_it_is_said_what_to_do() -> None:
-    assert 'href="/library"' in welcome_html(State(0), INSTRUCTOR)
-    student = welcome_html(State(0))
+    told = State(0, told="Put files into /home/ann/<notes>.")
+    said = welcome_html(told, INSTRUCTOR)
+    assert 'href="/library"' in said and "/home/ann/&lt;notes&gt;" in said
+    student = welcome_html(told)
+    assert "/home" not in student
     assert "your instructor" in student and "href" not in student
 
 

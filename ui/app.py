@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from contextlib import ExitStack
+from functools import partial
 from ipaddress import ip_address
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Protocol
@@ -17,6 +18,7 @@ from rag import Library, NotesQAError, QuestionLog
 from ui.auth import Users
 from ui.calls import MOST_SESSIONS, Calls, forms_of
 from ui.following import following, tell_change, watcher_of
+from ui.greeting import addresses, tell_addresses, tell_state
 from ui.hosts import LOOPBACK, names_of
 from ui.indexing import Indexer
 from ui.jobs import Jobs
@@ -104,6 +106,8 @@ def serve(
     watch: bool = False,
     build: Build = build_app,
     command: str = "notesqa serve",
+    what: str = "The chat page",
+    path: str = "",
 ) -> None:
     """Serves until interrupted, at once: model and notes are made ready meanwhile.
 
@@ -112,6 +116,8 @@ def serve(
         watch: whether the notes are indexed, and followed.
         build: makes what is served.
         command: what was typed, for messages that tell how to type it otherwise.
+        what: its name in the line that says where it is.
+        path: the address of it there.
 
     Raises:
         NotesQAError: the address or port cannot be used, or others could reach it and nobody has
@@ -154,22 +160,22 @@ def serve(
             finally:
                 ended.set()
 
-        def begin() -> None:
-            while not server.started and not ended.wait(0.01):
-                pass
-
+        begin = partial(_wait_for, server, ended)
         # Pages are shown first: loading and indexing would take the time that they need to begin.
         held = ExitStack()
         held.enter_context(services.indexer.turn())
         if watch:
             services.indexer.start(about="the server began")
         services.readiness.warm(begin)
-        others = services.jobs.close, services.readiness.is_warm
+        told = tell_state(services, ended)
+        others = services.jobs.close, services.readiness.is_warm, told
         with following(services.watcher, *others) as stop:
             threading.Thread(target=run).start()
             # Not `join`: once interrupted, it takes the thread for ended (Python 3.11).
             try:
                 begin()
+                if not ended.is_set():
+                    tell_addresses(what, addresses(family, address, port, names), path)
                 held.close()
                 ended.wait()
             except KeyboardInterrupt:
@@ -180,6 +186,12 @@ def serve(
                 ended.wait()
             finally:
                 questions.close()
+
+
+def _wait_for(server: Server, ended: threading.Event) -> None:
+    """Returns once a server has started, or has ended without."""
+    while not server.started and not ended.wait(0.01):
+        pass
 
 
 def _services_of(library: Library, questions: QuestionLog, watch: bool) -> Services:

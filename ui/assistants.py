@@ -62,7 +62,7 @@ def mcp(
         bool, typer.Option("--http", help="Serve over HTTP, at the address /mcp.")
     ] = False,
     port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Port to listen at, with --http.")
+        int, typer.Option(metavar="N", min=1, max=65535, help="Port to listen at, with --http.")
     ] = PORT,
     host: Annotated[
         str,
@@ -80,7 +80,8 @@ def mcp(
             from ui.api import build_api
             from ui.app import serve
 
-            serve(library, port, host, build=build_api, command="notesqa mcp --http")
+            said = {"command": "notesqa mcp --http", "what": "For assistants", "path": PATH}
+            serve(library, port, host, build=build_api, **said)
         else:
             _serve_here(library)
 

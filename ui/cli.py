@@ -336,7 +336,7 @@ def demo(
     library = library_of(context)
     show(library, questions)
     if serve_page:
-        typer.echo(f"\nThe chat page: http://127.0.0.1:{PORT} (Ctrl+C ends it)")
+        typer.echo()
         serve_pages(library, PORT)
 
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from rag import Library, LibraryError, NoLibraryError, NotesQAError
 from ui.guard import where
@@ -16,6 +17,8 @@ from ui.problems import UNSAID
 from ui.render import in_a_line
 
 logger = logging.getLogger(__name__)
+
+_PRESS = "press “Index now” on the library page, or run notesqa index."
 
 
 class Phase(StrEnum):
@@ -58,7 +61,9 @@ class State:
 class Readiness:
     """The state of a library in a server, and of the model that reads questions."""
 
-    def __init__(self, library: Library, indexer: Indexer) -> None:
+    def __init__(self, library: Library, indexer: Indexer, *, watched: bool = False) -> None:
+        """Args: `watched` is whether the notes are followed meanwhile."""
+        self._watched = watched
         self._library = library
         self._indexer = indexer
         self._thread: threading.Thread | None = None
@@ -107,12 +112,31 @@ class Readiness:
             return State(Phase.INDEXING, at, said)
         return State(Phase.EMPTY, None, self._what_to_do())
 
+    def folder_problem(self) -> str:
+        """Returns what to do where the folder of notes is not there; empty where it is."""
+        corpus = Path(self._library.settings.corpus).absolute()
+        if corpus.is_dir():
+            return ""
+        return (
+            f"There is no folder {corpus}: name that of your notes, notesqa --corpus DIR, "
+            "or make it."
+        )
+
+    def has_files(self) -> bool:
+        """Returns whether the folder of notes holds anything that is not hidden."""
+        return _holds_any(self._library.settings.corpus)
+
     def _what_to_do(self) -> str:
-        corpus = self._library.settings.corpus
-        press = "press “Index now” on the library page, or run notesqa index."
-        if _holds_any(corpus):
-            return f"The notes in {corpus} are not indexed yet: {press}"
-        return f"There are no notes yet: put files into the folder {corpus}, then {press}"
+        if said := self.folder_problem():
+            return said
+        corpus = Path(self._library.settings.corpus).absolute()
+        if self.has_files():
+            then = "the library page says why." if self._watched else _PRESS
+            return f"The notes in {corpus} are not indexed yet: {then}"
+        put = f"There are no notes yet: put files into the folder {corpus}"
+        if self._watched:
+            return f"{put}. They are read as soon as they are there."
+        return f"{put}, then {_PRESS}"
 
     def _load(self) -> None:
         question = "Is the model loaded?"

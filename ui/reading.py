@@ -18,7 +18,7 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.convertors import PathConvertor, register_url_convertor
 
-from rag import DocumentError, Library, LibraryError, Note, QuestionLog, Span
+from rag import DocumentError, Library, LibraryError, NoLibraryError, Note, QuestionLog, Span
 from ui.dressing import CHECKED
 from ui.guard import user_of
 from ui.pages import notes, source
@@ -86,7 +86,11 @@ def add_routes(api: FastAPI, services: Services) -> None:
         def made() -> Response:
             visitor = visitor_of(user_of(request))
             cited = times_cited(questions) if visitor.looks else None
-            return _page(notes.notes_page(library.titles(), q, cited, visitor=visitor))
+            try:
+                titles = library.titles()
+            except NoLibraryError:
+                return _page(notes.empty_page(services.state().words(visitor.looks), visitor))
+            return _page(notes.notes_page(titles, q, cited, visitor=visitor))
 
         return await reading.do(made)
 

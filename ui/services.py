@@ -56,7 +56,7 @@ class Services:
         pace = pace_of(library.settings)
         jobs = jobs or Jobs()
         indexer = indexer or Indexer(library, jobs)
-        readiness = Readiness(library, indexer)
+        readiness = Readiness(library, indexer, watched=watcher is not None)
         traffic = Traffic()
         return cls(
             library,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Annotated, Any
 
@@ -118,6 +119,8 @@ def add_pages(api: FastAPI, services: Services) -> None:
             found, titles = library.status(), library.titles()
             page = library_page(found, titles, doing, visitor)
         except NoLibraryError:
+            if not services.readiness.has_files():
+                doing = replace(doing, last=None)  # that nothing was found is said already
             page = library_page(None, {}, doing, visitor, empty=services.state().words(True))
         moving = (job is not None or at is not None) and not still
         return page_response(page, again="/library" if moving else "", status=status)
@@ -207,5 +210,5 @@ def add_calls(api: FastAPI, services: Services) -> None:
 def _keep(services: Services, file: UploadFile, folder: str, by: str | None) -> tuple[str, Job]:
     """Returns where a file is kept now, and the job that indexes it."""
     document = services.uploads.keep(file.filename or "", folder, file.file)
-    about = f"{PurePosixPath(document).name} was dropped in"
+    about = f"{PurePosixPath(document).name} was added"
     return document, services.indexer.start(about=about, by=by)

@@ -138,8 +138,10 @@ def clean_name(name: str) -> str:
             "shown: give it a plain name."
         )
     if suffix_of(name) not in LOADERS:
+        kind = suffix_of(name)
+        these = f"{kind} files" if kind else "Files without an ending"
         known = ", ".join(LOADERS)
-        raise UploadError(f"No notes are read from such files: those that are end in {known}.")
+        raise UploadError(f"{these} cannot be read as notes; these can: {known}.")
     return name
 
 

@@ -54,12 +54,25 @@ def title(
     return f"{ways('/', visitor)}<h1>notesqa</h1><p>{' · '.join(said)}</p>"
 
 
-def news(state: State, visitor: Visitor = STRANGER) -> str:
-    """Returns as HTML what is said of a state; it changes ten times while notes are indexed."""
+def news(state: State, visitor: Visitor = STRANGER, notes: int = 0) -> str:
+    """Returns as HTML what is said of a state; it changes ten times while notes are indexed.
+
+    That there are no notes is said in place of the conversation.
+
+    Args:
+        notes: how many can be asked already.
+    """
+    if state.phase is Phase.EMPTY:
+        return ""
     if state.phase is Phase.INDEXING and state.at is not None:
         tenths = int(state.at.share * 10)
         about = f", {tenths}0 % done" if tenths else ""
-        return f"<p>The notes are being indexed{about}. They can be asked once that is done.</p>"
+        then = (
+            "What is indexed already can be asked"
+            if notes
+            else "They can be asked once that is done"
+        )
+        return f"<p>The notes are being indexed{about}. {then}.</p>"
     words = state.words(visitor.looks)
     return f"<p>{escape(words)}</p>" if words else ""
 
@@ -101,7 +114,8 @@ class Header:
             state = self._state
             calm = state.phase is Phase.READY and state.at is None
             line = title(self._summary, state, datetime.now(UTC), visitor)
-            return line, news(state, visitor), REFRESH_SECONDS if calm else SOON_SECONDS
+            said = news(state, visitor, int(self._summary["indexed"]))
+            return line, said, REFRESH_SECONDS if calm else SOON_SECONDS
 
 
 def build(page: Any, services: Services) -> None:

@@ -60,13 +60,13 @@ def library_page(
         empty: what is said where there is no library.
     """
     body = [
-        "<h1>The notes</h1>",
+        "<h1>Library</h1>",
         *([f"<p class=sum>{manifest.summary(found)}</p>"] if found else []),
         *([f"<p>{_shown(empty)}</p>"] if empty else []),
         *_doing(doing),
         *(_known(found, titles) if found else []),
     ]
-    return page("The notes", "".join(body), "library.css", top=ways(HERE, visitor))
+    return page("Library", "".join(body), "library.css", top=ways(HERE, visitor))
 
 
 def progress(name: str, share: float | None, said: str, *, still: bool, here: str) -> str:
@@ -83,7 +83,7 @@ def progress(name: str, share: float | None, said: str, *, still: bool, here: st
     way = (
         f'<a href="{here}">Look again</a>'
         if still
-        else f'This page looks again by itself. <a href="{here}?still=true">Keep it still</a>'
+        else f'This page looks again by itself. <a href="{here}?still=true">Stop refreshing</a>'
     )
     return (
         f'<div class="progress"><p><label for="share">{_shown(name)}</label>'
@@ -129,7 +129,7 @@ def _ended(job: Job) -> str:
 
 def _drop(folders: Sequence[str], most_bytes: int) -> Iterator[str]:
     """Yields the form by which a file is dropped in."""
-    own = "the folder of notes itself"
+    own = "top folder"
     options = "".join(
         f'<option value="{html.escape(folder)}">{_shown(folder or own)}</option>'
         for folder in folders
@@ -149,8 +149,9 @@ def _drop(folders: Sequence[str], most_bytes: int) -> Iterator[str]:
 def _known(found: Mapping[str, Any], titles: Mapping[str, str]) -> Iterator[str]:
     model = visible(found["model"] or "none yet")
     made = f"Generation {found['generation']}, model {model}, {found['backend']}."
-    for line in [*manifest.circumstances(found), made]:
+    for line in manifest.circumstances(found):
         yield f"<p>{_shown(line)}</p>"
+    yield f"<details><summary>Technical details</summary><p>{_shown(made)}</p></details>"
     yield from _table("Skipped", found["skipped"])
     yield from _table("Indexed in part", found["partial"])
     yield from _table("With hidden text", found["hidden"])

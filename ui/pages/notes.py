@@ -47,20 +47,33 @@ def notes_page(
         '<form class="find" role="search" method="get"><label for="q">Find a note</label>'
         f'<input id="q" name="q" type="search" value="{html.escape(query)}" maxlength="200">'
         '<button type="submit">Find</button></form>',
-        f'<p role="status">{_count(len(found), len(titles), len(listed), words)}</p>',
+        f'<p role="status">{_count(len(found), len(titles), len(listed), query)}</p>',
         *_folders(listed, cited),
     ]
     return frame.page("Notes", "".join(body), "notes.css", top=frame.ways("/notes", visitor))
 
 
-def _count(found: int, all_: int, listed: int, words: list[str]) -> str:
+def empty_page(told: str, visitor: Visitor = frame.STRANGER) -> str:
+    """Returns the page where there is no library; `told` is what is so, and what to do."""
+    body = f"<h1>Notes</h1><p>{html.escape(visible(told))}</p>"
+    return frame.page("Notes", body, "notes.css", top=frame.ways("/notes", visitor))
+
+
+def _count(found: int, all_: int, listed: int, query: str) -> str:
     if not all_:
         return "There are no notes yet."
+    every = '<a href="/notes">All notes</a>'
+    words = query.strip()
+    if not found:
+        return (
+            f"No title or file name holds {html.escape(visible(words))}. "
+            f'<a href="/">Ask it instead</a> {every}'
+        )
     said = f"{found:,} of {all_:,} notes" if words else f"{all_:,} notes"
     if listed < found:
         said += f", the first {listed:,} listed: find the others by a word of path or title"
     if words:
-        said += '. <a href="/notes">All notes</a>'
+        said += f". {every}"
     return said if words else f"{said}."
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from rag import LibraryError
 from ui.jobs import Job
 from ui.pages.frame import STRANGER, Visitor
+from ui.readiness import Phase
 from ui.render import escape
 from ui.services import Services
 
@@ -28,12 +29,14 @@ class State:
         examples: questions to begin with.
         busy: whether notes are being indexed.
         job: what does so, where that says how far it is.
+        told: what to do where there are no notes, for whoever keeps them.
     """
 
     notes: int
     examples: Sequence[str] = ()
     busy: bool = False
     job: Job | None = None
+    told: str = ""
 
     @property
     def settled(self) -> bool:
@@ -50,13 +53,14 @@ def state_of(services: Services) -> State:
         examples = services.library.examples(EXAMPLES) if notes else ()
     except LibraryError:
         notes, examples = 0, ()
-    return State(notes, examples, busy, job)
+    now = services.state()
+    return State(notes, examples, busy, job, now.told if now.phase is Phase.EMPTY else "")
 
 
 def welcome_html(state: State, visitor: Visitor = STRANGER) -> str:
     """Returns what stands in place of the conversation while there is none."""
     if not state.notes:
-        return _indexing(state) if state.busy else _none(visitor)
+        return _indexing(state) if state.busy else _none(state.told, visitor)
     counted = f"{state.notes} note{'' if state.notes == 1 else 's'}"
     said = (
         f"<h2>Ask your notes</h2><p>Answers are quotes from {counted}, each with its place. "
@@ -71,17 +75,15 @@ def welcome_html(state: State, visitor: Visitor = STRANGER) -> str:
     return said + (_indexing(state, "h3") if state.busy else "")
 
 
-def _none(visitor: Visitor) -> str:
+def _none(told: str, visitor: Visitor) -> str:
     if not visitor.looks:
         return (
             "<h2>There are no notes yet</h2>"
             "<p>They can be asked as soon as your instructor has added some.</p>"
         )
     return (
-        "<h2>There are no notes yet</h2>"
-        "<p>Put files into the folder of notes, then index them: on the "
-        '<a href="/library">library page</a>, or with <code>notesqa index</code>. '
-        "This page follows by itself.</p>"
+        f"<h2>Nothing can be asked yet</h2><p>{escape(told)}</p>"
+        '<p><a href="/library">The library page</a></p>'
     )
 
 
