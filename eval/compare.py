@@ -167,7 +167,10 @@ def compare_on(
         if question.id not in left_out
     }
     if not by_id:
-        raise RunError(f"{a.path} and {b.path} have no question in common that can be compared.")
+        raise RunError(
+            f"{a.path.stem} and {b.path.stem} have no question in common that can be compared: "
+            "choose two runs of one set."
+        )
     changed = differences(a.head, b.head)
     return Comparison(a.path, b.path, changed, _differences(by_id, measures, seed), by_id, left_out)
 

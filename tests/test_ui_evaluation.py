@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 import re
 import shutil
@@ -135,13 +136,36 @@ def test_the_numbers_are_those_of_the_command_line(
     assert client.get(f"/api/v1/runs/{a}").json() == scored
     files = (f".notesqa/runs/{a}.jsonl", ".notesqa/runs/again.jsonl")
     compared = json.loads(run("eval", "compare", *files, "--json").out)
-    assert client.get("/api/v1/comparisons", params={"a": a, "b": "again"}).json() == compared
+    by_name = client.get("/api/v1/comparisons", params={"a": a, "b": "again"}).json()
+    assert by_name == {**compared, "a": a, "b": "again"}
     page = client.get("/evaluation").text
     hit = scored["measures"]["hit@5"]
     assert f"{hit['value']:.3f}<small>{hit['low']:.3f}–{hit['high']:.3f}</small>" in page
     different = client.get("/api/v1/comparisons", params={"a": a, "b": names[1]})
     assert different.status_code == 409
-    assert "no question in common" in different.json()["detail"]
+    assert different.json()["detail"].startswith(f"{a} and {names[1]} have no question in common")
+
+
+def test_the_two_newest_runs_of_one_set_are_chosen_to_be_compared(
+    client: TestClient, services: Services
+) -> None:
+    whole, before, after = (run_in(client, services, split) for split in (None, "fit", "fit"))
+    page = client.get("/evaluation").text
+    checked = re.findall(r'name="([ab])" value="([^"]*)" aria-label="([^"]*)" checked', page)
+    assert {(side, html.unescape(value)) for side, value, _ in checked} == {
+        ("a", before),
+        ("b", after),
+    }
+    assert checked[0][2].startswith("After: birds &amp; more, split fit, 20")
+    client.delete(f"/api/v1/runs/{before}")
+    assert whole and " checked" not in client.get("/evaluation").text
+
+
+def test_the_largest_set_is_chosen_to_be_run(client: TestClient, services: Services) -> None:
+    sets = Path(services.library.settings.question_sets)
+    (sets / "a few.jsonl").write_text(json.dumps(SET[0]), encoding="utf-8")
+    page = client.get("/evaluation").text
+    assert re.findall(r'value="([^"]*)" selected', page) == ["birds%20%26%20more"]
 
 
 def test_a_report_runs_its_own_script_alone_and_reaches_nothing(

@@ -180,7 +180,7 @@ def add_calls(api: FastAPI, services: Services) -> None:
     @api.get("/api/v1/comparisons", response_model=dict[str, Any], responses=ERRORS)
     def comparison(a: RunName, b: RunName) -> Response:
         found = evaluations.comparison(a, b) or _missing("run")
-        return JSONResponse(found.to_dict())
+        return JSONResponse({**found.to_dict(), "a": a, "b": b})
 
     @api.get(
         "/api/v1/comparisons/report",

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 HERE = "/evaluation"
 
-SHOWN = ("hit@5", "answer_contains_evidence", "handled")
+SHOWN = {
+    "hit@5": "evidence in the first 5 passages (hit@5)",
+    "answer_contains_evidence": "answered with the evidence",
+    "handled": "handled rightly",
+}
 """Measures in the list of runs, and those by which a question is said to have changed."""
 
 MOST_SHOWN = 300
@@ -99,16 +103,18 @@ def _form(sets: Sequence[QuestionSet], folder: str) -> Iterator[str]:
     else:
         yield '<form class="start" method="post" action="/evaluation/run"><p>'
         yield '<label for="set">Question set</label>'
-        options = "".join(map(_options, fit))
+        main = max(fit, key=lambda found: found.questions)
+        options = "".join(_options(found, chosen=found is main) for found in fit)
         yield f'<select id="set" name="set">{options}</select> <button>Run</button></p></form>'
     for found in sets:
         if found.error:
             yield f"<p>{_shown(found.name)} cannot be asked: {_shown(found.error)}</p>"
 
 
-def _options(found: QuestionSet) -> str:
+def _options(found: QuestionSet, *, chosen: bool) -> str:
     value, name = quote(found.name, safe=""), _shown(found.name)
-    whole = f'<option value="{value}">{name}: all {found.questions:,} questions</option>'
+    selected = " selected" if chosen else ""
+    whole = f'<option value="{value}"{selected}>{name}: all {found.questions:,} questions</option>'
     if not found.splits:
         return whole
     parts = "".join(
@@ -124,34 +130,46 @@ def _runs(runs: Sequence[Listed]) -> Iterator[str]:
     if not runs:
         yield "<p>None yet.</p>"
         return
-    columns = ("Before", "After", "Run", "Questions", *map(_measure_name, SHOWN), "More")
+    columns = ("Before", "After", "Run", "Questions", *map(_measure_name, SHOWN), "Report and file")
     heads = "".join(f'<th scope="col">{column}</th>' for column in columns)
     yield '<form id="compare" method="get" action="/evaluation/comparison"></form>'
     yield f"<table><thead><tr>{heads}</tr></thead><tbody>"
-    for number, run in enumerate(runs):
-        yield from _row(number, run)
+    pair = _pair(runs)
+    for run in runs:
+        yield from _row(run, pair)
     yield "</tbody></table>"
-    yield '<p>Measures with 95 % intervals. <button form="compare">Compare before and after'
-    yield "</button></p>"
+    yield "<p>Shares of the questions, each with its 95 % interval. "
+    yield '<button form="compare">Compare before and after</button></p>'
 
 
-def _row(number: int, run: Listed) -> Iterator[str]:
+def _pair(runs: Sequence[Listed]) -> tuple[Listed | None, Listed | None]:
+    """Returns the two newest runs of one set and split, the older first; else nothing twice."""
+    newest: dict[tuple[str, str | None], Listed] = {}
+    for run in runs:
+        if run.scored and not run.scored.error:
+            after = newest.setdefault((run.scored.questions, run.scored.split), run)
+            if after is not run:
+                return run, after
+    return None, None
+
+
+def _row(run: Listed, pair: tuple[Listed | None, Listed | None]) -> Iterator[str]:
     name, scored = html.escape(run.name), run.scored
-    named = _shown(run.name)
-    yield "<tr>"
-    for side, label in (("a", "Before"), ("b", "After")):
-        chosen = " checked" if number == (0 if side == "b" else 1) else ""
-        yield (
-            f'<td data-label="{label}"><input type="radio" form="compare" name="{side}" '
-            f'value="{name}" aria-label="{label}: {named}"{chosen}></td>'
-        )
     what = scored.questions if scored and not scored.error else run.name
     split = f", split {scored.split}" if scored and scored.split else ""
     begun = scored.begun if scored else None
     when = datetime.fromisoformat(begun) if begun else run.made
-    state = f", generation {scored.generation}" if scored and scored.generation else ""
+    named = _shown(f"{what}{split}, {when:%Y-%m-%d %H:%M:%S}")
+    yield "<tr>"
+    for side, label, preset in (("a", "Before", pair[0]), ("b", "After", pair[1])):
+        chosen = " checked" if run is preset else ""
+        yield (
+            f'<td data-label="{label}"><input type="radio" form="compare" name="{side}" '
+            f'value="{name}" aria-label="{label}: {named}"{chosen}></td>'
+        )
+    state = f", notes’ version {scored.generation}" if scored and scored.generation else ""
     yield (
-        f'<th scope="row" title="{named}">{_shown(what + split)}'
+        f'<th scope="row" title="{_shown(run.name)}">{_shown(what + split)}'
         f"<small>{when:%Y-%m-%d %H:%M} UTC{state}</small></th>"
     )
     if scored is None or scored.error:
@@ -160,17 +178,18 @@ def _row(number: int, run: Listed) -> Iterator[str]:
     else:
         yield f'<td data-label="Questions">{scored.scores["n"]:,}</td>'
         measures = scored.scores["measures"]
-        for measure in SHOWN:
-            yield f'<td data-label="{measure}">{_value(measures.get(measure))}</td>'
+        for measure, label in SHOWN.items():
+            yield f'<td data-label="{label}">{_value(measures.get(measure))}</td>'
     address = f"/api/v1/runs/{quote(run.name, safe='')}"
     yield (
-        f'<td data-label="More"><a href="{address}/report" target="_blank" rel="noopener" '
-        f'aria-label="Report of {named}, in a new tab">Report</a> '
-        f'<a href="{address}/file" download aria-label="Run file {named}">File</a>'
-        f'<details><summary aria-label="Delete {named} …">Delete …</summary>'
+        f'<td data-label="Report and file"><a href="{address}/report" target="_blank" '
+        f'rel="noopener" aria-label="Report of {named}, in a new tab">Report</a> '
+        f'<a href="{address}/file" download aria-label="Run file of {named}">Run file</a>'
+        f'<details><summary aria-label="Delete … {named}">Delete …</summary>'
         '<form method="post" action="/evaluation/delete">'
         f'<input type="hidden" name="run" value="{name}">'
-        f'<button aria-label="Delete {named} for good">For good</button></form></details></td></tr>'
+        f'<button aria-label="Delete for good: {named}">Delete for good</button></form>'
+        "</details></td></tr>"
     )
 
 
@@ -233,7 +252,8 @@ def _questions(found: Comparison) -> Iterator[str]:
         yield f'<tr><th scope="row">{_shown(question.question)}<small>{_shown(question.id)}</small>'
         yield "</th>"
         yield "".join(
-            f'<td data-label="{name}">{cells.get(name, "as before")}</td>' for name in SHOWN
+            f'<td data-label="{label}">{cells.get(name, "as before")}</td>'
+            for name, label in SHOWN.items()
         )
         yield "</tr>"
     yield "</tbody></table>"
@@ -268,8 +288,8 @@ def _table_head(*columns: str) -> Iterator[str]:
 
 
 def _measure_name(name: str) -> str:
-    """Returns a measure's name, which may be broken where its words end."""
-    return html.escape(name).replace("_", "_<wbr>")
+    """Returns a measure's name in words, or its own, which may be broken where its words end."""
+    return SHOWN.get(name) or html.escape(name).replace("_", "_<wbr>")
 
 
 def _value(measure: Mapping[str, Any] | None) -> str:
