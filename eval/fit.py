@@ -17,11 +17,13 @@ from eval.dataset import Question, load_questions
 from eval.files import replacing
 from eval.learning import (
     FOLDS,
+    LEAST_HELD_OUT,
     Observed,
     choose_weight,
     folds_of,
     learn,
     observe,
+    recount,
     thresholds_met,
     weights_of,
 )
@@ -114,10 +116,12 @@ def fit_questions(
 ) -> Fitting:
     """Returns a fit made of a question set, held against the one that serves now.
 
-    Where that was made of the same questions and notes, and its levels were never counted, it is
-    that one, and they are.
+    Where that was made of the same questions and notes, and its levels were never counted, or not
+    on the questions kept out of it, it is that one, and they are.
 
     Args:
+        split: what is learnt from; on the set's other questions, if there are `LEAST_HELD_OUT`,
+            the levels are counted.
         expected: the share of unanswerable questions that confidences are to be right for; that of
             the set by default.
 
@@ -128,6 +132,7 @@ def fit_questions(
     """
     questions = load_questions(file, split)
     _check_size(file, questions)
+    kept_out = _kept_out(file, split)
     library.ensure_ready()
     before, state = library.fit, _state(library)
     weights = sorted({*LEXICAL_WEIGHTS, before.lexical_weight})
@@ -139,11 +144,7 @@ def fit_questions(
             progress(stage, number * total + done, len(weights) * total)
 
         observed[weight] = observe(trial, questions, report)
-    if _state(library) != state:
-        raise RunError(
-            "The notes were indexed anew meanwhile, so the answers come from two states: run "
-            "notesqa eval fit again."
-        )
+    _check_state(library, state)
     _check_answers(file, questions, observed[before.lexical_weight])
     folds = folds_of(questions)
     weight = choose_weight(questions, observed, before.lexical_weight, folds)
@@ -156,9 +157,15 @@ def fit_questions(
     }
     rate = library.settings.false_answers
     fit, probability = learn(questions, observed[weight], weight, folds, fitted_on, rate, expected)
-    counted = not before.levels and _same_source(before, fit)
+    uncounted = not before.levels or (kept_out and not before.levels[0].held_out)
+    counted = bool(uncounted) and _same_source(before, fit)
     if counted:
-        fit = replace(before, levels=fit.levels)
+        on = {**before.fitted_on, "levels": fit.fitted_on["levels"]}
+        fit = replace(before, levels=fit.levels, fitted_on=on)
+    if kept_out:
+        trial = Library(library.settings, library.embedder, fit)
+        fit = recount(fit, kept_out, observe(trial, kept_out, progress))
+        _check_state(library, state)
     measures = _compared(
         _values(questions, observed[before.lexical_weight], *_served(before, observed, rate)),
         _values(
@@ -196,6 +203,15 @@ def _state(library: Library) -> tuple[int, dict[str, Any]]:
     return library.generation, library.conditions()
 
 
+def _check_state(library: Library, state: tuple[int, dict[str, Any]]) -> None:
+    """Raises RunError where the library is no longer in that state."""
+    if _state(library) != state:
+        raise RunError(
+            "The notes were indexed anew meanwhile, so the answers come from two states: run "
+            "notesqa eval fit again."
+        )
+
+
 def _check_answers(file: Path, questions: Sequence[Question], observed: Sequence[Observed]) -> None:
     """Raises QuestionSetError where there is nothing to tell right from wrong by."""
     right = {q.fact for q, item in zip(questions, observed, strict=True) if item.right}
@@ -216,6 +232,12 @@ def write_fit(fitting: Fitting, out: Path) -> None:
     """
     with replacing(out, RunError) as file:
         file.write_text(fitting.fit.to_json(), encoding="utf-8")
+
+
+def _kept_out(file: Path, split: str | None) -> list[Question]:
+    """Returns the questions of a set that are not learnt from; none where they are too few."""
+    others = [] if split is None else [q for q in load_questions(file) if q.split != split]
+    return others if len(others) >= LEAST_HELD_OUT else []
 
 
 def _check_size(file: Path, questions: Sequence[Question]) -> None:

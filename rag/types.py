@@ -396,12 +396,15 @@ class Level:
         low, high: of the confidences, from `low` to below `high`, or to 1 where that is 1.
         n: the questions that got such a confidence from a model that had not seen them.
         right: those of them whose answer held at least half of the words asked for.
+        held_out: whether the questions had no part in the fit and got its own confidence; else it
+            was fitted on them, and each got one from a model fitted on the others.
     """
 
     low: float
     high: float
     n: int
     right: int
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         if not (0 <= self.low < self.high <= 1 and 0 <= self.right <= self.n and self.n):

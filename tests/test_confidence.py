@@ -12,6 +12,7 @@ from conftest import QUESTIONS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from eval import load_questions
 from rag import Fit, Settings, chunking, signals, threshold_for
 from rag.confidence import SIGNALS
 from rag.retrieval import Hit, Retrieval
@@ -165,6 +166,16 @@ def test_a_fit_without_levels_loads() -> None:
     assert Fit.from_json(json.dumps(fields)) == model()
 
 
+def test_levels_of_before_their_questions_were_told_apart_were_of_fitted_ones() -> None:
+    fitted = Fit.from_json(json.dumps(asdict(model()) | {"levels": LEVELS}))
+    assert [level.held_out for level in fitted.levels] == [False, False]
+    told = Fit.from_json(
+        json.dumps(asdict(model()) | {"levels": [{**one, "held_out": True} for one in LEVELS]})
+    )
+    assert all(level.held_out for level in told.levels)
+    assert Fit.from_json(told.to_json()) == told
+
+
 # The threshold
 
 
@@ -212,7 +223,18 @@ def test_the_shipped_fit_loads() -> None:
     assert 0 < shipped.threshold(Settings().false_answers) < 1
     assert list(shipped.unanswerable) == sorted(shipped.unanswerable, reverse=True)
     assert Fit.from_json(shipped.to_json()) == shipped
-    assert sum(level.n for level in shipped.levels) == shipped.fitted_on["questions"]
+    assert sum(level.n for level in shipped.levels) == shipped.fitted_on["levels"]["questions"]
+
+
+def test_the_shipped_levels_were_counted_on_the_questions_that_were_not_fitted_on() -> None:
+    shipped = Fit.shipped()
+    kept_out = [q for q in load_questions(QUESTIONS) if q.split != shipped.fitted_on["split"]]
+    assert shipped.fitted_on["levels"] == {
+        "splits": sorted({question.split for question in kept_out}),
+        "questions": len(kept_out),
+        "unanswerable": sum(not question.answerable for question in kept_out),
+    }
+    assert all(level.held_out for level in shipped.levels)
 
 
 def test_the_shipped_fit_was_made_of_the_fitting_split_of_the_shipped_set() -> None:

@@ -12,10 +12,11 @@ from conftest import Run, WordLengths, constant_fit
 
 from eval import Question, fit_questions
 from eval import fit as fitting_module
-from eval.dataset import Evidence
+from eval.dataset import Evidence, load_questions
 from eval.fit import COMPARED, Compared
 from eval.learning import (
     LEAST,
+    LEAST_HELD_OUT,
     Observed,
     choose_weight,
     folds_of,
@@ -218,6 +219,66 @@ def test_a_fit_of_before_levels_were_counted_gets_them_and_stays_what_it_is(
     old["fitted_on"]["split"] = "fit"
     file.write_text(json.dumps(old), encoding="utf-8")
     assert run("eval", "fit", str(set_file)).status == 1
+
+
+def test_levels_are_counted_on_the_questions_kept_out_where_there_are_enough(
+    run: Run, set_file: Path
+) -> None:
+    lines = [json.loads(line) for line in set_file.read_text("utf-8").splitlines()]
+    for line in lines:
+        line["split"] = "fit"
+    kept = [
+        {**line, "id": f"{line['id']}r", "fact": f"{line['fact']}r", "split": "report"}
+        for line in lines
+        if line["evidence"] or int(line["id"]) % 4 == 2
+    ]
+    for number, line in enumerate(kept):
+        line["question"] = f"{'So s' if number % 2 else 'S'}ay: {line['question']}"
+    assert LEAST_HELD_OUT <= len(kept) < len(lines)
+    texts = [json.dumps(line) for line in [*lines, *kept]]
+    short = len(lines) + LEAST_HELD_OUT - 1
+    set_file.write_text("\n".join(texts[:short]), encoding="utf-8")
+    assert run("eval", "fit", str(set_file), "--split", "fit").status == 0
+    file = Path(".notesqa/fit.json")
+    before = Fit.from_json(file.read_text(encoding="utf-8"))
+    assert sum(level.n for level in before.levels) == len(lines)
+    assert not any(level.held_out for level in before.levels)
+    assert before.fitted_on["levels"]["questions"] == len(lines)
+
+    file.unlink()
+    set_file.write_text("\n".join(texts), encoding="utf-8")
+    assert run("eval", "fit", str(set_file), "--split", "fit").status == 0
+    fit = Fit.from_json(file.read_text(encoding="utf-8"))
+    assert (fit.weights, fit.intercept, fit.unanswerable) == (
+        *(before.weights, before.intercept, before.unanswerable),
+    )
+    assert fit.fitted_on["levels"] == {
+        "splits": ["report"],
+        "questions": len(kept),
+        "unanswerable": sum(not line["evidence"] for line in kept),
+    }
+    assert all(level.held_out for level in fit.levels)
+    assert sum(level.n for level in fit.levels) == len(kept)
+    library = Library.open(Settings())
+    got = observe(library, load_questions(set_file, "report"))
+    for level in fit.levels:
+        own = [one.right for one in got if level.holds(fit.probability(one.signals))]
+        assert (level.n, level.right) == (len(own), sum(own))
+
+
+def test_levels_that_were_counted_on_the_fitted_questions_are_counted_anew(
+    run: Run, set_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("eval", "fit", str(set_file), "--split", "fit").status == 0
+    file = Path(".notesqa/fit.json")
+    before = Fit.from_json(file.read_text(encoding="utf-8"))
+    monkeypatch.setattr(fitting_module, "LEAST_HELD_OUT", 7)
+    fitting = fit_questions(Library.open(Settings()), set_file, "fit")
+    assert fitting.objections == ()
+    counted = {"splits": ["report"], "questions": 7, "unanswerable": 3}
+    assert fitting.fit == replace(
+        before, levels=(), fitted_on={**before.fitted_on, "levels": counted}
+    )
 
 
 # The weight of words

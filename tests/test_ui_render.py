@@ -136,12 +136,12 @@ def test_confidence_words_say_a_frequency() -> None:
     ("level", "said"),
     [
         (
-            Level(0.6, 1.0, 120, 112),
+            Level(0.6, 1.0, 120, 112, held_out=True),
             "right 93 of 100 times on this course's test questions (n = 120, confidence 0.60 to "
             "1.00).",
         ),
         (
-            Level(0.7, 0.8, 30, 28),
+            Level(0.7, 0.8, 30, 28, held_out=True),
             "right 28 of 30 times on this course's test questions (confidence 0.70 to 0.79).",
         ),
         (Level(0.7, 0.8, 99, 99), "right 99 of 99 times"),
@@ -160,10 +160,15 @@ def test_confidence_words_say_what_was_counted_at_this_level(level: Level, said:
 
 
 def test_confidence_words_say_on_whose_questions_it_was_counted() -> None:
-    elsewhere = replace(answer("x"), level=Level(0.7, 0.8, 30, 28), elsewhere=True)
+    elsewhere = replace(answer("x"), level=Level(0.7, 0.8, 30, 28, True), elsewhere=True)
     assert confidence_words(elsewhere) == (
         "Confidence 0.73: answers at this level were right 28 of 30 times on the shipped course's "
         "test questions, not on these notes (confidence 0.70 to 0.79)."
+    )
+    fitted = replace(answer("x"), level=Level(0.7, 0.8, 30, 28))
+    assert confidence_words(fitted) == (
+        "Confidence 0.73: answers at this level were right 28 of 30 times on the questions it was "
+        "fitted on, each by a model that had not seen it (confidence 0.70 to 0.79)."
     )
 
 

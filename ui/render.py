@@ -54,13 +54,8 @@ def in_a_line(text: str) -> str:
 def confidence_words(answer: Answer) -> str:
     """Returns a confidence and what it means, as a frequency where that was measured."""
     if answer.level:
-        whose = "the shipped course's" if answer.elsewhere else "this course's"
-        but = ", not on these notes" if answer.elsewhere else ""
         share, bounds = _counted(answer.level)
-        meaning = (
-            f"answers at this level were right {share} times on {whose} test questions{but} "
-            f"({bounds})"
-        )
+        meaning = f"answers at this level were right {share} times on {_asked(answer)} ({bounds})"
     elif answer.measured:
         tenths = int(answer.confidence * 10 + 0.5)
         meaning = f"about {tenths} of 10 answers at this level hold the words asked for"
@@ -85,6 +80,16 @@ def sureness(answer: Answer) -> str:
     if answer.measured and not answer.elsewhere:
         return f"Confidence {number}"
     return f"Confidence {number}, not measured here"
+
+
+def _asked(answer: Answer) -> str:
+    """Returns on which questions it was counted how often answers of a level were right."""
+    if answer.level and answer.level.held_out:
+        whose = "the shipped course's" if answer.elsewhere else "this course's"
+        asked = f"{whose} test questions"
+    else:
+        asked = "the questions it was fitted on, each by a model that had not seen it"
+    return f"{asked}, not on these notes" if answer.elsewhere else asked
 
 
 def _counted(level: Level) -> tuple[str, str]:

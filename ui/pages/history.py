@@ -139,7 +139,8 @@ def _exchange(item: Any) -> Exchange:
     level = record.get("level")
     if level is not None:
         _check(level, _LEVEL)
-        level = {name: level[name] for name in _LEVEL}
+        held_out = level.get("held_out") is True  # not told in a history kept by an earlier version
+        level = {name: level[name] for name in _LEVEL} | {"held_out": held_out}
     answer = Answer.from_dict({**record, "level": level, "timings_ms": {}})
     return Exchange(item["question"], answer, within=item["within"], id=id_)
 
