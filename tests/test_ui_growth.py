@@ -19,16 +19,17 @@ from rag import Answer, Citation, Note, Passage, Place, PlaceKind, Places, Quest
 from rag.areas import areas_of
 from rag.types import AnswerSentence, Drawn
 from ui.excerpts import excerpt_of
-from ui.pages.exchange import Exchange, exchange_markdown, reply_html
+from ui.markdown import answer_markdown
+from ui.pages.exchange import Exchange, markdown_of, reply_html
 from ui.pages.history import kept, restored
 from ui.pages.lines import Marker, text_html
-from ui.render import answer_html, answer_markdown, flowing, snippet
+from ui.render import answer_html, flowing, snippet
 from ui.within import hits, located
 from ui.written import quoted, written_of
 
 FEW, MANY = 10_000, 100_000
 
-RUNS = (" ", "\n", "[", "`", " \n", "1.", "\u0301")
+RUNS = (" ", "\n", "[", "`", " \n", "1.", "\u0301", "$", "$a ", "\\")
 
 
 def answered(text: str) -> Answer:
@@ -50,7 +51,7 @@ def restore(text: str) -> None:
         told = json.loads(kept([Exchange(text, answer)], 0, 1, replaces=False))
         for exchange in restored(json.dumps(told["exchanges"]), 30):
             reply_html(exchange)
-            exchange_markdown(exchange)
+            markdown_of(exchange)
 
 
 def look_up(text: str) -> None:
