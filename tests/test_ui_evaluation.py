@@ -7,6 +7,7 @@ import shutil
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from conftest import CORPUS, Named, Run, constant_fit, owls_in, quick, served
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page, expect
 
 from eval import load_run
+from eval import score as eval_score
 from rag import Library, QuestionError, Settings
 from ui.api import build_api
 from ui.asks import Traffic
@@ -242,6 +244,127 @@ def test_a_run_whose_set_is_gone_is_listed_with_why(client: TestClient, services
     page = client.get("/evaluation")
     assert "which is not here" in page.text
     assert "refresh" not in page.headers
+
+
+def rewritten(services: Services, name: str, other: str, **head: Any) -> None:
+    """Makes a run `other` of the run `name`, with other words in its head."""
+    runs = services.library.folder / "runs"
+    first, *rest = (runs / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
+    said = {"run": json.loads(first)["run"] | head}
+    text = "\n".join([json.dumps(said), *rest])
+    (runs / f"{other}.jsonl").write_text(text, encoding="utf-8")
+
+
+def scored_page(client: TestClient, services: Services) -> str:
+    """Returns the page once all is scored that can be; it is not asked for again then."""
+    client.get("/evaluation")
+    for job in services.jobs.all():
+        assert services.jobs.wait(job.id, 20)
+    page = client.get("/evaluation")
+    assert page.status_code == 200
+    assert "being scored" not in page.text and "refresh" not in page.headers
+    return page.text
+
+
+HOSTILE = "\"'><script>alert(1)</script><b onclick=x>"
+
+
+def test_nothing_of_a_run_file_is_markup(client: TestClient, services: Services) -> None:
+    name = run_in(client, services)
+    runs = services.library.folder / "runs"
+    head = json.loads((runs / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")[0])["run"]
+    fields = [*head, "typos", "alone", "state", "anything"]
+    for number, field in enumerate(fields):
+        hostile = f"sets/{HOSTILE}" if field == "questions" else HOSTILE
+        value = {HOSTILE: HOSTILE} if isinstance(head.get(field), dict) else hostile
+        rewritten(services, name, f"bad {number}", **{field: value})
+    every = {field: HOSTILE for field in fields if not isinstance(head.get(field), dict)}
+    rewritten(services, name, "all", **every | {"questions": head["questions"], "split": "report"})
+    (runs / "<script>alert(1)<!script>.jsonl").write_text(f'{{"{EVIL}": 1', encoding="utf-8")
+    scored_page(client, services)
+    addresses: list[tuple[str, dict[str, str]]] = [("/evaluation", {})]
+    for other in [*(f"bad {number}" for number in range(len(fields))), "all"]:
+        addresses.append((f"/api/v1/runs/{other}/report", {}))
+        for pair in ({"a": name, "b": other}, {"a": other, "b": name}):
+            addresses += [("/evaluation/comparison", pair), ("/api/v1/comparisons/report", pair)]
+    shown = 0
+    for address, pair in addresses:
+        page = client.get(address, params=pair)
+        if page.headers["content-type"].startswith("text/html"):
+            shown += page.status_code == 200
+            assert "<script>alert" not in page.text
+            assert "<b onclick" not in page.text
+    assert shown > len(addresses) / 2
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        *({"begun": "yesterday"}, {"begun": 5}, {"begun": "0001-01-01T00:00:00+23:59"}),
+        *({"generation": None}, {"generation": "x"}, {"generation": [1]}, {"generation": 10**300}),
+        *({"split": 5}, {"split": ["fit"]}, {"split": {"fit": 1}}, {"questions": 5}),
+        *({"questions": None}, {"questions": ["x"]}, {"notes": []}, {"settings": None}),
+        *({"settings": {"passages": []}}, {"typos": {}}, {"corpus_sha256": 5}, {"commit": [1]}),
+    ],
+)
+def test_an_odd_run_file_harms_no_other_and_can_be_deleted(
+    client: TestClient, services: Services, head: dict[str, Any]
+) -> None:
+    name = run_in(client, services)
+    rewritten(services, name, "odd", **head)
+    page = scored_page(client, services)
+    assert "Delete odd for good" in page
+    assert f"Delete {name.replace('&', '&amp;')} for good" in page
+    listed = {run["name"]: run for run in client.get("/api/v1/runs").json()["runs"]}
+    assert (listed["odd"]["n"] == 7) or listed["odd"]["error"]
+    for path in ("", "/report"):
+        assert client.get(f"/api/v1/runs/odd{path}").status_code in {200, 409}
+    jobs = len(services.jobs.all())
+    scored_page(client, services)
+    assert len(services.jobs.all()) == jobs
+    assert client.post("/evaluation/delete", data={"run": "odd"}).status_code == 303
+    assert "Delete odd" not in scored_page(client, services)
+
+
+def test_whatever_scoring_stumbles_over_is_that_runs_problem(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = run_in(client, services)
+    rewritten(services, name, "odd")
+    score = eval_score.score_run
+
+    def stumble(run: Any, *more: Any) -> Any:
+        if run.path.stem == "odd":
+            raise RecursionError
+        return score(run, *more)
+
+    monkeypatch.setattr(eval_score, "score_run", stumble)
+    services.evaluations.delete(name)
+    rewritten(services, "odd", "good")
+    page = scored_page(client, services)
+    assert "odd.jsonl is not as notesqa eval run writes it: delete it" in page
+    listed = {run["name"]: run for run in client.get("/api/v1/runs").json()["runs"]}
+    assert (listed["good"]["n"], listed["good"]["error"]) == (7, None)
+    assert client.get("/api/v1/runs/odd").status_code == 409
+
+
+def test_a_run_names_a_set_and_no_file(
+    client: TestClient, services: Services, tmp_path: Path
+) -> None:
+    name = run_in(client, services)
+    secret = tmp_path / "secret.jsonl"
+    secret.write_text("secret words\n", encoding="utf-8")
+    for number, path in enumerate((str(secret), "/etc/passwd", "../secret.jsonl", "lib/..", "..")):
+        rewritten(services, name, f"bad {number}", questions=path)
+        for address in (
+            *(f"/api/v1/runs/bad {number}", f"/api/v1/runs/bad {number}/report"),
+            f"/api/v1/comparisons?a={quote(name)}&b=bad {number}",
+        ):
+            sent = client.get(address)
+            assert sent.status_code == 409
+            assert ", which is not here: put its set into" in sent.json()["detail"]
+    rewritten(services, name, "moved", questions="/elsewhere/birds & more.jsonl")
+    assert client.get("/api/v1/runs/moved").json()["n"] == 7
 
 
 def test_a_run_is_scored_once_until_what_it_depends_on_changes(

@@ -6,18 +6,20 @@ looked up among the files that are there, and are never made into a path.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from rag import Library, LibraryError, NotesQAError
+from rag import Library, LibraryError, NotesQAError, RunError
 from ui.asks import Traffic
+from ui.guard import where
 from ui.jobs import Job, Jobs, Report
 
 if TYPE_CHECKING:
@@ -37,6 +39,11 @@ with one that waits (n = 525) and 100 with one that does not (n = 475), on two b
 """
 
 SUFFIX = ".jsonl"
+
+MOST_NAME = 100
+"""Characters of a name in a run file that are told."""
+
+logger = logging.getLogger(__name__)
 
 Stamp = tuple[object, ...]
 """What tells that a file is what it was."""
@@ -70,12 +77,13 @@ class Scored:
     """What a run holds and is worth.
 
     Attributes:
+        split, begun, generation: as the run file has them; None where it has something else.
         scores: the object of `eval score --json`; empty where there is an `error`.
     """
 
     questions: str
     split: str | None
-    begun: str | None
+    begun: datetime | None
     generation: int | None
     asked: int
     scores: dict[str, Any]
@@ -185,8 +193,9 @@ class Evaluations:
             return None
         from eval import load_run, report_html, score_run
 
-        run = load_run(file)
-        return report_html(run, score_run(run, self._library))
+        with _reading(file):
+            run = load_run(file)
+            return report_html(run, score_run(run, self._library, self._set_of(run)))
 
     def comparison(self, a: str, b: str) -> Comparison | None:
         """Returns what changed from run `a` to run `b`; None where one of them is not there.
@@ -205,7 +214,10 @@ class Evaluations:
         if found is None:
             return None
         comparison = self._compare(*found)
-        return report_html(found[1], score_run(found[1], self._library), comparison)
+        run = found[1]
+        with _reading(run.path):
+            scores = score_run(run, self._library, self._set_of(run))
+            return report_html(run, scores, comparison)
 
     def file(self, name: str) -> Path | None:
         """Returns the file of a run; None where there is none of that name."""
@@ -226,12 +238,28 @@ class Evaluations:
             return None
         from eval import load_run
 
-        return load_run(before), load_run(after)
+        with _reading(before):
+            run = load_run(before)
+        with _reading(after):
+            return run, load_run(after)
 
     def _compare(self, a: Run, b: Run) -> Comparison:
         from eval import compare_runs
 
-        return compare_runs(a, b, self._library)
+        with _reading(b.path):
+            return compare_runs(a, b, self._library, questions=self._set_of(b))
+
+    def _set_of(self, run: Run) -> Path:
+        """Returns the question set that a run asked, by its name among those that are here.
+
+        Its path is not looked at: a run file may come from elsewhere, and name any file.
+        """
+        name = _set_name(run)
+        file = name and self._file(self._sets, name)
+        if not file:
+            which = f"the set {name[:MOST_NAME]}, which is not here" if name else "no set"
+            raise RunError(f"{run.path.name} asked {which}: put its set into {self._sets}.")
+        return file
 
     def _set(self, name: str, file: Path) -> QuestionSet:
         stamp = _stamp(file)
@@ -295,15 +323,17 @@ class Evaluations:
         from eval import load_run, score_run
 
         stamp = self._stamp(file)
-        run = load_run(file)
-        head = run.head
+        with _reading(file):
+            run = load_run(file)
+            scores = score_run(run, self._library, self._set_of(run)).to_dict()
+        split, generation = run.head.get("split"), run.head.get("generation")
         scored = Scored(
-            questions=Path(str(head.get("questions") or file)).stem,
-            split=head.get("split"),
-            begun=head.get("begun"),
-            generation=head.get("generation"),
+            questions=_set_name(run),
+            split=split if isinstance(split, str) else None,
+            begun=_time(run.head.get("begun")),
+            generation=generation if type(generation) is int else None,
             asked=len(run.outcomes),
-            scores=score_run(run, self._library).to_dict(),
+            scores=scores,
         )
         self._scored[file] = stamp, scored
         return scored
@@ -328,15 +358,50 @@ class Evaluations:
         return dict(_files(folder)).get(name)
 
 
+@contextmanager
+def _reading(file: Path) -> Iterator[None]:
+    """Makes of whatever a run file's content brings about an error that names the file.
+
+    What is among the runs may have been made by anything, and one file must not hide the others.
+    """
+    try:
+        yield
+    except NotesQAError:
+        raise
+    except Exception as error:
+        logger.error("a run cannot be read: %s", where(error))
+        raise RunError(
+            f"{file.name} is not as notesqa eval run writes it: delete it, or make it anew."
+        ) from error
+
+
+def _set_name(run: Run) -> str:
+    """Returns the name of the set that a run says it asked; empty where it says none."""
+    named = run.head.get("questions")
+    return PurePath(named).stem if isinstance(named, str) else ""
+
+
+def _time(said: object) -> datetime | None:
+    """Returns a time of ISO 8601, in UTC; None where it is none."""
+    try:
+        return datetime.fromisoformat(said).astimezone(UTC) if isinstance(said, str) else None
+    except (ValueError, OverflowError):
+        return None
+
+
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yields the visible JSON Lines of a folder, by name without suffix; no links."""
+    """Yields the visible JSON Lines of a folder, by name without suffix; no links.
+
+    A name that is no Unicode is left out: no page or address can hold it.
+    """
     try:
         with os.scandir(folder) as found:
             entries = [entry for entry in found if entry.is_file(follow_symlinks=False)]
     except OSError:
         return
     for entry in entries:
-        if entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
+        whole = entry.name.encode("utf-8", "ignore").decode("utf-8") == entry.name
+        if whole and entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
             yield entry.name.removesuffix(SUFFIX), Path(entry.path)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote, urlencode
 
@@ -157,8 +156,7 @@ def _row(run: Listed, pair: tuple[Listed | None, Listed | None]) -> Iterator[str
     name, scored = html.escape(run.name), run.scored
     what = scored.questions if scored and not scored.error else run.name
     split = f", split {scored.split}" if scored and scored.split else ""
-    begun = scored.begun if scored else None
-    when = datetime.fromisoformat(begun) if begun else run.made
+    when = (scored and scored.begun) or run.made
     named = _shown(f"{what}{split}, {when:%Y-%m-%d %H:%M:%S}")
     yield "<tr>"
     for side, label, preset in (("a", "Before", pair[0]), ("b", "After", pair[1])):
@@ -170,7 +168,7 @@ def _row(run: Listed, pair: tuple[Listed | None, Listed | None]) -> Iterator[str
     state = f", notes’ version {scored.generation}" if scored and scored.generation else ""
     yield (
         f'<th scope="row" title="{_shown(run.name)}">{_shown(what + split)}'
-        f"<small>{when:%Y-%m-%d %H:%M} UTC{state}</small></th>"
+        f"<small>{_shown(f'{when:%Y-%m-%d %H:%M} UTC{state}')}</small></th>"
     )
     if scored is None or scored.error:
         said = "being scored …" if scored is None else scored.error
