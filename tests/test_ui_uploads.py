@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
+import socket
+import time
+from contextlib import ExitStack
 from pathlib import Path
 
+import httpx
 import pytest
-from conftest import owls_in, quick
+from conftest import owls_in, quick, served
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +20,7 @@ from ui.api import build_api
 from ui.auth import Role, Users
 from ui.guard import FORM_BYTES, MOST_FILES
 from ui.services import Services
-from ui.uploads import UploadError, Uploads, clean_name
+from ui.uploads import LEFT_SECONDS, UploadError, Uploads, clean_name
 
 HERE = "http://127.0.0.1:7860"
 NOTE = b"# Newts\n\nNewts swim by night.\n"
@@ -65,6 +70,63 @@ def test_what_is_there_is_never_replaced(client: TestClient, tmp_path: Path) -> 
     sent = client.post("/api/v1/upload", files={"file": ("link.md", NOTE)})
     assert sent.status_code == 409
     assert not (tmp_path / "outside.md").exists()
+
+
+@pytest.mark.parametrize("reason", [errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_is_kept_where_there_are_no_hard_links(
+    client: TestClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: int
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(reason, os.strerror(reason))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "supports_dir_fd", {*os.supports_dir_fd, refuse})
+    assert client.post("/api/v1/upload", files={"file": ("a.md", NOTE)}).status_code == 202
+    assert (tmp_path / "notes/a.md").read_bytes() == NOTE
+    before = (tmp_path / "notes/owls.md").read_bytes()
+    assert client.post("/api/v1/upload", files={"file": ("owls.md", NOTE)}).status_code == 409
+    assert (tmp_path / "notes/owls.md").read_bytes() == before
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "rename", full)
+    sent = client.post("/api/v1/upload", files={"file": ("b.md", NOTE)})
+    assert (sent.status_code, sent.json()["detail"]) == (
+        *(503, "b.md cannot be written (No space left on device)."),
+    )
+    assert sorted(os.listdir(tmp_path / "notes")) == ["a.md", "owls.md", "water"]
+
+
+def test_what_a_killed_server_left_is_removed_and_what_another_writes_is_not(
+    client: TestClient, tmp_path: Path
+) -> None:
+    left, written = tmp_path / "notes/.upload-0123", tmp_path / "notes/.upload-4567"
+    for draft in (left, written):
+        draft.write_bytes(NOTE)
+    os.utime(left, (0, time.time() - LEFT_SECONDS - 1))
+    assert client.post("/api/v1/upload", files={"file": ("a.md", NOTE)}).status_code == 202
+    assert (left.exists(), written.exists()) == (False, True)
+
+
+def test_files_that_stall_block_no_other(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ui.guard.IDLE_SECONDS", 0.3)
+    start = (
+        "POST /api/v1/upload HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x"
+    )
+    with served(build_api(services)) as port, ExitStack() as held:
+        stalled = []
+        for _ in range(MOST_FILES):
+            stalled.append(held.enter_context(socket.create_connection(("127.0.0.1", port), 10)))
+            stalled[-1].sendall(start.encode())
+        for connection in stalled:
+            assert connection.recv(100).startswith(b"HTTP/1.1 408 ")
+        files = {"file": ("newts.md", NOTE)}
+        sent = httpx.post(f"http://127.0.0.1:{port}/api/v1/upload", files=files)
+        assert sent.status_code == 202
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,9 @@ BODY_SECONDS = 20.0
 FILE_SECONDS = 600.0
 """How long one may that carries a file."""
 
+IDLE_SECONDS = 20.0
+"""How long the next part of such a file may take."""
+
 MOST_FILES = 2
 """Requests with a file that are answered at a time; each is held in memory."""
 
@@ -284,10 +287,12 @@ async def _read(receive: Receive, most: int) -> bytes | None:
 
     Raises:
         ClientDisconnect: the client is gone.
+        TimeoutError: it sends nothing.
     """
     body = bytearray()
     while True:
-        message = await receive()
+        async with asyncio.timeout(IDLE_SECONDS):
+            message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         body += message.get("body", b"")

@@ -6,8 +6,10 @@ written outside of the notes, whoever else writes there.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +25,16 @@ MOST_FOLDERS = 500
 """Folders that are offered."""
 
 _PIECE = 1 << 20
+
+_DRAFT = ".upload-"
+
+LEFT_SECONDS = 3600.0
+"""A draft that has not changed for so long belongs to a server that was killed; none writes longer
+than the moment it takes to store what has arrived.
+"""
+
+_NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EACCES}
+"""What file systems without hard links say, FAT and some network shares among them."""
 
 _UNFIT = frozenset('<>:"|?*')
 """What Windows allows in no name."""
@@ -78,14 +90,14 @@ class Uploads:
         name = clean_name(name)
         if folder not in self.folders():
             raise UploadError("There is no such folder among the notes: choose one that is there.")
-        draft = f".upload-{os.urandom(8).hex()}"
+        draft = f"{_DRAFT}{os.urandom(8).hex()}"
         try:
             self._corpus.mkdir(parents=True, exist_ok=True)
             with _opened(self._corpus, folder) as place:
+                _remove_left(place)
                 try:
                     self._write(draft, place, file)
-                    # Unlike renaming, this fails where there is something of that name.
-                    os.link(draft, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
+                    _name(draft, name, place)
                 finally:
                     with suppress(FileNotFoundError):
                         os.unlink(draft, dir_fd=place)
@@ -155,6 +167,37 @@ def _is_plain(name: str) -> bool:
         and _RESERVED.fullmatch(name) is None
         and len(name.encode("utf-8")) <= MOST_NAME_BYTES
     )
+
+
+def _name(draft: str, name: str, place: int) -> None:
+    """Gives a draft its name; FileExistsError where there is something of that name."""
+    try:
+        # Unlike renaming, this fails where there is something of that name.
+        os.link(draft, name, src_dir_fd=place, dst_dir_fd=place, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # The name is taken first, by an empty file that nobody else makes; what it becomes then is
+        # the whole draft at once.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        os.close(os.open(name, flags, 0o644, dir_fd=place))
+        try:
+            os.rename(draft, name, src_dir_fd=place, dst_dir_fd=place)
+        except OSError:
+            os.unlink(name, dir_fd=place)
+            raise
+
+
+def _remove_left(place: int) -> None:
+    """Removes drafts that a killed server left in a folder."""
+    with os.scandir(place) as found:
+        names = [entry.name for entry in found if entry.name.startswith(_DRAFT)]
+    for name in names:
+        with suppress(FileNotFoundError):  # another upload has removed it
+            if os.stat(name, dir_fd=place, follow_symlinks=False).st_mtime < (
+                time.time() - LEFT_SECONDS
+            ):
+                os.unlink(name, dir_fd=place)
 
 
 @contextmanager
