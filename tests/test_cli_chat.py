@@ -42,11 +42,11 @@ def test_a_pipe_is_answered_line_by_line_and_a_follow_up_leans_on_the_line_befor
 ) -> None:
     done = chat(f"{ASKED}\n\nAnd why?\n/alone\n/new\nAnd why?\n")
     assert (done.status, done.err) == (0, "")
-    assert done.out.count("Searched for: And why? Worms badgers\n") == 1
+    assert done.out.count("Searched with: Worms, badgers\n") == 1
     answers = done.out.split("\n? ")
     assert answers[0].startswith(f"? {ASKED}\n")
     assert "▶ Worms are what badgers like.\n  [1]\n\n[1] badgers.md › Badgers, line 3" in answers[0]
-    assert "Searched for" in answers[1]
+    assert "Searched with" in answers[1]
     assert len(answers) == 5
 
 

@@ -11,6 +11,7 @@ from conftest import WordLengths, constant_fit, quick, served
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from rag import Answer, Library, QuestionLog, Settings, Verdict
+from rag.documents import load
 from ui.app import build_app
 from ui.auth import Role, Users
 from ui.services import Services
@@ -219,13 +220,79 @@ def test_a_verdict_and_its_reason_are_kept_with_the_question(page: Page, log: Qu
     assert log.newest(2)[1].verdict is None
 
 
+def test_a_reason_can_be_given_after_the_page_was_loaded_again(
+    page: Page, log: QuestionLog
+) -> None:
+    ask(page)
+    page.get_by_role("button", name="Helpful", exact=True).click()
+    expect(page.get_by_label("Why?")).to_be_visible()
+    for shown in (True, False):
+        page.reload()
+        expect(page.locator(".nq-judge[aria-pressed=true]")).to_have_count(1, timeout=20_000)
+        if shown:
+            page.get_by_label("Why?").fill("It names the time.")
+            page.keyboard.press("Enter")
+        expect(page.locator(".nq-reason")).to_be_hidden()
+    assert log.newest(1)[0].reason == "It names the time."
+
+
+def test_a_question_over_the_limit_stays_to_be_mended_and_is_exported(
+    page: Page, tmp_path: Path
+) -> None:
+    long = f"{ASKED} " + "x" * 2_000
+    page.get_by_label("Question").fill(long)
+    expect(page.locator("#nq-count")).to_contain_text("2,019 of 2,000 characters: shorten")
+    ask(page, long)
+    expect(page.get_by_label("Question")).to_have_value(long)
+    expect(page.locator(".nq-error")).to_contain_text("the limit is 2000")
+    ask(page)
+    expect(page.locator("#nq-count")).to_be_hidden()
+    expect(page.get_by_label("Question")).to_have_value("")
+    with page.expect_download() as download:
+        page.get_by_text("Export", exact=True).click()
+        page.get_by_role("button", name="Export JSON").click()
+    download.value.save_as(tmp_path / "all.json")
+    failed, answered = json.loads((tmp_path / "all.json").read_text("utf-8"))
+    assert failed["question"].startswith(ASKED) and "the limit is 2000" in failed["error"]
+    assert Answer.from_dict(answered).question == ASKED
+
+
+def test_on_paper_a_conversation_is_whole_and_nothing_is_to_be_pressed(page: Page) -> None:
+    for question in [ASKED, "Who sings?"] * 4:
+        ask(page, question)
+    printed = load("page.pdf", page.pdf()).text
+    assert printed.count("You asked") == printed.count("Likely") + printed.count("Confidence 0.50")
+    assert printed.count("Owls hunt at night") >= 4 and printed.count("Frogs sing") >= 4
+    for name in ("Helpful", "Copy as", "Search in", "Open in a new tab", "New conversation"):
+        assert name not in printed
+
+
+def test_a_screen_reader_meets_questions_and_answers_as_headings(page: Page) -> None:
+    expect(page.locator("#nq-beside iframe")).to_have_attribute("tabindex", "-1")
+    ask(page)
+    expect(page.get_by_role("log", name="Conversation", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", level=2)).to_have_text(f"You asked: {ASKED}")
+    expect(page.get_by_role("heading", level=3)).to_have_text("Answer")
+    assert page.locator("#nq-beside iframe").get_attribute("tabindex") is None
+
+
+def test_what_is_found_in_a_note_is_gone_to_at_once(page: Page, address: str) -> None:
+    page.goto(f"{address}source/birds/owls.md")
+    page.get_by_label("Find in this note").fill("OWLS")
+    page.keyboard.press("Enter")
+    expect(page.locator("#hit-1 + .steps")).to_have_text("1 of 2 · next")
+    page.get_by_role("link", name="next").click()
+    expect(page.locator("#hit-2 + .steps")).to_be_visible()
+    expect(page.locator("#hit-1 + .steps")).to_be_hidden()
+
+
 def test_a_conversation_outlives_the_page_and_is_gone_when_it_is_deleted(page: Page) -> None:
     ask(page)
     ask(page, "Who sings?")
     page.reload()
     expect(page.locator(".nq-exchange")).to_have_count(2, timeout=20_000)
     ask(page, "And why?")
-    expect(page.locator(".nq-answer").last).to_contain_text("Searched for: And why? sings")
+    expect(page.locator(".nq-answer").last).to_contain_text("Searched with: sings")
     page.get_by_role("button", name="New conversation").click()
     expect(page.locator(".nq-exchange")).to_have_count(0)
     ask(page, "Do frogs hunt?")
@@ -237,6 +304,11 @@ def test_a_conversation_outlives_the_page_and_is_gone_when_it_is_deleted(page: P
     page.get_by_role("button", name="Delete: Do frogs hunt?").click()
     expect(page.locator("#nq-history .nq-talk")).to_have_text([ASKED])
     page.get_by_role("button", name="Delete all").click()
+    expect(page.get_by_role("button", name="Really delete all")).to_be_focused()
+    page.get_by_role("button", name="Close").focus()
+    page.get_by_role("button", name="Delete all", exact=True).click()
+    expect(page.locator("#nq-history .nq-talk")).to_have_text([ASKED])
+    page.get_by_role("button", name="Really delete all").click()
     expect(page.locator(".nq-exchange")).to_have_count(0)
     expect(page.locator("#nq-welcome")).to_be_visible()
     page.keyboard.press("Escape")

@@ -8,7 +8,7 @@ from rag import Answer, Citation, LibraryError, QuestionError, Span, Turn
 from rag.types import AnswerSentence
 from ui.asks import Reply
 from ui.pages.chat import script, source_frame
-from ui.pages.conversation import EVERYWHERE, MOST_EXCHANGES, ask_again, respond
+from ui.pages.conversation import EVERYWHERE, MOST_EXCHANGES, ask_again, left_to_mend, respond
 from ui.pages.exchange import (
     EMPTY_SOURCE,
     MOST_SHOWN,
@@ -88,9 +88,9 @@ def test_a_question_is_asked_after_the_last_one_that_was_answered() -> None:
     conversation = asked([], "What?")
     assert conversation[0].turn == Turn("What?", "Owls")
     conversation = asked(respond("", conversation, broken), "Why?")
-    assert "Searched for: Why? after What?" in reply_html(conversation[-1])
+    assert "Searched with: after, What?" in reply_html(conversation[-1])
     conversation = asked(conversation, "How?")
-    assert "Searched for: How? after Why? after What?" in reply_html(conversation[-1])
+    assert "Searched with: after, Why?, after, What?" in reply_html(conversation[-1])
 
 
 def test_what_was_carried_is_undone_in_its_place() -> None:
@@ -99,7 +99,7 @@ def test_what_was_carried_is_undone_in_its_place() -> None:
     assert number == 1
     assert [undone[0], undone[2]] == [conversation[0], conversation[2]]
     assert undone[1].question == "Why?"
-    assert "Searched for" not in reply_html(undone[1])
+    assert "Searched" not in reply_html(undone[1])
     assert undone[1].turn == Turn("Why?", "Owls")
 
 
@@ -116,7 +116,7 @@ def test_a_question_that_a_refusal_suggests_is_asked_alone() -> None:
     longer, number = ask_again(1, 1, conversation, answered)
     assert longer[:-1] == conversation
     assert (number, longer[-1].question) == (3, "Why owls?")
-    assert "Searched for" not in reply_html(longer[-1])
+    assert "Searched" not in reply_html(longer[-1])
 
 
 @pytest.mark.parametrize(("number", "suggestion"), [(9, -1), (-1, -1), (0, 5), (0, -2), (0, -3)])
@@ -174,6 +174,16 @@ def test_where_the_library_lies_is_said_to_insiders(caplog: pytest.LogCaptureFix
     (exchange,) = respond("When?", [], broken, insider=False)
     assert "here" not in exchange.failed
     assert "There is no library in <here>" in caplog.text
+
+
+def test_a_question_that_cannot_be_asked_is_left_in_the_box() -> None:
+    def limited(question: str, after: Turn | None = None, *, within: str = "") -> Reply:
+        raise QuestionError("The question is too long.")
+
+    assert left_to_mend("x" * 3000, respond("x" * 3000, [], limited)) == "x" * 3000
+    assert left_to_mend("y" * 3000, respond("y" * 3000, [], broken)) == "y" * 3000
+    for conversation in (respond("When?", [], broken), asked([], "When?")):
+        assert left_to_mend("When?", conversation) == ""
 
 
 def test_a_conversation_is_bounded() -> None:

@@ -82,6 +82,7 @@ def test_a_citation_and_a_confidence_hold_what_is_shown_when_they_are_pointed_at
     page = answer_html(answer("Owls hunt\nat <night>."))
     assert 'hidden><span class="nq-said">Owls hunt at &lt;night&gt;.</span>' in page
     assert '">[1]</a><span class="nq-words" hidden>' in page
+    assert 'line 1</a><span class="nq-words" hidden><span class="nq-said">Owls' in page
     assert f">{sureness(answer('x'))}</button><span" in page
     assert f"hidden>{escape(confidence_words(answer('x')))}</span>" in page
     near = answer_html(refusal("All of\nthe passage."))
@@ -91,12 +92,12 @@ def test_a_citation_and_a_confidence_hold_what_is_shown_when_they_are_pointed_at
 def test_what_was_searched_for_is_shown_where_it_is_not_the_question() -> None:
     same = replace(answer("x"), question=" two \n words ", query="two words")
     assert not searched_otherwise(same)
-    assert "Searched for" not in answer_html(same)
+    assert "Searched" not in answer_html(same)
     other = replace(same, query=f"two words {HOSTILE}")
     assert searched_otherwise(other)
     page = answer_html(other)
-    assert f"Searched for: two words {escape(HOSTILE)}</p>" in page
-    assert page.index("Searched for") < page.index("nq-quote")
+    assert f"Searched with: {escape(', '.join(HOSTILE.split()))}</p>" in page
+    assert page.index("Searched with") < page.index("nq-quote")
     assert "Searched for: other words" in answer_html(replace(refusal("x"), query="other words"))
 
 

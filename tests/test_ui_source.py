@@ -98,9 +98,26 @@ def test_the_time_of_a_cue_stands_beside_it() -> None:
 
 def test_rows_of_a_sheet_are_numbered_below_its_name() -> None:
     rows = Place(0, "Week 2!1"), Place(8, "Week 2!3")
-    page = shown(note("Week 2\n\n| a |", Places(PlaceKind.ROW, rows)))
-    assert '<span class="place">1</span>Week 2<' in page
-    assert '<span class="place">3</span>| a |<' in page
+    page = shown(note("Week 1\n\n| a |", Places(PlaceKind.ROW, rows)))
+    assert '<span class="place">Row 1</span>Week 1<' in page
+    assert '<span class="place">Row 3</span>| a |<' in page
+
+
+def test_a_sheet_is_a_heading_above_its_first_row_and_a_paragraph_is_one_to_its_reader() -> None:
+    text = "Marks\n\n| a |\n| Marks |\n\nWeek 2\n\n| c |"
+    starts = (0, "Marks!1"), (13, "Marks!2"), (24, "Week 2!1")
+    rows = Places(PlaceKind.ROW, tuple(Place(*one) for one in starts))
+    items = re.findall(r"<li.*?</li>", shown(note(text, rows, "a.xlsx")))
+    assert [item for item in items if item != "<li></li>"] == [
+        '<li class="heading">Marks</li>',
+        '<li><span class="place">Row 1</span>| a |</li>',
+        '<li><span class="place">Row 2</span>| Marks |</li>',
+        '<li class="heading">Week 2</li>',
+        '<li><span class="place">Row 1</span>| c |</li>',
+    ]
+    paragraphs = Places(PlaceKind.PARAGRAPH, (Place(0, "1"), Place(5, "2")))
+    page = shown(note("One.\nTwo.", paragraphs, "a.docx"))
+    assert '<span class="place">¶ 2</span>Two.' in page
 
 
 def test_code_is_set_apart_and_a_heading_of_markdown_stands_out() -> None:
@@ -122,18 +139,16 @@ def test_words_that_are_gone_are_said_to_be() -> None:
 
 def test_each_hit_leads_to_the_next_and_the_one_before() -> None:
     page = shown(note("An owl.\nAn Owl.\nTwo\nowls"), query="owl")
-    assert "3 places." in page and '<a href="#hit-1">First</a> <a href="#hit-3">Last</a>' in page
+    assert "3 places." in page and '<a href="#hit-1">First</a> · <a href="#hit-3">Last</a>' in page
     assert re.findall(r'<mark class="hit" id="(.*?)">(.*?)</mark>', page) == [
         ("hit-1", "owl"),
         ("hit-2", "Owl"),
         ("hit-3", "owl"),
     ]
     after = page.split('id="hit-2"')[1].split("</span>")[0]
-    assert re.findall(r'href="(.*?)" aria-label="(.*?)"', after) == [
-        ("#hit-1", "Previous hit"),
-        ("#hit-3", "Next hit"),
-    ]
-    assert "Not in this note." in shown(note("An owl."), query="mouse")
+    assert after.endswith('2 of 3 · <a href="#hit-1">previous</a> · <a href="#hit-3">next</a>')
+    assert 'action="#hit-1"' in page
+    assert "“&lt;mouse&gt;” does not occur in this note." in shown(note("An owl."), query="<mouse>")
 
 
 def test_a_query_is_text_on_the_page() -> None:
@@ -159,7 +174,11 @@ def test_a_page_is_shown_with_the_words_marked_on_it_and_in_its_text() -> None:
     way = "/source/a%26.pdf?page={}&amp;start=6&amp;end=10&amp;words=Two."
     for number in (1, 3):
         assert f'href="{way.format(number)}" rel=' in page
-    assert f'href="{way.format(1)}" aria-label="Picture of page 1"' in page
+    assert f'href="{way.format(1)}" aria-label="Page 1, see the page">see the page<' in page
+    link = '<a href="/page/a%26.pdf?n=2" target="_blank" rel="noopener"'
+    assert f"{link}><img" in page
+    assert f'Page 2 · {link} aria-label="Enlarge page 2">Enlarge</a> · ' in page
+    assert '<a href="#marked-text">Read the marked words as text</a>' in page
 
 
 def test_where_a_page_cannot_be_drawn_that_is_said_and_the_text_is_marked() -> None:

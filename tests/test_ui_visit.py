@@ -122,9 +122,9 @@ def test_what_a_follow_up_searched_for_can_be_dropped(chromium: Browser, address
         visitor.ask(first)
         visitor.ask(second)
         answers = visitor.page.locator(".nq-answer")
-        expect(answers.nth(1)).to_contain_text("Searched for")
+        expect(answers.nth(1)).to_contain_text("Searched with")
         answers.nth(1).get_by_role("button", name="ask it alone").click()
-        expect(answers.last).not_to_contain_text("Searched for")
+        expect(answers.last).not_to_contain_text("Searched with")
         expect(answers.last).to_contain_text("make no noise")
 
 

@@ -67,7 +67,7 @@ def build_app(
     from ui.chunks import preloads
     from ui.pages import chat, header
     from ui.pages.frame import sheet
-    from ui.theme import gradio_theme
+    from ui.theme import gradio_theme, on_paper
 
     with gr.Blocks(title="notesqa", analytics_enabled=False) as page:
         header.build(page, services)
@@ -92,7 +92,7 @@ def build_app(
         enable_monitoring=False,
         ssr_mode=False,
         theme=gradio_theme(),
-        css="".join(map(sheet, ("ways.css", "chat.css", "skin.css"))),
+        css="".join(map(sheet, ("ways.css", "chat.css", "skin.css", "print.css"))) + on_paper(),
         js=chat.script(),
     )
     return app

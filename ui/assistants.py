@@ -80,8 +80,15 @@ def mcp(
             from ui.api import build_api
             from ui.app import serve
 
-            said = {"command": "notesqa mcp --http", "what": "For assistants", "path": PATH}
-            serve(library, port, host, build=build_api, **said)
+            serve(
+                library,
+                port,
+                host,
+                build=build_api,
+                command="notesqa mcp --http",
+                what="For assistants",
+                path=PATH,
+            )
         else:
             _serve_here(library)
 

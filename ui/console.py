@@ -22,7 +22,7 @@ from ui.render import (
     flowing,
     place,
     refusal,
-    searched_otherwise,
+    searched_for,
     snippet,
     visible,
 )
@@ -148,8 +148,8 @@ def print_answer(answer: Answer, *, numbered: bool = False, within: str = "") ->
         numbered: whether what a refusal offers has numbers, by which a conversation takes it.
         within: the folder, or note, that was asked; empty for all.
     """
-    if searched_otherwise(answer):
-        say(f"Searched for: {visible(answer.query)}", "")
+    if searched := searched_for(answer):
+        say(searched, "")
     if not answer.answered:
         say(Text(refusal(within), style="bold"), answer.reason or "")
         if within:

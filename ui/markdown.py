@@ -19,7 +19,7 @@ from ui.render import (
     flowing,
     place,
     refusal,
-    searched_otherwise,
+    searched_for,
     visible,
 )
 
@@ -63,8 +63,8 @@ def answer_markdown(answer: Answer, within: str = "") -> str:
         within: the folder that was asked; empty for all.
     """
     parts = []
-    if searched_otherwise(answer):
-        parts.append(f"Searched for: {markdown(answer.query)}")
+    if searched := searched_for(answer):
+        parts.append(markdown(searched))
     if not answer.answered:
         said = markdown(refusal(within))
         parts.append(f"**{said}** {markdown(answer.reason or '')}")

@@ -33,7 +33,7 @@ from ui.guard import user_of, where
 from ui.openapi import VERSION
 from ui.problems import FAILED, INSIDER, told
 from ui.readiness import Phase, State
-from ui.render import NEAREST, SUGGESTED, confidence_words, in_a_line, place, searched_otherwise
+from ui.render import NEAREST, SUGGESTED, confidence_words, in_a_line, place, searched_for
 from ui.schemas import MOST_PASSAGES, Given, Offset
 from ui.services import Services
 
@@ -273,8 +273,8 @@ def answer_text(answer: Answer, within: str = "") -> str:
         within: the folder, or document, that was asked; empty for all.
     """
     parts = []
-    if searched_otherwise(answer):
-        parts.append(f"Searched for: {in_a_line(answer.query)}")
+    if searched := searched_for(answer):
+        parts.append(in_a_line(searched))
     if answer.answered:
         parts.append(f"The notes answer. {confidence_words(answer)}")
         parts += [f"[{said.citation}] says:\n{quoted(said.text)}" for said in answer.sentences]

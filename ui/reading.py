@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Annotated, Any, TypeVar
@@ -170,13 +170,17 @@ def _source(
         said = f"{document} is not in the library."
         return _page(source.missing_page(said, back=not asked.framed), 404)
     found = located(note.text, asked.span, asked.words) if asked.span else None
+    places = hits(note.text, asked.query)
     sheets = None
     if document.lower().endswith(".pdf"):
-        shown = [_sheet(library, document, n, found) for n in _numbers(note, found, page)]
+        shown = [
+            _sheet(library, document, n, found or _first_on(note, places[0], n))
+            for n in _numbers(note, found or next(iter(places[0]), None), page)
+        ]
         sheets = Sheets(tuple(shown), int(note.places.listed[-1].name))
     return _page(
         source.source_page(
-            *(note, asked, found, hits(note.text, asked.query)),
+            *(note, asked, found, places),
             visitor=visitor,
             code=library.code_spans(document),
             sheets=sheets,
@@ -186,13 +190,19 @@ def _source(
 
 
 def _numbers(note: Note, found: Span | None, page: int) -> list[int]:
-    """Returns which pages are shown: the one asked for, else those of the cited words."""
+    """Returns which pages are shown: the one asked for, else those of the words, else the first."""
     if page:
         return [page]
     if not found:
         return [1]
     touched = note.places.within(found).listed
     return [int(place.name) for place in touched[:MOST_SHEETS]]
+
+
+def _first_on(note: Note, spans: Sequence[Span], number: int) -> Span | None:
+    """Returns the first of some spans that touches a page."""
+    name = str(number)
+    return next((s for s in spans if name in {p.name for p in note.places.within(s).listed}), None)
 
 
 def _sheet(library: Library, document: str, number: int, found: Span | None) -> Sheet:

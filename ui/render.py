@@ -154,6 +154,19 @@ def searched_otherwise(answer: Answer) -> bool:
     return answer.query != " ".join(answer.question.split())
 
 
+def searched_for(answer: Answer) -> str:
+    """Returns a line that says what was searched for: the words that were added, where it is that.
+
+    It is empty where only the question was.
+    """
+    if not searched_otherwise(answer):
+        return ""
+    asked = " ".join(answer.question.split())
+    if answer.query.startswith(f"{asked} "):
+        return f"Searched with: {', '.join(visible(answer.query[len(asked) :]).split())}"
+    return f"Searched for: {visible(answer.query)}"
+
+
 def answer_html(answer: Answer, within: str = "") -> str:
     """Returns the HTML of an answer or a refusal, each place a link to its source.
 
@@ -173,7 +186,7 @@ def _searched(answer: Answer) -> str:
         return ""
     undo = '<button type="button" class="nq-alone">Undo: ask it alone</button>'
     return (
-        f'<p class="nq-searched">Searched for: {escape(answer.query)}'
+        f'<p class="nq-searched">{escape(searched_for(answer))}'
         f"{f' {undo}' if answer.carried else ''}</p>"
     )
 
@@ -188,7 +201,8 @@ def _answered(answer: Answer) -> Iterator[str]:
         yield f'<p class="nq-quote">{" ".join(shown)} {links[number]}</p>'
     yield '<ol class="nq-places">'
     for citation in answer.citations:
-        yield f"<li>{_link(citation, place(citation))}</li>"
+        link = _link(citation, place(citation))
+        yield f"<li>{_peek(link, _words(citation.quote, citation))}</li>"
     yield "</ol>"
     level = f'<button type="button" class="nq-level">{sureness(answer)}</button>'
     yield f'<p class="nq-confidence">{_peek(level, escape(confidence_words(answer)))}</p>'

@@ -127,6 +127,14 @@ def variables() -> str:
     )
 
 
+def on_paper() -> str:
+    """Returns the style sheet that gives Gradio's page the light colours on paper."""
+    light = "".join(
+        f"--{name.replace('_', '-')}:{pair[0]}!important;" for name, pair in COLOURS.items()
+    )
+    return f"@media print{{.dark{{color-scheme:light;{light}}}}}"
+
+
 def gradio_theme() -> Any:
     """Returns the `gradio.themes.Base` with these colours."""
     import gradio as gr

@@ -19,7 +19,7 @@ from ui.render import (
     confidence_words,
     place,
     refusal,
-    searched_otherwise,
+    searched_for,
     snippet,
     source_url,
     visible,
@@ -51,7 +51,7 @@ def written_of(answer: Answer, server: str) -> Written:
         server: the address that links to sources begin with, without a slash at its end: a client
             shows them on a page of its own.
     """
-    top = f"Searched for: {markdown(answer.query)}\n\n" if searched_otherwise(answer) else ""
+    top = f"{markdown(searched)}\n\n" if (searched := searched_for(answer)) else ""
     if not answer.answered:
         return Written(tuple(filter(None, [top, *_refused(answer, server)])))
     parts = [top] if top else []

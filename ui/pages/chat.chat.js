@@ -27,6 +27,20 @@ onClick(".nq-example", (button) => {
   byId("nq-send").click();
 });
 
+// A question that gets too long is counted, not cut.
+const countChars = (box) => {
+  const count = byId("nq-count");
+  const [has, most] = [[...box.value].length, Number(count.dataset.most)];
+  const [number, of] = [has.toLocaleString("en"), most.toLocaleString("en")];
+  const said = `${number} of ${of} characters${has > most ? ": shorten the question to ask it." : ""}`;
+  count.hidden = has <= 0.9 * most;
+  if (has > most && !count.textContent.includes(":")) announce(said);
+  count.textContent = said;
+};
+document.addEventListener("input", (event) => {
+  if (event.target.matches?.("#nq-question textarea")) countChars(event.target);
+});
+
 const placeNews = ({ at, count, replaces, exchanges }) => {
   if (replaces) talk.exchanges.splice(at, 1, ...exchanges);
   else {
@@ -91,6 +105,8 @@ window.notesqa = {
     const newest = news.replaces ? news.at : news.count - 1;
     if (newest >= 0 && news.exchanges.length) announce(sayNews(news.exchanges.at(-1)));
     whenShown(news.count, () => {
+      document.querySelector("#nq-chat [role=log]")?.setAttribute("aria-label", "Conversation");
+      countChars(document.querySelector("#nq-question textarea"));
       showVerdicts();
       showAtTop(newest);
     });

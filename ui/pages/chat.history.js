@@ -31,13 +31,14 @@ const remembered = () => {
 };
 
 const freshTalk = () => {
-  Object.assign(talk, { id: `${Date.now()}-${Math.random()}`, exchanges: [], verdicts: {} });
+  Object.assign(talk, { id: `${Date.now()}-${Math.random()}`, exchanges: [], verdicts: {}, explained: [] });
 };
 freshTalk();
 const keepTalk = () => {
   if (!talk.exchanges.length || talksOf === null) return;
   const exchanges = talk.exchanges.map(({ markdown, sure, ...one }) => one);
-  const now = { id: talk.id, changed: new Date().toISOString(), verdicts: talk.verdicts, exchanges };
+  const { id, verdicts, explained } = talk;
+  const now = { id, changed: new Date().toISOString(), verdicts, explained, exchanges };
   writeTalks([now, ...readTalks().filter((one) => one.id !== talk.id)]);
   remember(talk.id);
 };
@@ -52,12 +53,25 @@ const openTalk = (chosen) => {
   let sent = chosen.exchanges.slice();
   const bytes = () => new Blob([JSON.stringify(given = JSON.stringify(sent))]).size;
   while (bytes() > MOST_SENT_BYTES) sent = sent.slice(1);
-  Object.assign(talk, { id: String(chosen.id), exchanges: [], verdicts: { ...chosen.verdicts } });
+  const explained = Array.isArray(chosen.explained) ? [...chosen.explained] : [];
+  const verdicts = { ...chosen.verdicts };
+  Object.assign(talk, { id: String(chosen.id), exchanges: [], verdicts, explained });
   byId("nq-restore").click();
 };
 
 const pastTalks = made("dialog", "", { id: "nq-history", "aria-labelledby": "nq-history-name" });
 document.body.append(pastTalks);
+// The second click deletes, unless the focus went elsewhere.
+const forgetAll = (talks) => {
+  const button = made("button", "Delete all", { type: "button" });
+  const asks = (on) => { button.textContent = on ? "Really delete all" : "Delete all"; };
+  button.addEventListener("click", () => {
+    if (button.textContent === "Delete all") asks(true);
+    else forgetTalks(talks);
+  });
+  button.addEventListener("blur", () => asks(false));
+  return button;
+};
 const showTalks = () => {
   const talks = readTalks();
   const close = made("button", "Close", { type: "button" });
@@ -77,11 +91,11 @@ const showTalks = () => {
     item.append(open, date, remove);
     list.append(item);
   }
-  const all = made("button", "Delete all", { type: "button" });
-  all.addEventListener("click", () => forgetTalks(talks));
+  const ends = made("p", "", { class: "nq-ends" });
+  ends.append(close, ...(talks.length ? [forgetAll(talks)] : []));
   const name = made("h2", "Earlier conversations", { id: "nq-history-name", tabindex: "-1" });
   const note = made("p", "They are kept in this browser only.", { class: "nq-near" });
-  pastTalks.replaceChildren(name, note, ...none, list, ...(talks.length ? [all] : []), close);
+  pastTalks.replaceChildren(name, note, ...none, list, ends);
   if (!pastTalks.open) pastTalks.showModal();
   name.focus();
 };

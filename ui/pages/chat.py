@@ -19,7 +19,7 @@ from typing import Any
 from rag import LibraryError
 from ui.calls import KEPT
 from ui.guard import user_of
-from ui.pages.conversation import MOST_EXCHANGES, Ask, ask_again, respond
+from ui.pages.conversation import MOST_EXCHANGES, Ask, ask_again, left_to_mend, respond
 from ui.pages.exchange import (
     EMPTY_SOURCE,
     Exchange,
@@ -54,9 +54,10 @@ _SEARCHING = (
     '<p id="nq-problem" role="alert" hidden></p>'
     '<div id="nq-searching" hidden><p>Searching the notes …</p>'
     '<div class="nq-skeleton"></div><div class="nq-skeleton"></div></div>'
+    '<p id="nq-count" data-most="{most}" hidden></p>'
     '<p id="nq-live" role="status" class="nq-unseen"></p>'
 )
-"""What the script shows while a question is on its way, where it fails, and to screen readers."""
+"""What the script shows while a question is on its way, where it fails or gets long, and aloud."""
 
 _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -64,12 +65,13 @@ _QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"
 def source_frame(address: str) -> str:
     """Returns the frame that shows a source page; links of the chat open in it by name."""
     quoted, framed = html.escape(address), html.escape(beside(address))
+    stop = ' tabindex="-1"' if address == EMPTY_SOURCE else ""  # there is nothing to stop at
     return (
         '<section id="nq-beside" aria-label="Source" tabindex="-1"><p class="nq-way">'
         '<button type="button" id="nq-back">Back to the answer</button>'
         f'<a id="nq-tab" href="{quoted}" target="_blank" rel="noopener">Open in a new tab</a></p>'
         f'<iframe name="nq-source" title="Source note" src="{framed}" '
-        'sandbox="allow-same-origin"></iframe></section>'
+        f'sandbox="allow-same-origin allow-popups"{stop}></iframe></section>'
     )
 
 
@@ -96,12 +98,13 @@ class Parts:
 
 def build(page: Any, services: Services) -> None:
     """Lays the page out inside the current `gradio.Blocks`, which is `page`."""
-    parts = _lay_out()
+    parts = _lay_out(services.library.settings.max_question_chars)
     _wire_conversation(parts, services)
     _wire_welcome(page, parts, services)
 
 
-def _lay_out() -> Parts:
+def _lay_out(most_chars: int) -> Parts:
+    """Args: `most_chars` is the length of the longest question."""
     import gradio as gr
 
     with gr.Row(elem_id="nq-page", equal_height=True):
@@ -122,7 +125,7 @@ def _lay_out() -> Parts:
                 layout="panel",
             )
             with gr.Column(elem_id="nq-ask"):
-                gr.HTML(_SEARCHING, elem_id="nq-states")
+                gr.HTML(_SEARCHING.format(most=most_chars), elem_id="nq-states")
                 folders = gr.HTML("", elem_id="nq-folders")
                 with gr.Row(equal_height=True):
                     question = gr.Textbox(
@@ -182,7 +185,7 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
     ) -> tuple[str, list[Exchange], list[Any], str, str]:
         ask, insider = asked_by(request)
         after = respond(text, before, ask, within=folder, insider=insider)
-        return "", *show(after, len(after) - 1)
+        return left_to_mend(text, after), *show(after, len(after) - 1)
 
     def handle_again(
         chosen: int, offered: int, before: list[Exchange], request: Any
@@ -235,26 +238,31 @@ def _wire_welcome(page: Any, parts: Parts, services: Services) -> None:
     """Connects what stands in place of a conversation with the state of the notes."""
     import gradio as gr
 
-    def opened(request: Any) -> tuple[str, str, Any]:
+    def folders() -> str:
         try:
-            found = services.library.folders()
+            return folders_html(services.library.folders())
         except LibraryError:
-            found = []
-        said, timer = looked(request)
-        return said, folders_html(found), timer
+            return ""
 
-    def looked(request: Any) -> tuple[str, Any]:
+    def opened(request: Any) -> tuple[str, str, Any]:
+        said, _, timer = looked(request)
+        return said, folders(), timer
+
+    def looked(request: Any) -> tuple[str, Any, Any]:
         user = user_of(request.request)
         state = state_of(services)
         said = welcome_html(state, visitor_of(user))
         name = html.escape(json.dumps(user.name if user else None))
         marked = f'<section class="nq-first" aria-label="Start" data-user="{name}">{said}</section>'
-        return marked, gr.Timer(active=not state.settled)
+        # A choice that somebody may have open is not changed under their hand.
+        found = folders() if state.settled else gr.skip()
+        return marked, found, gr.Timer(active=not state.settled)
 
     for handler in (opened, looked):
         handler.__annotations__["request"] = gr.Request
 
-    page.load(
-        opened, outputs=[parts.welcome, parts.folders, parts.watch], queue=False, **_QUIET
-    ).then(None, js="() => window.notesqa.begin()", api_visibility="private")
-    parts.watch.tick(looked, outputs=[parts.welcome, parts.watch], queue=False, **_QUIET)
+    shown = [parts.welcome, parts.folders, parts.watch]
+    page.load(opened, outputs=shown, queue=False, **_QUIET).then(
+        None, js="() => window.notesqa.begin()", api_visibility="private"
+    )
+    parts.watch.tick(looked, outputs=shown, queue=False, **_QUIET)

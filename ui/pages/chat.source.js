@@ -8,6 +8,7 @@ onClick("a[target=nq-source]", (link, event) => {
   const alone = new URL(link.href);
   alone.searchParams.delete("beside");
   byId("nq-tab").href = alone.href;
+  document.querySelector("#nq-beside iframe").removeAttribute("tabindex");
   byId("nq-page").classList.add("nq-reading");
   if (event.detail === 0 || isNarrow()) byId("nq-beside").focus();
 });

@@ -1,5 +1,5 @@
 // What can be done with an answer, or with all of them: copy, export, judge.
-const talk = { id: "", exchanges: [], verdicts: {} };
+const talk = { id: "", exchanges: [], verdicts: {}, explained: [] };
 const exchangeOf = (element) => {
   const shown = element.closest(".nq-exchange");
   return [shown, talk.exchanges[exchangesShown().indexOf(shown)]];
@@ -48,9 +48,9 @@ const exported = {
     ...talk.exchanges.map((one) => one.markdown),
   ].join("\n")],
   json: () => ["application/json", JSON.stringify(
-    talk.exchanges.filter((one) => one.record).map((one) => ({
-      ...one.record, within: one.within, id: one.id, verdict: talk.verdicts[one.id] ?? null,
-    })), null, 2)],
+    talk.exchanges.map(({ question, record, failed, within, id }) => record
+      ? { ...record, within, id, verdict: talk.verdicts[id] ?? null }
+      : { question, error: failed, within }), null, 2)],
 };
 onClick(".nq-export", (button) => {
   leaveExports();
@@ -69,18 +69,21 @@ const judge = async (id, verdict, reason) => {
   return false;
 };
 const showVerdicts = () => exchangesShown().forEach((shown, number) => {
-  const verdict = talk.verdicts[talk.exchanges[number]?.id];
+  const id = talk.exchanges[number]?.id;
+  const verdict = talk.verdicts[id];
+  const reason = shown.querySelector(".nq-reason");
+  if (reason) reason.hidden = !verdict || talk.explained.includes(id);
   shown.querySelectorAll(".nq-judge").forEach((button) => {
     button.setAttribute("aria-pressed", String(button.value === verdict));
   });
 });
 onClick(".nq-judge", async (button) => {
-  const [shown, { id }] = exchangeOf(button);
+  const [, { id }] = exchangeOf(button);
   const verdict = talk.verdicts[id] === button.value ? null : button.value;
   if (!await judge(id, verdict, "")) return;
   if (verdict) talk.verdicts[id] = verdict;
   else delete talk.verdicts[id];
-  shown.querySelector(".nq-reason").hidden = !verdict;
+  talk.explained = talk.explained.filter((one) => one !== id);
   showVerdicts();
   keepTalk();
   announce(verdict ? "Noted. You can say why." : "Taken back.");
@@ -91,7 +94,9 @@ document.addEventListener("submit", async (event) => {
   const form = event.target;
   const [shown, { id }] = exchangeOf(form);
   if (!await judge(id, talk.verdicts[id], form.elements.reason.value)) return;
-  form.hidden = true;
+  talk.explained.push(id);
+  keepTalk();
+  showVerdicts();
   form.reset();
   announce("Thank you: your reason is kept with the question.");
   shown.querySelector(".nq-judge[aria-pressed=true]").focus();

@@ -63,6 +63,11 @@ def respond(
     return [*conversation, exchange]
 
 
+def left_to_mend(question: str, conversation: Sequence[Exchange]) -> str:
+    """Returns what is in the box after a question was asked: that one, if it is to be mended."""
+    return question if conversation[-1].lasting else ""
+
+
 def ask_again(
     number: int,
     suggestion: int,

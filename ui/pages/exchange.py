@@ -16,6 +16,8 @@ MOST_SHOWN = 300
 
 _AGAIN = '<p><button type="button" class="nq-alone">Try again</button></p>'
 
+_ANSWER = '<h3 class="nq-unseen">Answer</h3>'
+
 _COPY = '<button type="button" class="nq-copy">Copy as Markdown</button>'
 
 _JUDGE = (
@@ -33,7 +35,7 @@ class Exchange:
     Attributes:
         answer: None where none came back.
         failed: why none did.
-        lasting: whether to ask again would fail again.
+        lasting: whether the question is not to be asked again as it stands here.
         within: the folder that was asked; empty for all.
         id: under which the question is kept, and a verdict can be; None where it is not.
     """
@@ -68,14 +70,16 @@ def answered(question: str, reply: Reply, within: str) -> Exchange:
 
 def failed(question: str, said: str, within: str, *, lasting: bool) -> Exchange:
     """Returns the exchange that nothing but a plain sentence ends."""
-    shown = question if len(question) <= MOST_SHOWN else f"{question[:MOST_SHOWN]} …"
-    return Exchange(shown, None, said, lasting, within)
+    cut = len(question) > MOST_SHOWN
+    shown = f"{question[:MOST_SHOWN]} …" if cut else question
+    return Exchange(shown, None, said, lasting or cut, within)
 
 
 def question_html(exchange: Exchange) -> str:
     """Returns the question, and where it was asked if not everywhere."""
     where = f'<p class="nq-in">In {escape(exchange.within)}</p>' if exchange.within else ""
-    return f"<p>{escape(exchange.question)}</p>{where}"
+    asked = f'<span class="nq-unseen">You asked: </span>{escape(exchange.question)}'
+    return f'<h2 class="nq-asked">{asked}</h2>{where}'
 
 
 def reply_html(exchange: Exchange) -> str:
@@ -83,11 +87,11 @@ def reply_html(exchange: Exchange) -> str:
     if exchange.answer is None:
         again = "" if exchange.lasting else _AGAIN
         said = f'<p class="nq-error">{escape(exchange.failed)}</p>{again}'
-        return f'<div class="nq-exchange" tabindex="-1">{said}</div>'
+        return f'<div class="nq-exchange" tabindex="-1">{_ANSWER}{said}</div>'
     judge = _JUDGE if exchange.id else ""
     tools = f'<div class="nq-tools">{_COPY}{judge}</div>'
     said = answer_html(exchange.answer, exchange.within)
-    return f'<div class="nq-exchange" tabindex="-1">{said}{tools}</div>'
+    return f'<div class="nq-exchange" tabindex="-1">{_ANSWER}{said}{tools}</div>'
 
 
 def markdown_of(exchange: Exchange) -> str:

@@ -80,12 +80,12 @@ class Marker:
 
     def _steps(self, number: int) -> str:
         """Returns the links to the hits beside one, which are shown when that one is gone to."""
-        links = []
+        steps = [f"{number:,} of {len(self.hits):,}"]
         if number > 1:
-            links.append(f'<a href="#hit-{number - 1}" aria-label="Previous hit">↑</a>')
+            steps.append(f'<a href="#hit-{number - 1}">previous</a>')
         if number < len(self.hits):
-            links.append(f'<a href="#hit-{number + 1}" aria-label="Next hit">↓</a>')
-        return f'<span class="steps">{"".join(links)}</span>' if links else ""
+            steps.append(f'<a href="#hit-{number + 1}">next</a>')
+        return f'<span class="steps">{" · ".join(steps)}</span>'
 
 
 Address = Callable[[str], str]
@@ -129,7 +129,7 @@ def _sections(
         link = ""
         if picture:
             address = html.escape(picture(place.name))
-            link = f' <a href="{address}" aria-label="Picture of page {place.name}">picture</a>'
+            link = f' <a href="{address}" aria-label="{name}, see the page">see the page</a>'
         yield f'<section class="{kind}"><h2 class="place">{name}{link}</h2>{said}</section>'
 
 
@@ -178,7 +178,13 @@ def _lists(note: Note, marker: Marker, code: Sequence[Span]) -> Iterator[str]:
             look = ' class="code"'
         elif markdown and _HEADING.match(line):
             look = ' class="heading"'
-        items.append(f"<li{look}>{names.upto(end)}{marker.html(offset, end)}</li>")
+        # The first row of a sheet begins with the sheet's name, and is named below it.
+        named = ""
+        if names.begins_sheet(line, end):
+            look = ' class="heading"'
+        elif line.strip():
+            named = names.upto(end)
+        items.append(f"<li{look}>{named}{marker.html(offset, end)}</li>")
         offset = end + 1
         if number % TOGETHER == 0:
             yield _list(kind, number - TOGETHER + 1, items)
@@ -198,14 +204,23 @@ class _Names:
 
     def __init__(self, places: Places) -> None:
         self._left = deque(places.listed)
+        self._kind = "¶" if places.kind is PlaceKind.PARAGRAPH else places.kind.capitalize()
+        self._sheet = ""
+
+    def begins_sheet(self, line: str, end: int) -> bool:
+        """Returns whether a line is the name of the sheet whose rows come next."""
+        if not self._left or self._left[0].start > end:
+            return False
+        sheet = self._left[0].name.rpartition("!")[0]
+        before, self._sheet = self._sheet, sheet
+        return bool(sheet) and sheet != before and line.strip() == sheet
 
     def upto(self, end: int) -> str:
         """Returns HTML that names the places that begin up to here and were not named yet."""
         said = ""
         while self._left and self._left[0].start <= end:
-            # A row's sheet is the heading above it, and there is no room for it beside each line.
             name = self._left.popleft().name.rpartition("!")[2]
-            said += f'<span class="place">{html.escape(visible(name))}</span>'
+            said += f'<span class="place">{self._kind} {html.escape(visible(name))}</span>'
         return said
 
 

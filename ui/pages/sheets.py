@@ -46,13 +46,14 @@ class Sheets:
         return any(sheet.picture and sheet.picture.areas for sheet in self.shown)
 
 
-def sheets_html(document: str, sheets: Sheets, address: Address) -> str:
+def sheets_html(document: str, sheets: Sheets, address: Address, words: str) -> str:
     """Returns pages as pictures, and links to those before and after them.
 
     The first area is what `#marked` leads to.
 
     Args:
         address: of another page.
+        words: the id of the marked words in the text below.
     """
     anchor = ' id="marked"'
     parts = []
@@ -61,24 +62,25 @@ def sheets_html(document: str, sheets: Sheets, address: Address) -> str:
         for area in sheet.picture.areas if sheet.picture else ():
             areas += f'<span class="area"{anchor} style="{_style(area)}"></span>'
             anchor = ""
-        parts.append(_sheet(document, sheet, areas))
+        parts.append(_sheet(document, sheet, areas, words))
     return f'<div class="sheets">{"".join(parts)}{_ways(sheets, address)}</div>'
 
 
-def _sheet(document: str, sheet: Sheet, areas: str) -> str:
+def _sheet(document: str, sheet: Sheet, areas: str, words: str) -> str:
     number, picture = sheet.number, sheet.picture
     if picture is None:
         said = html.escape(visible(sheet.problem))
         return f'<p class="unseen">No picture of page {number}: {said}. Its text is below.</p>'
     source = html.escape(f"/page/{quote(document)}?n={number}")
+    link = f'<a href="{source}" target="_blank" rel="noopener"'
     said = f"Page {number} as it looks; its text is below."
-    more = f'Page {number}, <a href="{source}">the picture alone</a>'
+    more = f'Page {number} · {link} aria-label="Enlarge page {number}">Enlarge</a>'
     if areas:
-        said = f"Page {number} as it looks, the cited words marked; they are in the text below too."
-        more += ', <a href="#marked-text">the marked words as text</a>'
+        said = f"Page {number} as it looks, words marked that are in the text below too."
+        more += f' · <a href="#{words}">Read the marked words as text</a>'
+    image = f'<img src="{source}" width="{picture.width}" height="{picture.height}" alt="{said}">'
     return (
-        f'<figure><div class="sheet"><img src="{source}" width="{picture.width}" '
-        f'height="{picture.height}" alt="{said}">{areas}</div>'
+        f'<figure><div class="sheet">{link}>{image}{areas}</a></div>'
         f"<figcaption>{more}</figcaption></figure>"
     )
 

@@ -64,6 +64,8 @@ class Asked:
         asked: dict[str, int | str] = {"page": page}
         if self.span:
             asked |= {"start": self.span.start, "end": self.span.end, "words": self.words}
+        if self.query:
+            asked["q"] = self.query
         address = f"/source/{quote(document)}?{urlencode(asked)}"
         return beside(address) if self.framed else address
 
@@ -99,7 +101,8 @@ def source_page(
         parts.append("".join(_cited(note, cited, open_=asked.listing)))
     address = partial(asked.address, note.document) if sheets else None
     if sheets and address:
-        parts.append(sheets_html(note.document, sheets, address))
+        words = "marked-text" if found else "hit-1"
+        parts.append(sheets_html(note.document, sheets, address, words))
     parts.append(f'<div class="note">{text_html(note, marker, code, address)}</div>')
     top = "" if asked.framed else frame.ways("/source", visitor)
     return frame.page(note.title, "".join(parts), "source.css", top=top)
@@ -126,7 +129,7 @@ def _head(note: Note) -> str:
 def _search(asked: Asked, hits: tuple[Sequence[Span], int]) -> str:
     query = html.escape(asked.query)
     return (
-        '<form class="find" role="search" method="get">'
+        '<form class="find" role="search" method="get" action="#hit-1">'
         '<label for="q">Find in this note</label>'
         f'<input id="q" name="q" type="search" value="{query}" maxlength="200">'
         f'<button type="submit">Find</button>{_count(asked, hits)}</form>'
@@ -138,13 +141,14 @@ def _count(asked: Asked, hits: tuple[Sequence[Span], int]) -> str:
     if not asked.query.strip():
         return ""
     if not spans:
-        return '<p role="status">Not in this note.</p>'
+        query = html.escape(visible(asked.query.strip()))
+        return f'<p role="status">“{query}” does not occur in this note.</p>'
     said = f"{count:,} {'place' if count == 1 else 'places'}"
     if count > len(spans):
         said += f", the first {len(spans):,} marked"
     links = '<a href="#hit-1">First</a>'
     if len(spans) > 1:
-        links += f' <a href="#hit-{len(spans)}">Last</a>'
+        links += f' · <a href="#hit-{len(spans)}">Last</a>'
     return f'<p role="status">{said}.</p><p>{links}</p>'
 
 
