@@ -81,9 +81,7 @@ def mcp(
             from ui.app import serve
 
             serve(
-                library,
-                port,
-                host,
+                *(library, port, host),
                 build=build_api,
                 command="notesqa mcp --http",
                 what="For assistants",
