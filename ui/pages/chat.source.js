@@ -36,3 +36,10 @@ skipTo("Skip to the question", "nq-question", () => document.querySelector("#nq-
 skipTo("Skip to the newest answer", "nq-chat", () => exchangesShown().at(-1));
 skipTo("Skip to the source", "nq-beside", () => byId("nq-beside"));
 document.body.prepend(skips);
+
+// No style sheet can tell that the focus is in a frame.
+const showInside = () => {
+  byId("nq-beside")?.classList.toggle("nq-inside", document.activeElement?.name === "nq-source");
+};
+window.addEventListener("blur", showInside);
+window.addEventListener("focus", showInside);
