@@ -261,8 +261,8 @@ def test_on_paper_a_conversation_is_whole_and_nothing_is_to_be_pressed(page: Pag
     for question in [ASKED, "Who sings?"] * 4:
         ask(page, question)
     printed = load("page.pdf", page.pdf()).text
-    assert printed.count("You asked") == printed.count("Likely") + printed.count("Confidence 0.50")
-    assert printed.count("Owls hunt at night") >= 4 and printed.count("Frogs sing") >= 4
+    for said in (ASKED, "Owls hunt at night", "Who sings?", "Frogs sing at night"):
+        assert printed.count(said) == 4
     for name in ("Helpful", "Copy as", "Search in", "Open in a new tab", "New conversation"):
         assert name not in printed
 

@@ -92,7 +92,9 @@ def build_app(
         enable_monitoring=False,
         ssr_mode=False,
         theme=gradio_theme(),
-        css="".join(map(sheet, ("ways.css", "chat.css", "skin.css", "print.css"))) + on_paper(),
+        css="".join(map(sheet, ("ways.css", "chat.css", "skin.css"))),
+        # Not with the others, whose selectors Gradio changes: these are about all the page.
+        head=f"<style>{sheet('print.css')}{on_paper()}</style>",
         js=chat.script(),
     )
     return app
