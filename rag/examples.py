@@ -1,9 +1,10 @@
 """Questions for a first visit: headings of the notes, asked as a student would.
 
-A heading that is a question is asked as it stands, before all others of its note. One that names a
-thing is asked for by "What is", any other by "Can you explain": the words of both say nothing to
-the search, where "the notes" in "What do the notes say about" found notes about notes. They are
-English, so of notes in another language only questions are asked.
+A heading that is a question is asked as it stands, one that names a thing by "What is". Such a
+question is asked of the notes only where some sentence in its own note says what the thing is, and
+is shown only where such a sentence decides the answer: that the notes treat a subject surely is not
+enough to begin with. What is asked and how it is answered is English, so of notes in another
+language only headings that are questions are asked.
 """
 
 from __future__ import annotations
@@ -11,26 +12,33 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from rag.folders import documents_in
 from rag.languages import NONE
-from rag.refusal import subject_of
+from rag.refusal import ordinary_words, subject_of
+from rag.sentences import plain
+from rag.texts import StoredChunk
+from rag.types import Answer, Citation, Unit, UnitKind
 from rag.words import terms
 
 if TYPE_CHECKING:
     from rag.index import Engine
 
-TRIED = 40
-"""Questions that are asked at most, to find some that are answered."""
+TRIED = 20
+"""Questions that are asked at most, to find some that are answered well."""
 
-PER_NOTE = 4
+PER_NOTE = 3
 """Questions that are tried of one note at most."""
 
+_NOTES = 60
+"""Notes that are looked at for questions."""
+
 _CHUNKS = 40
-"""Chunks of a note whose headings are looked at, the first ones."""
+"""Chunks of a note that are looked at, the first ones."""
 
 _LEAST_WORDS = 3
 """A heading of fewer words that is a question may ask about anything ("Which layer?")."""
@@ -38,41 +46,99 @@ _LEAST_WORDS = 3
 _MOST_WORDS = 6
 """A heading of more words is a statement as likely as a subject."""
 
+_OPENING_WORDS = 10
+"""Words of a sentence among which it names what it is about."""
+
+_LEAST_CHARS = 40
+_MOST_CHARS = 400
+"""A sentence that tells a beginner something has this many characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A question made of a heading.
+
+    Attributes:
+        heading: as it stands in the note.
+        subject: what the question asks for a definition of; empty where it asks something else.
+    """
+
+    question: str
+    heading: str
+    subject: str = ""
+
+    def is_told_by(self, answer: Answer, language: str) -> bool:
+        """Returns whether the sentence that decides an answer is one to show to a beginner.
+
+        It is prose, and says what the subject is, or names what the question asks
+        about and stands under its heading.
+        """
+        if not answer.answered:
+            return False
+        said, cited = _deciding(answer)
+        if not _is_prose(said):
+            return False
+        if self.subject:
+            told = _told(said)
+            return told is not None and told[0] in _names(self.subject)
+        if self.heading not in (cited.title, *cited.headings):
+            return False
+        opening = " ".join(plain(said).split()[:_OPENING_WORDS])
+        asked = set(terms(self.question, language))
+        return not _POINTING.match(opening) and not asked.isdisjoint(terms(opening, language))
+
 
 def choose(
-    candidates: Iterable[tuple[str, Sequence[str]]], holds: Callable[[str, str], bool], n: int
+    notes: Iterable[Sequence[Candidate]],
+    ask: Callable[[str], Answer],
+    n: int,
+    language: str = "english",
 ) -> tuple[str, ...]:
-    """Returns the first `n` questions that hold, of as many notes as there are.
+    """Returns up to `n` questions that are answered well: of many folders, then of many notes.
+
+    Where these leave a choice, the surest answer comes first.
 
     Args:
-        candidates: notes and the questions made of them.
-        holds: whether a question is answered from a note.
+        notes: the questions made of each.
+        ask: answers a question.
+        language: of the notes.
     """
-    found: list[str] = []
-    tried: set[str] = set()
-    left: list[tuple[str, str]] = []
+    distinct: dict[str, Candidate] = {}
+    for candidate in chain.from_iterable(zip_longest(*notes)):
+        if candidate:
+            distinct.setdefault(candidate.question.casefold(), candidate)
+    good: list[Answer] = []
+    for candidate in islice(distinct.values(), TRIED if n else 0):
+        answer = ask(candidate.question)
+        if candidate.is_told_by(answer, language):
+            good.append(answer)
+    chosen: list[str] = []
+    cited: list[str] = []
 
-    def add(question: str, document: str) -> bool:
-        if len(found) == n or len(tried) == TRIED or question.casefold() in tried:
-            return False
-        tried.add(question.casefold())
-        if holds(question, document):
-            found.append(question)
-        return found[-1:] == [question]
+    def repeats(answer: Answer) -> tuple[int, int, float]:
+        path = _deciding(answer)[1].document
+        return (
+            sum(_folder(p) == _folder(path) for p in cited),
+            cited.count(path),
+            -answer.confidence,
+        )
 
-    for document, questions in candidates:
-        rest = iter(questions)
-        any(add(question, document) for question in rest)
-        left += [(question, document) for question in rest]
-        if len(found) == n or len(tried) == TRIED:
-            break
-    for question, document in left:
-        add(question, document)
-    return tuple(found)
+    while good and len(chosen) < n:
+        best = min(good, key=repeats)
+        good.remove(best)
+        chosen.append(best.question)
+        cited.append(_deciding(best)[1].document)
+    return tuple(chosen)
 
 
-def candidates(engine: Engine, place: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yields notes with questions made of their headings, best first.
+def _deciding(answer: Answer) -> tuple[str, Citation]:
+    """Returns the sentence that decides an answer, and where it stands."""
+    decides = next(sentence for sentence in answer.sentences if sentence.decides)
+    return decides.text, answer.citations[decides.citation - 1]
+
+
+def candidates(engine: Engine, place: str = "") -> Iterator[list[Candidate]]:
+    """Yields questions made of notes' headings, of each note that has some, best first.
 
     Folders take turns, those with the most notes first; inside a folder notes come by path.
 
@@ -83,33 +149,72 @@ def candidates(engine: Engine, place: str = "") -> Iterator[tuple[str, list[str]
     numbers = documents_in(place, paths) if place else range(len(paths))
     by_folder: dict[str, list[int]] = {}
     for number in numbers:
-        by_folder.setdefault(paths[number].rpartition("/")[0], []).append(number)
+        by_folder.setdefault(_folder(paths[number]), []).append(number)
     folders = sorted(by_folder.values(), key=lambda members: -len(members))
-    for number in chain.from_iterable(zip_longest(*folders)):
-        if number is not None:
-            questions = list(islice(_questions(engine, number), PER_NOTE))
-            yield paths[number], questions
+    in_turn = (
+        number for number in chain.from_iterable(zip_longest(*folders)) if number is not None
+    )
+    notes = [_read(engine, number) for number in islice(in_turn, _NOTES)]
+    ordinary = ordinary_words(said for note in notes for said in _sentences(note))
+    for note in notes:
+        if found := list(islice(_questions(note, ordinary, engine.language), PER_NOTE)):
+            yield found
 
 
-def _questions(engine: Engine, document: int) -> Iterator[str]:
-    """Yields the questions that a note's headings make, each once."""
+Read = list[tuple[StoredChunk, list[Unit]]]
+"""The first chunks of a note, and the units of each."""
+
+
+def _read(engine: Engine, document: int) -> Read:
     first = bisect_left(engine.documents, document)
     last = min(bisect_left(engine.documents, document + 1), first + _CHUNKS)
-    subjects: dict[str, None] = {}
-    for row in range(first, last):
-        chunk = engine.texts.chunk(row)
-        under = chain.from_iterable(unit.headings for unit in engine.texts.units(row))
-        for heading in dict.fromkeys((chunk.title, *chunk.headings, *under)):
-            subject = subject_of(heading, chunk.text)
-            if subject.endswith("?") and not _is_question(subject, engine.language):
-                subject = subject_of(subject.removesuffix("?"), chunk.text)
-            subjects.setdefault(subject)
-    asked = [subject for subject in subjects if subject.endswith("?")]
-    yield from (subject for subject in asked if len(subject.split()) >= _LEAST_WORDS)
-    if engine.language in _ENGLISH:
-        for subject in subjects:
-            if subject and subject not in asked:
-                yield from _asked_for(subject)
+    return [(engine.texts.chunk(row), engine.texts.units(row)) for row in range(first, last)]
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _sentences(note: Read) -> Iterator[str]:
+    for chunk, units in note:
+        yield from (chunk.said(u.span) for u in units if u.kind is UnitKind.SENTENCE)
+
+
+def _questions(note: Read, ordinary: frozenset[str], language: str) -> Iterator[Candidate]:
+    """Yields the questions that a note's headings make, each once."""
+    headings: dict[str, None] = {}
+    for chunk, units in note:
+        if not _is_of_file(chunk.title, chunk.document):
+            headings.setdefault(chunk.title)
+        headings |= dict.fromkeys((*chunk.headings, *chain(*(unit.headings for unit in units))))
+    subjects: dict[str, str] = {}
+    for heading in headings:
+        subject = subject_of(heading, ordinary)
+        if subject.endswith("?") and not _is_question(subject, language):
+            subject = subject_of(subject.removesuffix("?"), ordinary)
+        subjects.setdefault(subject, heading)
+    english = language in _ENGLISH
+    for subject, heading in subjects.items():
+        if subject.endswith("?") and len(subject.split()) >= _LEAST_WORDS:
+            asked = _DEFINITION.match(subject) if english else None
+            yield Candidate(subject, heading, asked["subject"] if asked else "")
+    if not english:
+        return
+    told: dict[Name, str] = {}
+    for said in _sentences(note):
+        if (found := _told(said)) and _is_prose(said):
+            told.setdefault(*found)
+    for subject, heading in subjects.items():
+        name = next((name for name in _names(subject) if name in told), None)
+        question = _asked_for(subject, told[name]) if name else ""
+        if question:
+            yield Candidate(question, heading, subject)
+
+
+def _is_of_file(title: str, path: str) -> bool:
+    """Returns whether a title is but the name of its file."""
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return re.findall(r"\w+", title.casefold()) == re.findall(r"[^\W_]+", stem.casefold())
 
 
 def _is_question(subject: str, language: str) -> bool:
@@ -117,23 +222,53 @@ def _is_question(subject: str, language: str) -> bool:
     return language not in _ENGLISH or bool(_OPENING.match(subject))
 
 
-def _asked_for(subject: str) -> Iterator[str]:
-    """Yields the question for a subject; none where it would be no sentence."""
-    if len(subject.split()) > _MOST_WORDS + 3 * subject.startswith("difference"):
-        return
-    if _CLAUSE.search(subject) and not re.match(_ASKING, subject, re.IGNORECASE):
-        return
-    if _NO_PHRASE.search(subject) or not _material().isdisjoint(terms(subject)):
-        return
+def _asked_for(subject: str, article: str) -> str:
+    """Returns the question for a subject; empty where it would be no sentence.
+
+    Args:
+        article: what a sentence about it has in front of it.
+    """
+    words = subject.split()
+    if not words or len(words) > _MOST_WORDS or subject.endswith("?"):
+        return ""
+    if any(pattern.search(subject) for pattern in (_CLAUSE, _NO_PHRASE, _NO_THING)):
+        return ""
+    if (len(words) > 1 and _DOING.match(subject)) or not _material().isdisjoint(terms(subject)):
+        return ""
     # What the subject is before it is told more of: "kinds" in "kinds of shift".
-    head = _MORE.split(subject)[0].split()
-    if subject.startswith("difference"):
-        yield f"What {'are' if head[0].endswith('s') else 'is'} the {subject}?"
-        return
-    several = not head or _PLURAL.search(head[-1]) or _NO_THING.search(subject)
-    # What is done to something, more often than what does it.
-    done = " " in subject and subject.split(maxsplit=1)[0].endswith("ing")
-    yield f"Can you explain {subject}?" if several or done else f"What is {subject}?"
+    if _PLURAL.search(_MORE.split(subject)[0]):
+        return f"What are {subject}?"
+    bare = "" if re.match(r"(?:an?|the) ", subject) else article
+    return f"What is {bare}{subject}?"
+
+
+Name = tuple[frozenset[str], int]
+"""What things are compared by: the terms of a name, and how many words it has."""
+
+
+def _name(words: str) -> Name:
+    return frozenset(terms(words)), len(re.findall(r"\w+", words))
+
+
+def _names(subject: str) -> list[Name]:
+    """Returns the names of a subject: two where the other one stands behind it, in brackets."""
+    parts = re.split(r"[()]", re.sub(r"^(?:an?|the) ", "", subject, flags=re.IGNORECASE))
+    return [_name(part) for part in parts if terms(part)]
+
+
+def _told(said: str) -> tuple[Name, str] | None:
+    """Returns the name of what a sentence says what it is, and the article before it."""
+    found = _TELLING.match(plain(said).translate(_EMPHASIS))
+    if not found:
+        return None
+    article = (found["article"] or "").lower()
+    return _name(found["in"] or found["thing"]), article
+
+
+def _is_prose(said: str) -> bool:
+    """Returns whether words are one whole sentence, and no list, table, code or picture."""
+    fits = _LEAST_CHARS <= len(said) <= _MOST_CHARS
+    return fits and _WHOLE.match(said) is not None and not _NO_PROSE.search(said)
 
 
 @cache
@@ -157,6 +292,7 @@ _OPENING = re.compile(
     rf"{_ASKING}|^(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|if|in|to)\b",
     re.IGNORECASE,
 )
+_DEFINITION = re.compile(r"what (?:is|are) (?!the differences?\b)(?P<subject>.+)\?$", re.IGNORECASE)
 _NO_PHRASE = re.compile(
     r"[:;,!?=$\\/|\"]|\. |[–—]| - |\(\d|\b(?:you|your|we|our|my)\b"
     r"|^(?:add|build|choose|consider|create|do|download|get|install|make|open|read|remember|run|see"
@@ -170,6 +306,31 @@ _MORE = re.compile(
     r"|used|with)\b)"
 )
 _NO_THING = re.compile(
-    rf"\b(?:and|or|versus|vs)\b|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}", re.IGNORECASE
+    rf"\b(?:and|or|versus|vs|before|after|when|while|until)\b|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}",
+    re.IGNORECASE,
 )
-_PLURAL = re.compile(r"[^isu]s$")
+_PLURAL = re.compile(r"(?<!bi)[^isu]s$")
+_DOING = re.compile(r"\w*[aeiouy]\w*ing\b(?!-)", re.IGNORECASE)
+_EMPHASIS = str.maketrans("", "", "*_")
+_WHOLE = re.compile(r"^[*_\"“]*[^\W\d_](?:.*\S)?[.!?。！？][*_\"”]*$", re.DOTALL)
+_NO_PROSE = re.compile(r"\n\s*(?:\n|[-*+•➢|>#]\s|\d+[.)]\s)|</?[a-z]|```|\]\(", re.IGNORECASE)
+_POINTING = re.compile(
+    r"(?:this|that|these|those|it|its|they|their|them|he|she|such|here|there|so|thus|then|hence"
+    r"|therefore|but|and|or|yet|however|moreover|also|again|another|both|as (?:above|before|noted)"
+    r"|in (?:this|that|addition|contrast)|note|see|recall|suppose|first|second|third|finally)\b",
+    re.IGNORECASE,
+)
+"""With such words a sentence leans on the one before it."""
+_TELLING = re.compile(
+    r"(?:In (?P<in>[\w '’/-]{2,60}?ing),? (?:an?|the|we|one|each|every)\b"
+    r"|(?P<article>(?:An?|The) )?(?P<thing>\w[\w '’/-]{0,60}?)(?: \([^()]{1,60}\))?"
+    r"(?:, (?:also|or|short) [^,]{1,60},)? "
+    r"(?:is (?:\w+ly )?(?:an?|the|any|one|when|what|how|where|used|meant|called|known)\b"
+    r"|are (?!not|also|often|usually|always|never|more|less|most|so|too|very|therefore|thus|then"
+    r"|still|only|just|now|here|there|both|all|in|on|at|from\b)\w"
+    r"|(?:means?|refers? to|describes?|denotes?|consists? of|combines?|involves?|lets?|turns?"
+    r"|estimates?|measures?|compares?|aims?|tr(?:y|ies)|asks?|adds?|keeps?"
+    r"|replaces?|works? by|searches|assumes?|treats?|adapts?|learns?|trains?|goes)\b)"
+    r"(?! (?:it|them|this|that|these|those)\b))"
+)
+"""How a sentence begins that says what something is."""

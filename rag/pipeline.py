@@ -381,10 +381,10 @@ class Library:
             return self._find(query, reading, engine, fit, k, asking.Watch(), rows).passages(k)
 
     def examples(self, n: int = 4, *, within: str = "") -> tuple[str, ...]:
-        """Returns up to `n` questions that the notes answer, made of the headings of `n` notes.
+        """Returns up to `n` questions that the notes answer well, made of their headings.
 
-        Each is answered from the note that it is made of. They are found once for a state of the
-        library, for which some forty questions are asked at most.
+        Each is answered by a sentence that says what is asked for. They are found once for a state
+        of the library, for which some twenty questions are asked at most.
 
         Args:
             within: as for `ask`.
@@ -401,12 +401,12 @@ class Library:
             return known
         rows = engine.rows_in(place)
 
-        def holds(question: str, document: str) -> bool:
-            draft = self._draft(question, None, engine, fit, rows)
-            answer = self._decide(question, draft, engine, fit)
-            return answer.answered and answer.citations[0].document == document
+        def answer(question: str) -> Answer:
+            return self._decide(
+                question, self._draft(question, None, engine, fit, rows), engine, fit
+            )
 
-        found = examples.choose(examples.candidates(engine, place), holds, n)
+        found = examples.choose(examples.candidates(engine, place), answer, n, engine.language)
         self._examples.keep((engine, fit), (n, place), found)
         return found
 

@@ -8,7 +8,8 @@ that cannot be known from what was found.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from rag.followup import stands_alone
@@ -64,30 +65,31 @@ def suggestions_for(query: str, similarity: float, passages: Sequence[Passage]) 
     if similarity < NEAR:
         return ()
     questions: dict[str, str] = {}
+    ordinary = ordinary_words(passage.text for passage in passages)
     for passage in passages[:PASSAGES]:
-        question = next(_questions(passage), None)
+        question = next(_questions(passage, ordinary), None)
         if question and question.casefold() != query.casefold():
             questions.setdefault(question.casefold(), question)
     return tuple(questions.values())[:SUGGESTED]
 
 
-def _questions(passage: Passage) -> Iterator[str]:
+def _questions(passage: Passage, ordinary: frozenset[str]) -> Iterator[str]:
     """Yields the questions that a passage's headings make, innermost first."""
     for heading in (*reversed(passage.headings), passage.title):
-        subject = subject_of(heading, passage.text)
+        subject = subject_of(heading, ordinary)
         if subject.endswith("?"):
             yield subject
         elif subject:
             yield f"What do the notes say about {subject}?"
 
 
-def subject_of(heading: str, text: str) -> str:
+def subject_of(heading: str, ordinary: frozenset[str]) -> str:
     """Returns what a heading is about, as inside a sentence; a question where it is one.
 
     It is empty where the heading names no subject.
 
     Args:
-        text: what stands under it, where names are looked up.
+        ordinary: the terms of the words that lose their capital, as `ordinary_words` gives them.
     """
     subject = _NUMBER.sub("", _ICONS.sub("", plain(heading))).rstrip(" .:")
     general = _general().issuperset(term for term in terms(subject) if not term.isdigit())
@@ -95,7 +97,7 @@ def subject_of(heading: str, text: str) -> str:
         return ""
     if subject.endswith("?"):
         return f"{subject.rstrip(' ?')}?"
-    return "" if _NO_SUBJECT.match(subject) else _inside_a_sentence(subject, text)
+    return "" if _NO_SUBJECT.match(subject) else _inside_a_sentence(subject, ordinary)
 
 
 _NUMBER = re.compile(r"^(?:(?:§ ?)?\d+(?:\.\d+)*[.)]?|[Qq]\d+[.):])\s+")
@@ -128,21 +130,37 @@ _WORD = re.compile(r"[^\W\d_]+")
 _CAPITALISED = re.compile(r"\b(?:[A-Z][a-z]+|A(?=\s))\b")
 
 
-def _inside_a_sentence(heading: str, text: str) -> str:
+def ordinary_words(texts: Iterable[str]) -> frozenset[str]:
+    """Returns the terms of words that texts write small; any other may be a name.
+
+    A word with a capital behind a small letter or a comma is a name there: ordinary is what is
+    written small more than twice as often ("python", where code was quoted, is not).
+    """
+    small: Counter[str] = Counter()
+    named: Counter[str] = Counter()
+    for text in map(plain, dict.fromkeys(texts)):
+        small.update(_SMALL.findall(text))
+        named.update(_NAMED.findall(text))
+    found = (word for word, times in small.items() if times > 2 * named[word.capitalize()])
+    return frozenset(terms(" ".join(found)))
+
+
+_SMALL = re.compile(r"(?<![\w`./])[a-z]+\b(?![`/(]|\.\w)")
+_NAMED = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")
+
+
+def _inside_a_sentence(heading: str, ordinary: frozenset[str]) -> str:
     """Returns a heading as it would stand inside a sentence.
 
-    Its first word loses the capital, and so do the others where all have one. A word that the text
-    writes with a capital behind a small letter or a comma, and never without, is a name.
+    Its first word loses the capital where it is ordinary. Where all words have one, all lose it,
+    unless one may be a name: then the heading stays as it is.
     """
-    prose = text.replace(heading, "")
-
-    def lower(found: re.Match[str]) -> str:
-        word, small = found[0], found[0].lower()
-        named = re.search(rf"[a-z,] {word}\b", prose) and not re.search(rf"\b{small}\b", prose)
-        return word if named else small
-
-    said = [word for word in _WORD.findall(heading) if word.lower() not in STOP_WORDS]
-    if len(said) > 1 and all(word[0].isupper() for word in said):
-        return _CAPITALISED.sub(lower, heading)
-    first = _CAPITALISED.match(heading)
-    return lower(first) + heading[first.end() :] if first else heading
+    words = [word for word in _WORD.findall(heading) if word.lower() not in STOP_WORDS]
+    if len(words) > 1 and all(word[0].isupper() for word in words):
+        said = " ".join(_CAPITALISED.findall(heading))
+        small = _CAPITALISED.sub(lambda found: found[0].lower(), heading)
+    else:
+        first = _CAPITALISED.match(heading)
+        said = first[0] if first else ""
+        small = said.lower() + heading[len(said) :]
+    return small if ordinary.issuperset(terms(said)) else heading

@@ -8,8 +8,13 @@ from conftest import constant_fit
 from rag import Library, Passage, Span
 from rag.refusal import LONGEST, NEAR, PASSAGES, reason_for, suggestions_for
 
+SMALL = (
+    "It rains on frogs, newts, ice and ponds, where legs live; freezing layers, low rank updates, "
+    "feature extraction with frozen backbones, entropy minimisation."
+)
 
-def passage(*headings: str, title: str = "Ponds", text: str = "It rains.") -> Passage:
+
+def passage(*headings: str, title: str = "Ponds", text: str = SMALL) -> Passage:
     return Passage(1, 0.5, "a.md", title, headings, "line 1", Span(0, len(text)), text)
 
 
@@ -81,15 +86,22 @@ def test_a_heading_is_written_as_inside_a_sentence(heading: str, subject: str) -
     assert suggested(passage(heading)) == [f"What do the notes say about {subject}?"]
 
 
-def test_a_name_keeps_the_capital_that_the_notes_give_it() -> None:
-    named = "# Fisher weights\n\nHere, Fisher measures what matters."
-    assert suggested(passage("Fisher weights", text=named)) == [
-        "What do the notes say about Fisher weights?"
-    ]
-    for text in ("# Fisher weights\n\nFisher measures.", f"{named} A fisher fishes."):
-        assert suggested(passage("Fisher weights", text=text)) == [
-            "What do the notes say about fisher weights?"
-        ]
+@pytest.mark.parametrize(
+    ("heading", "text", "subject"),
+    [
+        ("Fisher weights", "Fisher measures weights.", "Fisher weights"),
+        ("Fisher weights", "A fisher weighs.", "fisher weights"),
+        ("Fisher weights", "Here, Fisher measures. A fisher weighs.", "Fisher weights"),
+        ("Fisher weights", "See `fisher.py` and [it](fisher/a.md).", "Fisher weights"),
+        ("Freezing Layers", "By freezing a layer one saves.", "freezing layers"),
+        ("Windows 10, Microsoft Edge", "At the edge of windows.", "Windows 10, Microsoft Edge"),
+    ],
+)
+def test_only_words_that_the_notes_write_small_lose_their_capital(
+    heading: str, text: str, subject: str
+) -> None:
+    found = suggested(passage(heading, text=f"# {heading}\n\n{text}"))
+    assert found == [f"What do the notes say about {subject}?"]
 
 
 def test_suggestions_are_distinct_few_and_from_the_first_passages() -> None:
@@ -137,8 +149,9 @@ def test_asking_what_is_suggested_finds_its_section(
 ) -> None:
     first = shipped.search(question, k=3)
     (own,) = {found.headings for found in first if found.headings[-1] == heading}
-    text = next(found.text for found in first if found.headings == own)
-    assert suggested(passage(*own, text=text)) == [question]
+    text = "\n".join(found.text for found in shipped.search(question))
+    (said,) = suggested(passage(*own, text=text))
+    assert said.casefold() == question.casefold()
 
 
 @pytest.mark.model
