@@ -30,7 +30,7 @@ from ui.api import build_api
 from ui.app import build_app
 from ui.auth import Role, Users
 from ui.guard import MAX_BODY_BYTES
-from ui.mcp_server import quoted
+from ui.mcp_server import answer_text, quoted
 from ui.services import Services
 
 HERE = "http://127.0.0.1:7860"
@@ -118,6 +118,9 @@ def test_a_refusal_is_a_result_that_says_so(library: Library) -> None:
     assert result.structured_content["state"] == "abstained"
     assert text_of(result).startswith("The notes do not answer this.")
     assert "Nearest passages, which need not answer:\n\n1. owls.md" in text_of(result)
+    within = answer_text(strict.ask("Who was Ada?", within="owls.md"), "owls.md")
+    assert within.startswith("Nothing in owls.md answers this.")
+    assert "To ask all notes, leave `within` out." in within
 
 
 def test_search_lists_the_passages(address: str, library: Library) -> None:

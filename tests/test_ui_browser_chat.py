@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import WordLengths, constant_fit, quick, served
+from making_pdf import pdf
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from rag import Answer, Library, QuestionLog, Settings, Verdict
@@ -265,6 +266,59 @@ def test_on_paper_a_conversation_is_whole_and_nothing_is_to_be_pressed(page: Pag
         assert printed.count(said) == 4
     for name in ("Helpful", "Copy as", "Search in", "Open in a new tab", "New conversation"):
         assert name not in printed
+
+
+def test_what_a_folder_does_not_answer_can_be_asked_in_all_notes(
+    context: BrowserContext, library: Library
+) -> None:
+    strict = Library(library.settings, WordLengths(), constant_fit(0.9))
+    with served(build_app(Services.of(strict))) as port:
+        page = opened(context.new_page(), f"http://127.0.0.1:{port}/")
+        page.get_by_label("Search in").select_option("frogs")
+        ask(page, "Who was Ada?")
+        expect(page.locator(".nq-refusal")).to_have_text("Nothing in frogs seems to answer this.")
+        page.get_by_role("button", name="Ask in all notes").click()
+        expect(page.locator(".nq-refusal")).to_have_text(
+            "The notes do not seem to answer this.", timeout=20_000
+        )
+        expect(page.locator(".nq-exchange")).to_have_count(1)
+        expect(page.locator("#nq-chat .user")).not_to_contain_text("In frogs")
+
+
+def test_a_page_opened_before_there_were_notes_gets_their_folders(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    file = tmp_path / "notes/birds/owls.md"
+    file.parent.mkdir(parents=True)
+    file.write_text("# Owls\n\nOwls hunt at night.\n", encoding="utf-8")
+    made = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    late = Library(made, WordLengths(), constant_fit(0.1))
+    with served(build_app(Services.of(late))) as port:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(page.get_by_text("Nothing can be asked yet")).to_be_visible(timeout=20_000)
+        expect(page.get_by_label("Search in")).to_have_count(0)
+        late.index()
+        expect(page.get_by_label("Search in")).to_contain_text("birds", timeout=20_000)
+
+
+def test_the_picture_of_a_page_opens_large_in_its_own_tab(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/owls.pdf").write_bytes(pdf(["Frogs sing.", "Owls hunt at night."]))
+    made = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    drawn = Library(made, WordLengths(), constant_fit(0.1))
+    drawn.index()
+    with served(build_app(Services.of(drawn))) as port:
+        page = opened(context.new_page(), f"http://127.0.0.1:{port}/")
+        ask(page)
+        beside = page.frame_locator("iframe[name=nq-source]")
+        for link in (beside.locator(".sheet a"), beside.get_by_role("link", name="Enlarge")):
+            with context.expect_page() as large:
+                link.click()
+            assert "/page/owls.pdf?n=" in large.value.url
+            large.value.close()
 
 
 def test_a_screen_reader_meets_questions_and_answers_as_headings(page: Page) -> None:

@@ -112,6 +112,16 @@ def test_a_pdf_shows_the_cited_page_and_its_picture(client: TestClient, library:
     assert '<img src="/page/paper.pdf?n=1"' in client.get("/source/paper.pdf").text
 
 
+def test_a_search_in_a_pdf_shows_the_page_of_the_first_hit(client: TestClient) -> None:
+    page = client.get("/source/paper.pdf?q=the+LAST").text
+    assert re.findall(r'<img src="(.*?)"', page) == ["/page/paper.pdf?n=3"]
+    assert page.count('class="area"') == 1
+    assert '<a href="#hit-1">Read the marked words as text</a>' in page and 'id="hit-1"' in page
+    turned = client.get("/source/paper.pdf?q=page&page=3").text
+    assert re.findall(r'<img src="(.*?)"', turned) == ["/page/paper.pdf?n=3"]
+    assert turned.count('class="area"') == 1 and "q=page" in turned.split("← Page 2")[0]
+
+
 def test_words_of_two_pages_are_marked_on_both(client: TestClient, library: Library) -> None:
     text = library.source("paper.pdf")
     said = text[text.index(SAID) :]

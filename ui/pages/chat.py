@@ -71,7 +71,9 @@ def source_frame(address: str) -> str:
         '<button type="button" id="nq-back">Back to the answer</button>'
         f'<a id="nq-tab" href="{quoted}" target="_blank" rel="noopener">Open in a new tab</a></p>'
         f'<iframe name="nq-source" title="Source note" src="{framed}" '
-        f'sandbox="allow-same-origin allow-popups"{stop}></iframe></section>'
+        # A tab that stays in a sandbox is not let to a page with an opener policy, as ours have.
+        'sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"'
+        f"{stop}></iframe></section>"
     )
 
 
