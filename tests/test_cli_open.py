@@ -85,7 +85,7 @@ def test_a_place_is_named_in_several_ways(
     [
         ("badger.md", "No note is called badger.md: did you mean badgers.md?"),
         ("badgers.md:99", "badgers.md has 4 lines, no line 99."),
-        ("badgers.md#page=2", "badgers.md has lines, and no page 2."),
+        ("badgers.md#page=2", "badgers.md has lines, no page: name one as badgers.md#line=1."),
         ("badgers.md@5-5000", "5-5000 are none of them"),
         ("../corpus/badgers.md", "No note is called"),
     ],

@@ -238,7 +238,10 @@ def test_a_run_whose_set_is_gone_is_listed_with_why(client: TestClient, services
     name = run_in(client, services)
     (Path(services.library.settings.question_sets) / "birds & more.jsonl").unlink()
     assert client.get(f"/api/v1/runs/{name}").status_code == 409
+    go = threading.Event()
+    services.jobs.add("another", lambda _: {"gone": go.wait(20)})
     assert "being scored …" in client.get("/evaluation").text
+    go.set()
     job = services.jobs.current("scores") or services.jobs.last("scores")
     assert job is not None and services.jobs.wait(job.id, 20)
     page = client.get("/evaluation")

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
-from conftest import WordLengths, quick, served
+from conftest import WordLengths, owls_in, quick, served
 from fastapi.testclient import TestClient
 from making_office import pptx, shape, slide
 from making_pdf import pdf
@@ -324,3 +324,18 @@ def test_one_goes_from_hit_to_hit_by_keyboard(
     page.keyboard.press("Tab")
     expect(page.locator(".steps a:visible").last).to_be_focused()
     page.close()
+
+
+def test_what_is_not_in_the_library_is_told_why_in_the_frame(tmp_path: Path) -> None:
+    library = owls_in(tmp_path)
+    (tmp_path / "notes/blank.md").write_text(" ", encoding="utf-8")
+    library.index()
+    client = TestClient(build_api(Services.of(library)), base_url=HERE)
+    skipped = client.get("/source/blank.md")
+    assert skipped.status_code == 404
+    assert "blank.md was skipped (empty): " in skipped.text
+    for path, said in (("/source/no.md", "There is no note no.md"), ("/no", "nothing of that")):
+        page = client.get(path, headers={"accept": "text/html"}).text
+        assert said in page and 'aria-label="Pages"' in page
+        beside = client.get(f"{path}?beside=1", headers={"accept": "text/html"}).text
+        assert said in beside and 'aria-label="Pages"' not in beside

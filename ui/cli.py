@@ -139,7 +139,7 @@ def search(
     context: typer.Context,
     question: Question,
     k: Annotated[
-        int | None, typer.Option("-k", metavar="N", min=1, max=100, help="How many passages.")
+        int | None, typer.Option("-k", metavar="N", min=1, max=100, help="How many passages [10].")
     ] = None,
     within: Within = "",
     as_json: Json = False,
@@ -343,13 +343,20 @@ def demo(
 @app.command()
 def completion(
     shell: Annotated[
-        Shell, typer.Argument(metavar="bash|zsh|fish", help="The shell that reads it.")
+        str,
+        typer.Argument(
+            metavar="bash|zsh|fish",
+            help="The shell that reads it.",
+            autocompletion=lambda incomplete: [*filter(lambda s: s.startswith(incomplete), Shell)],
+        ),
     ],
 ) -> None:
     """Print what makes Tab complete commands, notes and folders."""
     from ui.completion import SCRIPTS
 
-    typer.echo(SCRIPTS[shell].strip())
+    if shell not in SCRIPTS:
+        raise typer.BadParameter(f"no {shell}: one of {', '.join(SCRIPTS)}", param_hint="SHELL")
+    typer.echo(SCRIPTS[Shell(shell)].strip())
 
 
 app.add_typer(evaluation.app, name="eval")

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
 
 from ui.pages import frame, source
-from ui.problems import HEALTH, MEDIA_TYPE, in_form, is_in_form
+from ui.problems import HEALTH, INSIDER, MEDIA_TYPE, USER, in_form, is_in_form
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -122,13 +122,19 @@ class Told:
         told = ("allow", "retry-after", "www-authenticate")
         kept = {name: headers[name] for name in told if name in headers}
         if self._page:
-            # In the frame beside the chat there is no way to go.
-            page = source.missing_page(said, back=not frame.is_beside(self._scope))
+            page = source.missing_page(said, top=self._ways())
             kept = {**frame.HEADERS, **kept}
             answer: Response = HTMLResponse(page, status_code=status, headers=kept)
         else:
             answer = in_form(self._scope["path"], status, said, kept)
         await answer(self._scope, self._receive, self._send)
+
+    def _ways(self) -> str:
+        """Returns the ways of who asks; none beside the chat."""
+        if frame.is_beside(self._scope):
+            return ""
+        looks, signed_in = bool(self._scope.get(INSIDER)), self._scope.get(USER) is not None
+        return frame.ways("", frame.Visitor(looks, signed_in))
 
 
 def dress(message: Message, scope: Scope, *, lasting: bool) -> None:

@@ -73,7 +73,7 @@ def run(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Ask every question of a set; an interrupted run goes on where it stopped."""
+    """Ask a set's questions; an interrupted run goes on."""
     from eval import run_questions
     from ui.console import progress
     from ui.scores import print_run
@@ -129,7 +129,7 @@ def compare(
     questions: SetInstead = None,
     as_json: Json = False,
 ) -> None:
-    """Compare two runs question by question: what changed beyond chance?"""
+    """Say what changed between two runs beyond chance."""
     from eval import SHOWN, compare_runs, load_run
     from ui.scores import print_comparison
 
@@ -158,7 +158,7 @@ def gate(
     questions: SetInstead = None,
     as_json: Json = False,
 ) -> None:
-    """Fail (status 1) where a run is worse than its baseline beyond chance."""
+    """Fail (status 1) where a run is worse than its baseline."""
     from eval import gate_run, load_run
     from ui.scores import print_decision
 
@@ -208,7 +208,7 @@ def fit(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Learn from your questions what words weigh and how sure an answer is; never for the worse."""
+    """Learn weights and confidence from your questions."""
     from eval import fit_questions, write_fit
     from ui.console import progress
     from ui.scores import print_fitting
@@ -239,7 +239,7 @@ def report(
     questions: SetInstead = None,
     as_json: Json = False,
 ) -> None:
-    """Write a run as one self-contained page, failed questions and why among them."""
+    """Write a run as one self-contained page."""
     from eval import compare_runs, load_run, score_run, write_report
 
     library, loaded = library_of(context), load_run(run)
@@ -264,7 +264,7 @@ def check(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Hold a question set against the notes: stale quotes, twins, copies, leaks."""
+    """Hold a question set against the notes."""
     from eval import check_questions, write_mended
     from rag import read_notes
     from ui.scores import print_findings
@@ -302,7 +302,7 @@ def import_(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a question set of a table, or of a collection in BEIR layout."""
+    """Make a question set of a table or a BEIR collection."""
     from eval import import_beir, import_csv
     from rag import read_notes
 

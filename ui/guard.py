@@ -25,7 +25,7 @@ from ui.chunks import Kept
 from ui.door import Door
 from ui.dressing import Page, Told, dress
 from ui.hosts import is_answered_to, is_from_elsewhere
-from ui.problems import FAILED, INSIDER, of_error, problem
+from ui.problems import FAILED, INSIDER, USER, of_error, problem
 from ui.render import in_a_line
 from ui.routes import PAGE, SIGN_IN, Route, route_of
 
@@ -48,9 +48,6 @@ FORM_BYTES = 10_000
 
 MOST_BODIES = 256
 """Requests with a body that are answered at a time."""
-
-USER = "notesqa.user"
-"""Where a request carries its user, for `user_of`."""
 
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"x-gradio-", b"x-real-ip")
 """What a proxy would say, and Gradio would believe of anybody; uvicorn has heeded it already."""

@@ -146,7 +146,9 @@ def _cited(number: int, log: QuestionLog) -> Reference:
     if asked is None:
         raise OpeningError("Nothing was asked here yet: notesqa ask comes first.")
     if not 1 <= number <= len(asked.cited):
-        cites = f"cites {len(asked.cited)} places" if asked.cited else "got no answer"
+        count = len(asked.cited)
+        places = "1 place" if count == 1 else f"{count} places"
+        cites = f"cites {places}" if count else "got no answer"
         near = asked.retrieved[0] if asked.retrieved else None
         place = f"{near.document}@{near.span.start}-{near.span.end}" if near and near.span else ""
         nearest = f"; the nearest passage: notesqa open {shlex.quote(place)}" if place else ""
@@ -205,7 +207,10 @@ def _named(note: Note, kind: str, name: str) -> Span:
             end = listed[number + 1].start if number + 1 < len(listed) else len(note.text)
             said = note.text[place.start : end]
             return Span(place.start, place.start + max(len(said.rstrip()), 1))
-    has = f"{len(listed)} {places.kind}s" if listed else "lines"
+    has = f"{len(listed)} {places.kind}{'' if len(listed) == 1 else 's'}" if listed else "lines"
+    if kind != places.kind:
+        one = f"{note.document}#{places.kind}={listed[0].name if listed else 1}"
+        raise OpeningError(f"{note.document} has {has}, no {kind}: name one as {one}.")
     raise OpeningError(f"{note.document} has {has}, and no {kind} {name}.")
 
 

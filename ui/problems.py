@@ -22,6 +22,9 @@ from ui.schemas import Problem
 if TYPE_CHECKING:
     from ui.readiness import State
 
+USER = "notesqa.user"
+"""Where a request carries its user."""
+
 INSIDER = "notesqa.insider"
 """Where a request carries whether it is told what is wrong with the library."""
 

@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Annotated, Any, TypeVar
 
@@ -22,7 +23,7 @@ from rag import DocumentError, Library, LibraryError, NoLibraryError, Note, Ques
 from ui.dressing import CHECKED
 from ui.guard import user_of
 from ui.pages import notes, source
-from ui.pages.frame import HEADERS, is_beside, visitor_of
+from ui.pages.frame import HEADERS, is_beside, visitor_of, ways
 from ui.pages.sheets import Sheet, Sheets
 from ui.pages.source import Asked, Cited
 from ui.problems import problem
@@ -167,8 +168,9 @@ def _source(
     try:
         note = library.note(document)
     except LibraryError:
-        said = f"{document} is not in the library."
-        return _page(source.missing_page(said, back=not asked.framed), 404)
+        top = "" if asked.framed else ways("/source", visitor)
+        said = _why_not(library, document)
+        return _page(source.missing_page(said, title="Not in the library", top=top), 404)
     found = located(note.text, asked.span, asked.words) if asked.span else None
     places = hits(note.text, asked.query)
     sheets = None
@@ -187,6 +189,15 @@ def _source(
             cited=passages_cited(log, note) if log else None,
         )
     )
+
+
+def _why_not(library: Library, document: str) -> str:
+    """Returns why a document is not in the library, in a line."""
+    with suppress(LibraryError):
+        for item in library.status()["skipped"]:
+            if item["document"] == document:
+                return f"{document} was skipped ({item['reason']}): {item['message']}"
+    return f"There is no note {document} in the library."
 
 
 def _numbers(note: Note, found: Span | None, page: int) -> list[int]:

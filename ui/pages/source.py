@@ -114,11 +114,11 @@ def empty_page() -> str:
     return frame.page("Source", said, "source.css")
 
 
-def missing_page(message: str, *, back: bool = False) -> str:
-    """Returns the page for what is not shown; `back` is whether it leads to the chat."""
-    way = '<p class="empty"><a href="/">Ask your notes</a></p>' if back else ""
-    said = f'<p class="empty">{html.escape(visible(message))}</p>{way}'
-    return frame.page("Not shown", said, "source.css")
+def missing_page(message: str, *, title: str = "Not shown", top: str = "") -> str:
+    """Returns the page for what is not shown, and why; `top` is as for `frame.page`."""
+    head = f"<header><h1>{html.escape(title)}</h1></header>" if top else ""
+    said = f'{head}<p class="empty">{html.escape(visible(message))}</p>'
+    return frame.page(title, said, "source.css", top=top)
 
 
 def _head(note: Note) -> str:
