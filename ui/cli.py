@@ -355,7 +355,9 @@ def completion(
     from ui.completion import SCRIPTS
 
     if shell not in SCRIPTS:
-        raise typer.BadParameter(f"no {shell}: one of {', '.join(SCRIPTS)}", param_hint="SHELL")
+        raise typer.BadParameter(
+            f"there is no script for {shell}, but for {', '.join(SCRIPTS)}", param_hint="SHELL"
+        )
     typer.echo(SCRIPTS[Shell(shell)].strip())
 
 

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 HERE = "/evaluation"
 
 SHOWN = {
-    "hit@5": "evidence in the first 5 passages (hit@5)",
-    "answer_contains_evidence": "answered with the evidence",
-    "handled": "handled rightly",
+    "hit@5": "Evidence in the first 5 passages (hit@5)",
+    "answer_contains_evidence": "Answered with the evidence",
+    "handled": "Handled rightly",
 }
 """Measures in the list of runs, and those by which a question is said to have changed."""
 
