@@ -257,7 +257,7 @@ def _names(subject: str) -> list[Name]:
 
 
 def _told(said: str) -> tuple[Name, str] | None:
-    """Returns the name of what a sentence says what it is, and the article before it."""
+    """Returns the name of the thing that a sentence explains, and the article before it."""
     found = _TELLING.match(plain(said).translate(_EMPHASIS))
     if not found:
         return None
@@ -306,7 +306,8 @@ _MORE = re.compile(
     r"|used|with)\b)"
 )
 _NO_THING = re.compile(
-    rf"\b(?:and|or|versus|vs|before|after|when|while|until)\b|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}",
+    rf"\b(?:and|or|versus|vs|before|after|when|while|until)\b"
+    rf"|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}",
     re.IGNORECASE,
 )
 _PLURAL = re.compile(r"(?<!bi)[^isu]s$")
