@@ -254,6 +254,22 @@ def test_an_abstention_is_no_error(tmp_path: Path) -> None:
     assert reply.passages[0].document == "owls.md"
 
 
+def test_a_file_is_put_among_the_notes(tmp_path: Path) -> None:
+    library = owls_in(tmp_path, uploads=True)
+    (tmp_path / "notes/été").mkdir()
+    file = tmp_path / "mice & é.md"
+    file.write_text("# Mice\n\nMice hide by day.\n", encoding="utf-8")
+    with served(build_app(Services.of(library))) as port:
+        notes = notesqa.connect(f"http://127.0.0.1:{port}")
+        taken = notes.upload(file, "été")
+        assert taken.document == "été/mice & é.md"
+        assert notes.wait(taken.job, 60).state == "done"
+        assert notes.document(taken.document).text == file.read_text(encoding="utf-8")
+        with pytest.raises(notesqa.ProblemError) as raised:
+            notes.upload(file, "été")
+        assert raised.value.status == 409
+
+
 def test_a_job_is_waited_for(tmp_path: Path) -> None:
     library = owls_in(tmp_path)
     with served(build_app(Services.of(library))) as port:

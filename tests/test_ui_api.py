@@ -352,9 +352,17 @@ def test_the_openapi_document_says_what_a_program_needs(client: TestClient) -> N
         for way in document["paths"].values()
         for operation in way.values()
     }
-    assert {
-        *("ask", "ask_events", "search", "documents", "document", "status", "feedback", "health")
-    } <= set(named)
+    assert set(named) == {
+        *("ask", "ask_events", "search", "documents", "document", "status", "feedback", "health"),
+        *("index", "upload", "jobs", "job", "question_sets", "start_run", "runs", "run"),
+        *("run_report", "run_file", "delete_run", "compare", "comparison_report"),
+    }
+    for name, operation in named.items():
+        words = operation["summary"].split()
+        assert len(words) > 3 and words[1].islower(), name  # not what the function is called
+        for said in operation["responses"].values():
+            form = said.get("content", {}).get("application/json")
+            assert form is None or "$ref" in form["schema"], name
     answered = named["ask"]["responses"]["200"]
     assert QUESTION in answered["headers"]
     assert answered["content"] == {

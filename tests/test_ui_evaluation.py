@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, expect
 from eval import load_run
 from eval import score as eval_score
 from rag import Library, QuestionError, Settings
+from ui import schemas
 from ui.api import build_api
 from ui.asks import Traffic
 from ui.auth import Role, Users
@@ -182,6 +183,24 @@ def test_a_report_runs_its_own_script_alone_and_reaches_nothing(
     assert "<script>alert" not in got.text
     both = client.get("/api/v1/comparisons/report", params={"a": name, "b": name})
     assert both.status_code == 200 and "What changed" in both.text
+
+
+def test_what_is_said_is_of_the_form_that_the_document_describes(
+    client: TestClient, services: Services
+) -> None:
+    a, b = run_in(client, services), run_in(client, services)
+    job = services.jobs.all()[0].id
+    for model, path in (
+        (schemas.QuestionSets, "/api/v1/question-sets"),
+        (schemas.Runs, "/api/v1/runs"),
+        (schemas.Scores, f"/api/v1/runs/{a}"),
+        (schemas.Comparison, f"/api/v1/comparisons?a={quote(a)}&b={quote(b)}"),
+        (schemas.Jobs, "/api/v1/jobs"),
+        (schemas.Job, f"/api/v1/jobs/{job}"),
+    ):
+        content = client.get(path).content
+        said = model.model_validate_json(content, strict=True, extra="forbid")
+        assert said.model_dump(mode="json", exclude_unset=True) == json.loads(content)
 
 
 def test_a_run_can_be_deleted_and_is_gone(client: TestClient, services: Services) -> None:

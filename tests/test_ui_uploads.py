@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import LOADERS, Library, Settings, suffix_of
+from ui import schemas
 from ui.api import build_api
 from ui.auth import Role, Users
 from ui.guard import FORM_BYTES, MOST_FILES
@@ -50,6 +51,7 @@ def test_a_file_is_kept_in_the_folder_and_found(
         "/api/v1/upload", files={"file": ("newts.md", NOTE)}, data={"folder": "water"}
     )
     assert (sent.status_code, sent.json()["document"]) == (202, "water/newts.md")
+    schemas.Uploaded.model_validate_json(sent.content, strict=True, extra="forbid")
     job = sent.json()["job"]
     assert sent.headers["location"] == f"/api/v1/jobs/{job['id']}"
     assert (tmp_path / "notes/water/newts.md").read_bytes() == NOTE

@@ -13,14 +13,25 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
-from rag import Answer, NotesQAError, Passage, Place, PlaceKind, Places, Span, Turn, turn_of
+from rag import Answer, NotesQAError, Passage, Span, Turn, turn_of
+from ui.received import (
+    Document,
+    Job,
+    Reply,
+    Source,
+    Uploaded,
+    document_of,
+    job_of,
+    reply_of,
+    source_of,
+)
 
 if TYPE_CHECKING:
     import httpx
@@ -59,78 +70,6 @@ class ProblemError(NotesQAError):
 
 class UnreachableError(NotesQAError):
     """There is no notesqa at the address, or it does not answer in time."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply(Answer):
-    """An answer, and the id under which the question is kept; None where it is not."""
-
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """A note that can be asked.
-
-    Attributes:
-        folder: where it lies; empty for those beside the folders.
-        places: what one counts in it to say where something stands.
-    """
-
-    path: str
-    title: str
-    folder: str
-    places: PlaceKind
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A part of a note, or all of it, as it was indexed.
-
-    Attributes:
-        characters: how long the whole text is.
-        span: which part this is.
-        location: the place of this part, as a person would name it (`lines 12–14`).
-        text: of this part.
-        places: the pages, slides … that this part touches.
-    """
-
-    path: str
-    title: str
-    folder: str
-    characters: int
-    span: Span
-    location: str
-    text: str
-    places: Places
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Work of the server that takes longer than a request, as it was when it was asked for.
-
-    Attributes:
-        kind: what it does, such as `index` or `evaluation`.
-        state: `waiting`, `running`, `done` or `failed`.
-        stage: what it is at, in a word.
-        done, total: how far that is, in units of its own.
-        result: what it made; None until then.
-        error: what failed, in a line.
-    """
-
-    id: str
-    kind: str
-    state: str
-    stage: str
-    done: int
-    total: int
-    result: dict[str, Any] | None
-    error: str | None
-
-    @property
-    def ended(self) -> bool:
-        """Returns whether nothing more will happen."""
-        return self.state in {"done", "failed"}
 
 
 def connect(address: str = ADDRESS, token: str | None = None, timeout: float = SECONDS) -> Notes:
@@ -182,7 +121,7 @@ class Notes:
         """
         return self._sent(
             *("POST", "/api/v1/ask"),
-            lambda said: _reply(said.json(), said.headers.get(_QUESTION)),
+            lambda said: reply_of(said.json(), said.headers.get(_QUESTION)),
             json=_asked(question, after, within),
         )
 
@@ -207,7 +146,7 @@ class Notes:
                 if name == "passages":
                     yield tuple(map(Passage.from_dict, said))
                 elif name == "answer":
-                    yield _reply(said, id_)
+                    yield reply_of(said, id_)
                 elif name == "problem":
                     raise ProblemError(said["status"], said["detail"])
 
@@ -233,7 +172,7 @@ class Notes:
         """
         return self._sent(
             *("GET", "/api/v1/documents"),
-            lambda said: tuple(map(_document, said.json()["documents"])),
+            lambda said: tuple(map(document_of, said.json()["documents"])),
             params={"within": within},
         )
 
@@ -246,7 +185,7 @@ class Notes:
         part = {"start": span.start, "end": span.end} if span else {}
         return self._sent(
             *("GET", f"/api/v1/documents/{quote(path)}"),
-            lambda said: _source(said.json()),
+            lambda said: source_of(said.json()),
             params=part,
         )
 
@@ -273,7 +212,24 @@ class Notes:
 
     def index(self) -> Job:
         """Returns the job that brings the library into agreement with its folder of notes."""
-        return self._sent("POST", "/api/v1/index", lambda said: _job(said.json()))
+        return self._sent("POST", "/api/v1/index", lambda said: job_of(said.json()))
+
+    def upload(self, file: Path, folder: str = "") -> Uploaded:
+        """Puts a file among the notes; nothing that is there is replaced.
+
+        Args:
+            folder: of the notes, to put it into; empty for their own.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        content = {"file": (file.name, file.read_bytes())}
+        return self._sent(
+            *("POST", "/api/v1/upload"),
+            lambda said: Uploaded(said.json()["document"], job_of(said.json()["job"])),
+            files=content,
+            data={"folder": folder},
+        )
 
     def start_run(self, questions: str, split: str | None = None) -> Job:
         """Returns the job that asks a question set, whose run is scored then.
@@ -283,7 +239,7 @@ class Notes:
             split: a split of it; by default all of it.
         """
         asked = {"questions": questions, "split": split}
-        return self._sent("POST", "/api/v1/runs", lambda said: _job(said.json()), json=asked)
+        return self._sent("POST", "/api/v1/runs", lambda said: job_of(said.json()), json=asked)
 
     def runs(self) -> list[dict[str, Any]]:
         """Returns the runs that the server has, as GET /api/v1/runs lists them."""
@@ -292,7 +248,7 @@ class Notes:
     def job(self, id_: str) -> Job:
         """Returns a job as it is now."""
         path = f"/api/v1/jobs/{quote(id_, safe='')}"
-        return self._sent("GET", path, lambda said: _job(said.json()))
+        return self._sent("GET", path, lambda said: job_of(said.json()))
 
     def wait(self, job: Job, seconds: float = math.inf) -> Job:
         """Returns a job once it has ended, or as it is after so many seconds."""
@@ -364,30 +320,6 @@ def _asked(question: str, after: Answer | Turn | None, within: str) -> dict[str,
     turn = turn_of(after) if isinstance(after, Answer) else after
     before = turn and {"query": turn.query, "title": turn.title}
     return {"question": question, "after": before, "within": within}
-
-
-def _reply(said: Mapping[str, Any], id_: str | None) -> Reply:
-    return replace(Reply.from_dict(said), id=id_)
-
-
-def _document(said: Mapping[str, Any]) -> Document:
-    return Document(said["path"], said["title"], said["folder"], PlaceKind(said["places"]))
-
-
-def _source(said: Mapping[str, Any]) -> Source:
-    listed = tuple(Place(place["start"], place["name"]) for place in said["listed"])
-    return Source(
-        *(said["path"], said["title"], said["folder"], said["characters"]),
-        *(Span(said["start"], said["end"]), said["location"], said["text"]),
-        Places(PlaceKind(said["places"]), listed),
-    )
-
-
-def _job(said: Mapping[str, Any]) -> Job:
-    return Job(
-        *(said["id"], said["kind"], said["state"], said["stage"], said["done"], said["total"]),
-        *(said["result"], said["error"]),
-    )
 
 
 def _events(lines: Iterator[str]) -> Iterator[tuple[str, str, str | None]]:

@@ -9,13 +9,12 @@ from fastapi import Body, FastAPI, Form, HTTPException, Query, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
 
 from rag import NotesQAError
-from ui import problems
+from ui import problems, schemas
 from ui.evaluations import EVALUATION, SCORES
 from ui.guard import user_of
 from ui.jobs import BusyError
 from ui.pages import evaluation, frame
 from ui.problems import of_error
-from ui.schemas import Job
 from ui.services import Services
 from ui.upkeep import JOB, accepted, name_of, page_response
 
@@ -114,17 +113,20 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/api/v1/question-sets",
-        response_model=dict[str, Any],
+        operation_id="question_sets",
+        summary="List the question sets, with their splits",
+        response_model=schemas.QuestionSets,
         responses=problems.described(400, 401, 403, 503),
     )
-    def question_sets() -> dict[str, Any]:
-        return {"question_sets": [found.to_dict() for found in evaluations.sets()]}
+    def question_sets() -> Response:
+        return JSONResponse({"question_sets": [found.to_dict() for found in evaluations.sets()]})
 
     @api.post(
         "/api/v1/runs",
         operation_id="start_run",
+        summary="Ask a question set in a job, and score the run",
         status_code=202,
-        response_model=Job,
+        response_model=schemas.Job,
         responses={202: JOB, **problems.described(400, 401, 403, 404, 413, 422, 503)},
     )
     def start(
@@ -137,19 +139,29 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/api/v1/runs",
-        response_model=dict[str, Any],
+        operation_id="runs",
+        summary="List the runs, with what they are worth",
+        response_model=schemas.Runs,
         responses=problems.described(400, 401, 403, 503),
     )
-    def runs() -> dict[str, Any]:
-        return {"runs": [run.to_dict() for run in evaluations.runs()]}
+    def runs() -> Response:
+        return JSONResponse({"runs": [run.to_dict() for run in evaluations.runs()]})
 
-    @api.get("/api/v1/runs/{name}", response_model=dict[str, Any], responses=ERRORS)
+    @api.get(
+        "/api/v1/runs/{name}",
+        operation_id="run",
+        summary="Say what a run is worth",
+        response_model=schemas.Scores,
+        responses=ERRORS,
+    )
     def scores(name: str) -> Response:
         found = evaluations.scores(name)
         return JSONResponse(found) if found is not None else _missing("run")
 
     @api.get(
         "/api/v1/runs/{name}/report",
+        operation_id="run_report",
+        summary="Show a run as a page of its own",
         response_class=HTMLResponse,
         response_model=None,
         responses=ERRORS,
@@ -159,6 +171,8 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/api/v1/runs/{name}/file",
+        operation_id="run_file",
+        summary="Give the file of a run",
         response_class=FileResponse,
         responses={
             200: {
@@ -172,18 +186,32 @@ def add_calls(api: FastAPI, services: Services) -> None:
         found = evaluations.file(name) or _missing("run")
         return FileResponse(found, media_type="application/jsonl", filename=found.name)
 
-    @api.delete("/api/v1/runs/{name}", status_code=204, responses=ERRORS)
+    @api.delete(
+        "/api/v1/runs/{name}",
+        operation_id="delete_run",
+        summary="Delete a run for good",
+        status_code=204,
+        responses=ERRORS,
+    )
     def delete(name: str) -> None:
         if not evaluations.delete(name):
             _missing("run")
 
-    @api.get("/api/v1/comparisons", response_model=dict[str, Any], responses=ERRORS)
+    @api.get(
+        "/api/v1/comparisons",
+        operation_id="compare",
+        summary="Say what changed from one run to another",
+        response_model=schemas.Comparison,
+        responses=ERRORS,
+    )
     def comparison(a: RunName, b: RunName) -> Response:
         found = evaluations.comparison(a, b) or _missing("run")
         return JSONResponse({**found.to_dict(), "a": a, "b": b})
 
     @api.get(
         "/api/v1/comparisons/report",
+        operation_id="comparison_report",
+        summary="Show a run as a page that begins with what changed since another",
         response_class=HTMLResponse,
         response_model=None,
         responses=ERRORS,

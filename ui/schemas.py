@@ -322,3 +322,152 @@ class Job(Given):
     """What it made; null until then."""
     error: str | None
     """What failed."""
+
+
+class Jobs(Given):
+    """The jobs that are remembered, newest first."""
+
+    jobs: list[Job]
+
+
+class Uploaded(Given):
+    """A file that was taken."""
+
+    document: str
+    """Its path among the notes."""
+    job: Job
+    """What indexes it."""
+
+
+# Of evaluation
+
+
+class QuestionSet(Given):
+    """A file of questions whose answers are known."""
+
+    name: str
+    questions: int
+    splits: dict[str, int]
+    """How many questions each split has."""
+    error: str | None
+    """Why it cannot be asked; null where it can."""
+
+
+class QuestionSets(Given):
+    """The question sets of the server, by name."""
+
+    question_sets: list[QuestionSet]
+
+
+class Measure(Given):
+    """What the questions of a run came to, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    """How many questions it is of."""
+
+
+class RunListed(Given):
+    """A run that has ended."""
+
+    name: str
+    made: str
+    """When the file was written (ISO 8601)."""
+    questions: str | None
+    """The name of its question set; null, as what follows, until it is scored."""
+    split: str | None
+    generation: int | None
+    """Of the notes that were asked."""
+    n: int | None
+    """How many questions were asked."""
+    measures: dict[str, Measure] | None
+    error: str | None
+    """Why it cannot be scored; null where it can."""
+
+
+class Runs(Given):
+    """The runs that are there, newest first."""
+
+    runs: list[RunListed]
+
+
+class Reliability(Given):
+    """Questions of nearly the same confidence."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float
+    """Their mean."""
+    right: Measure
+    """The share of them that was right."""
+
+
+class Risk(Given):
+    """What is answered at a confidence, and what of that is wrong."""
+
+    confidence: float
+    coverage: float
+    risk: float
+
+
+class NotAnswered(Given):
+    """A question that brought about an error."""
+
+    id: str
+    error: str | None
+
+
+class Scores(Given):
+    """What a run is worth, as `notesqa eval score --json` prints it."""
+
+    n: int
+    measures: dict[str, Measure]
+    by_kind: dict[str, dict[str, Measure]]
+    by_document: dict[str, dict[str, Measure]]
+    by_fact: dict[str, dict[str, float]]
+    abstention: dict[str, dict[str, int]]
+    reliability: list[Reliability]
+    risk_coverage: list[Risk]
+    failed: list[NotAnswered]
+    latency_ms: dict[str, float]
+    remarks: list[str]
+
+
+class Difference(Given):
+    """One measure in two runs, over the questions on which both have it."""
+
+    a: float
+    b: float
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+    """After Holm's correction."""
+    detected: bool
+    """Whether it lies beyond chance."""
+    smallest_detectable: float | None
+    n: int
+    facts: int
+    mcnemar_p: float | None = None
+    """Of measures that are yes or no, as what follows."""
+    gained: list[str] | None = None
+    lost: list[str] | None = None
+
+
+class Comparison(Given):
+    """What changed between two runs, as `notesqa eval compare --json` prints it."""
+
+    a: str
+    b: str
+    n: int
+    """How many questions were compared."""
+    changed: dict[str, list[Any]]
+    """What the heads of the runs say is different, before and after."""
+    measures: dict[str, Difference]
+    left_out: dict[str, str]
+    """Questions that could not be compared, and why."""
+    verdict: str

@@ -83,6 +83,7 @@ def add_health(api: FastAPI, services: Services) -> None:
     @api.get(
         "/healthz",
         operation_id="health",
+        summary="Say whether the notes can be asked",
         response_model=schemas.Health,
         responses={**problems.described(400), 503: unready},
     )
@@ -162,6 +163,7 @@ def add_calls(api: FastAPI, services: Services) -> None:
     @api.post(
         "/api/v1/index",
         operation_id="index",
+        summary="Bring the library up to date with the notes, in a job",
         status_code=202,
         response_model=schemas.Job,
         responses={202: JOB, **problems.described(400, 401, 403, 413, 503)},
@@ -171,8 +173,10 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.post(
         "/api/v1/upload",
+        operation_id="upload",
+        summary="Put a file among the notes, and index it in a job",
         status_code=202,
-        response_model=dict[str, Any],
+        response_model=schemas.Uploaded,
         responses={202: JOB, **problems.described(400, 401, 403, 409, 413, 422, 503)},
     )
     def upload(
@@ -188,15 +192,18 @@ def add_calls(api: FastAPI, services: Services) -> None:
 
     @api.get(
         "/api/v1/jobs",
-        response_model=dict[str, Any],
+        operation_id="jobs",
+        summary="List the jobs that are remembered, newest first",
+        response_model=schemas.Jobs,
         responses=problems.described(400, 401, 403, 503),
     )
-    def all_jobs() -> dict[str, Any]:
-        return {"jobs": [job.to_dict() for job in services.jobs.all()]}
+    def all_jobs() -> Response:
+        return JSONResponse({"jobs": [job.to_dict() for job in services.jobs.all()]})
 
     @api.get(
         "/api/v1/jobs/{id}",
         operation_id="job",
+        summary="Say how far a job is, or what it made",
         response_model=schemas.Job,
         responses=problems.described(400, 401, 403, 404, 503),
     )

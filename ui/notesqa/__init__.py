@@ -10,14 +10,15 @@ from rag import Citation as Citation
 from rag import NotesQAError as NotesQAError
 from rag import Passage as Passage
 from rag import Turn as Turn
-from ui.client import Document as Document
-from ui.client import Job as Job
 from ui.client import Notes as Notes
 from ui.client import ProblemError as ProblemError
-from ui.client import Reply as Reply
-from ui.client import Source as Source
 from ui.client import UnreachableError as UnreachableError
 from ui.client import connect as connect
+from ui.received import Document as Document
+from ui.received import Job as Job
+from ui.received import Reply as Reply
+from ui.received import Source as Source
+from ui.received import Uploaded as Uploaded
 
 __all__ = [
     "Answer",
@@ -32,5 +33,6 @@ __all__ = [
     "Source",
     "Turn",
     "UnreachableError",
+    "Uploaded",
     "connect",
 ]
