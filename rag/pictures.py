@@ -28,6 +28,9 @@ SECONDS = 10.0
 KEPT_BYTES = 64_000_000
 """Of pictures and letters: some 300 pages of text."""
 
+_ANY = 0
+"""The number under which the failure of every page that is not kept is kept."""
+
 _FAILURE_BYTES = 1_000
 """What a failure counts as."""
 
@@ -54,29 +57,34 @@ class Pictures:
         self._lock = threading.Lock()
         self._drawing = threading.Lock()
 
-    def of(self, note: Note, digest: str, number: int, marks: Span | None) -> Picture:
+    def of(
+        self, note: Note, digest: str, number: int, marks: Span | None, *, drawn: bool = False
+    ) -> Picture:
         """Returns a page, from 1, and where on it the marked words stand.
 
         Raises:
             DocumentError: the note is no PDF (`no picture`), there is no such page (`no page`), its
-                file is gone or not what was indexed (`changed`) or may not be read, or the page
-                cannot be drawn within its limits.
+                file is gone or not what was indexed (`changed`) or may not be read, the page
+                cannot be drawn within its limits, or one of its document could not be in its time
+                (`too slow`); with `drawn`, it is not among those that were drawn (`not drawn`).
         """
         if suffix_of(note.document) != ".pdf":
             raise DocumentError("no picture", "has no pages that could be drawn: it is no PDF")
         last = int(note.places.listed[-1].name)
         if not 1 <= number <= last:
             raise DocumentError("no page", f"has {last} pages, and none that is number {number}")
-        sheet = self._sheet(note.document, digest, number)
-        drawn = sheet.drawn
+        sheet = self._sheet(note.document, digest, number, drawn)
+        page = sheet.drawn
         return Picture(
-            *(sheet.png, drawn.width, drawn.height),
-            _areas(note, number, drawn, marks) if marks else (),
+            *(sheet.png, page.width, page.height),
+            _areas(note, number, page, marks) if marks else (),
             f"{digest[:16]}-{number}",
         )
 
-    def _sheet(self, document: str, digest: str, number: int) -> _Sheet:
+    def _sheet(self, document: str, digest: str, number: int, drawn: bool) -> _Sheet:
         found = self._find(digest, number)
+        if found is None and drawn:
+            raise DocumentError("not drawn", "is not drawn yet")
         if found is None:
             with self._drawing:
                 # Another thread may have drawn it meanwhile.
@@ -89,7 +97,7 @@ class Pictures:
         with self._lock:
             if (digest, number) in self._kept:
                 self._kept.move_to_end((digest, number))
-            return self._kept.get((digest, number))
+            return self._kept.get((digest, number)) or self._kept.get((digest, _ANY))
 
     def _draw(self, document: str, digest: str, number: int) -> _Sheet | DocumentError:
         data = self._data(document, digest)
@@ -109,6 +117,8 @@ class Pictures:
             raise DocumentError("no picture", why) from error
         except DocumentError as error:  # kept too, so that what is slow is slow once
             made = error
+            if error.reason == "too slow":  # so would others be, one after the other
+                number = _ANY
         self._keep((digest, number), made)
         return made
 

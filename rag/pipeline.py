@@ -82,6 +82,7 @@ class Library:
         self._lock = threading.RLock()
         self._opening = threading.Lock()
         self._glancing = threading.Lock()
+        self._exemplifying = threading.Lock()
 
     @classmethod
     def open(cls, settings: Settings | None = None, embedder: Embedder | None = None) -> Library:
@@ -384,7 +385,8 @@ class Library:
         """Returns up to `n` questions that the notes answer well, made of their headings.
 
         Each is answered by a sentence that says what is asked for. They are found once for a state
-        of the library, for which some twenty questions are asked at most.
+        of the library, for which some twenty questions are asked at most, by one thread while
+        others wait.
 
         Args:
             within: as for `ask`.
@@ -393,12 +395,19 @@ class Library:
             QuestionError: no note lies `within`.
             LibraryError, ModelError: as for `ask`.
         """
-        engine = self._ready()
-        fit = self._fit_for(lambda: engine)
         place = place_of(within)
-        known = self._examples.find((engine, fit), (n, place))
-        if known is not None:
+        with self._exemplifying:
+            engine = self._ready()  # of now, also after others were waited for
+            fit = self._fit_for(lambda: engine)
+            known = self._examples.find((engine, fit), (n, place))
+            if known is None:
+                known = self._found_examples(n, place, engine, fit)
+                self._examples.keep((engine, fit), (n, place), known)
             return known
+
+    def _found_examples(
+        self, n: int, place: str, engine: derived.Engine, fit: Fit
+    ) -> tuple[str, ...]:
         rows = engine.rows_in(place)
 
         def answer(question: str) -> Answer:
@@ -406,9 +415,7 @@ class Library:
                 question, self._draft(question, None, engine, fit, rows), engine, fit
             )
 
-        found = examples.choose(examples.candidates(engine, place), answer, n, engine.language)
-        self._examples.keep((engine, fit), (n, place), found)
-        return found
+        return examples.choose(examples.candidates(engine, place), answer, n, engine.language)
 
     def rank(
         self, question: str, ablations: Sequence[Parts] = (ALL,)
@@ -556,20 +563,23 @@ class Library:
         with self._lock:
             return self._store.note(document)
 
-    def page_picture(self, document: str, number: int, marks: Span | None = None) -> Picture:
+    def page_picture(
+        self, document: str, number: int, marks: Span | None = None, *, drawn: bool = False
+    ) -> Picture:
         """Returns a page of a PDF as one sees it, and where on it a span of the note stands.
 
         Args:
             number: from 1.
+            drawn: whether only a page is returned that was drawn before, which takes no time.
 
         Raises:
             LibraryError: no such document.
             DocumentError: it is no PDF, has no such page, its file is not what was indexed, or
-                the page cannot be drawn.
+                the page cannot be drawn, or is not `drawn`.
         """
         with self._lock:
             note, digest = self._store.note(document), self._store.digest(document)
-        return self._pictures.of(note, digest, number, marks)
+        return self._pictures.of(note, digest, number, marks, drawn=drawn)
 
     def chunk_spans(self, document: str) -> list[Span]:
         """Returns where a document's chunks lie, in order; empty where it is not indexed."""

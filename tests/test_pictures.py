@@ -180,7 +180,9 @@ def test_what_is_slow_is_stopped_and_slow_once(
     assert refused(library, "owls.pdf").reason == "too slow"
     monkeypatch.undo()
     assert refused(library, "owls.pdf").reason == "too slow"
-    assert library.page_picture("owls.pdf", 3).data
+    # Nor is time spent on its other pages.
+    assert refused(library, "owls.pdf", 3).reason == "too slow"
+    assert shelf.put(mice=pdf(["Mice."])).page_picture("mice.pdf", 1).data
 
 
 def test_a_process_that_cannot_be_started_is_no_failure_of_the_page(

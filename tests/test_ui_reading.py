@@ -5,7 +5,8 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -17,7 +18,8 @@ from making_office import pptx, shape, slide
 from making_pdf import pdf
 from playwright.sync_api import Browser, expect
 
-from rag import Answer, Citation, Library, NotesQAError, QuestionLog, Settings, Span
+from rag import Answer, Citation, DocumentError, Library, QuestionLog, Settings, Span
+from rag.documents import Loaders
 from rag.types import AnswerSentence
 from ui import reading
 from ui.api import build_api
@@ -237,6 +239,16 @@ def test_a_log_that_cannot_be_read_keeps_no_note_from_being_read(
     assert client.get("/source/course/owls.md").status_code == 200
 
 
+def test_only_a_note_that_is_not_there_is_said_to_be_none(
+    library: Library, client: TestClient
+) -> None:
+    assert client.get("/source/none.md").status_code == 404
+    (Path(library.folder) / "library.sqlite3").write_bytes(b"no library" * 1000)
+    fresh = TestClient(build_api(Services.of(Library(library.settings))), base_url=HERE)
+    for path in ("/source/course/owls.md", "/source/paper.pdf", "/page/paper.pdf?n=1"):
+        assert fresh.get(path).status_code == 503
+
+
 def test_what_is_shown_beside_the_chat_has_no_forms(client: TestClient, library: Library) -> None:
     framed = {"sec-fetch-dest": "iframe", "sec-fetch-site": "same-origin"}
     address = address_of(library, "paper.pdf")
@@ -251,33 +263,42 @@ def test_what_is_shown_beside_the_chat_has_no_forms(client: TestClient, library:
     assert 'href="/"' in client.get("/source/none.md").text
 
 
-def test_who_draws_keeps_nobody_from_asking_and_one_too_many_is_told_so(
+def test_who_draws_keeps_nobody_waiting_and_one_too_many_is_told_so(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "MOST_WAITING", 6)
-    drawing, go_on = threading.Semaphore(0), threading.Event()
+    monkeypatch.setattr(reading, "PATIENCE", 0.2)
+    library.page_picture("paper.pdf", 3)
+    drawing, go_on = threading.Event(), threading.Event()
 
     def slow(*_: object) -> None:
-        drawing.release()
-        go_on.wait(20)
-        raise NotesQAError("enough")
+        drawing.set()
+        go_on.wait(60)
+        raise DocumentError("too slow", "takes too long")
 
-    monkeypatch.setattr(Library, "page_picture", slow)
+    monkeypatch.setattr(Loaders, "draw", slow)
     with (
         served(build_api(Services.of(library))) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
-        ThreadPoolExecutor(6) as pool,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        ThreadPoolExecutor(9) as pool,
     ):
-        waiting = [pool.submit(client.get, "/page/paper.pdf?n=1") for _ in range(6)]
+        waiting = [pool.submit(client.get, "/page/paper.pdf?n=1") for _ in range(9)]
         try:
-            drawing.acquire(timeout=20)
-            while client.get("/page/paper.pdf?n=1", timeout=2).status_code != 503:
-                pass
+            assert drawing.wait(60)
+            refused = [one.result() for one in islice(as_completed(waiting, 60), 4)]
+            assert {one.status_code for one in refused} == {503}
+            assert refused[0].headers["retry-after"]
+            # What was drawn, text, and questions wait for none of it.
+            assert client.get("/page/paper.pdf?n=3").status_code == 200
+            page = client.get(address_of(library, "paper.pdf")).text
+            assert marked(page) == SAID and "still being drawn" in page
+            assert '<img src="/page/paper.pdf?n=2"' in page and 'id="marked"' in page
             assert client.get("/source/course/owls.md").status_code == 200
             assert client.post("/api/v1/ask", json={"question": "When?"}).status_code == 200
         finally:
             go_on.set()
-        assert {one.result().status_code for one in waiting} == {503}
+        assert [one.result().status_code for one in waiting].count(404) == 5
+        assert "takes too long" in client.get("/source/paper.pdf?page=2").text
+        assert client.get("/page/paper.pdf?n=3").status_code == 200
 
 
 @pytest.fixture

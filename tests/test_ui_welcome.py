@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import owls_in
 
-from rag import LibraryError, Watcher
+from rag import LibraryError, ModelError, Watcher
 from ui.jobs import Job, Report
 from ui.pages.frame import Visitor
 from ui.pages.welcome import State, folders_html, state_of, welcome_html
@@ -69,6 +71,33 @@ def test_the_state_is_that_of_the_library_and_of_what_indexes_it(
 
     monkeypatch.setattr(library, "summary", gone)
     assert replace(state_of(services), busy=False) == State(0)
+
+
+def test_a_page_loads_no_model_and_waits_for_no_other_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = owls_in(tmp_path)
+    services = Services.of(library)
+    looked, go_on = threading.Event(), threading.Event()
+
+    def slow(n: int) -> list[str]:
+        looked.set()
+        go_on.wait(20)
+        raise ModelError("It cannot be loaded.")
+
+    monkeypatch.setattr(library, "examples", slow)
+    services.readiness.warm(lambda: go_on.wait(20) and None)
+    assert state_of(services) == State(1, None) and not looked.is_set()
+    assert not State(1, None).settled
+    go_on.set()
+    assert services.readiness.is_warm(20)
+    go_on.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(state_of, services)
+        assert looked.wait(20)
+        assert state_of(services) == State(1, None)
+        go_on.set()
+        assert first.result(20) == State(1, None)
 
 
 def test_folders_are_chosen_by_a_control_of_the_browser() -> None:

@@ -22,11 +22,13 @@ class Sheet:
         number: from 1.
         picture: None where there is none.
         problem: why there is none.
+        waits: whether there may be one, which nobody waited for.
     """
 
     number: int
     picture: Picture | None = None
     problem: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,12 @@ def sheets_html(document: str, sheets: Sheets, address: Address, words: str) -> 
         for area in sheet.picture.areas if sheet.picture else ():
             areas += f'<span class="area"{anchor} style="{_style(area)}"></span>'
             anchor = ""
-        parts.append(_sheet(document, sheet, areas, words))
+        again = address(str(sheet.number))
+        parts.append(
+            _waiting(document, sheet.number, again)
+            if sheet.waits
+            else _sheet(document, sheet, areas, words)
+        )
     return f'<div class="sheets">{"".join(parts)}{_ways(sheets, address)}</div>'
 
 
@@ -82,6 +89,16 @@ def _sheet(document: str, sheet: Sheet, areas: str, words: str) -> str:
     return (
         f'<figure><div class="sheet">{link}>{image}{areas}</a></div>'
         f"<figcaption>{more}</figcaption></figure>"
+    )
+
+
+def _waiting(document: str, number: int, again: str) -> str:
+    """Returns a page that is being drawn: the words can be marked on it once it is."""
+    source = html.escape(f"/page/{quote(document)}?n={number}")
+    return (
+        f'<figure><div class="sheet"><img src="{source}" alt="Page {number} as it looks; its text '
+        f'is below."></div><figcaption>Page {number}, which is still being drawn: '
+        f'<a href="{html.escape(again)}">show it again</a></figcaption></figure>'
     )
 
 

@@ -6,10 +6,11 @@ notes that are being read, with how far that is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rag import LibraryError
+from rag import NotesQAError
 from ui.jobs import Job
 from ui.pages.frame import STRANGER, Visitor
 from ui.readiness import Phase
@@ -19,6 +20,11 @@ from ui.services import Services
 EXAMPLES = 4
 """Questions that are offered to begin with."""
 
+PATIENCE = 0.1
+"""Seconds that a page waits while another looks for questions: they are found once for all."""
+
+_looking = threading.Lock()
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -26,14 +32,14 @@ class State:
 
     Attributes:
         notes: how many can be asked.
-        examples: questions to begin with.
+        examples: questions to begin with; None while they cannot be looked for.
         busy: whether notes are being indexed.
         job: what does so, where that says how far it is.
         told: what to do where there are no notes, for whoever keeps them.
     """
 
     notes: int
-    examples: Sequence[str] = ()
+    examples: Sequence[str] | None = ()
     busy: bool = False
     job: Job | None = None
     told: str = ""
@@ -41,7 +47,7 @@ class State:
     @property
     def settled(self) -> bool:
         """Whether nothing is expected to change by itself."""
-        return self.notes > 0 and not self.busy
+        return self.notes > 0 and not self.busy and self.examples is not None
 
 
 def state_of(services: Services) -> State:
@@ -50,11 +56,23 @@ def state_of(services: Services) -> State:
     busy = job is not None or bool(services.watcher and services.watcher.busy)
     try:
         notes = int(services.library.summary()["indexed"])
-        examples = services.library.examples(EXAMPLES) if notes else ()
-    except LibraryError:
-        notes, examples = 0, ()
+    except NotesQAError:
+        notes = 0
     now = services.state()
-    return State(notes, examples, busy, job, now.told if now.phase is Phase.EMPTY else "")
+    told = now.told if now.phase is Phase.EMPTY else ""
+    return State(notes, _examples(services) if notes and not busy else None, busy, job, told)
+
+
+def _examples(services: Services) -> Sequence[str] | None:
+    """Returns questions to begin with; None where that would load a model or hold up a page."""
+    if services.state().phase is not Phase.READY or not _looking.acquire(timeout=PATIENCE):
+        return None
+    try:
+        return services.library.examples(EXAMPLES)
+    except NotesQAError:
+        return None
+    finally:
+        _looking.release()
 
 
 def welcome_html(state: State, visitor: Visitor = STRANGER) -> str:
