@@ -14,7 +14,7 @@ from test_cli import BADGERS, check_harmless, check_refused, corpus, indexed, pa
 
 from rag import Answer, Library, QuestionLog, Span
 from ui.editors import Command, command_for, start
-from ui.opening import GONE, OpeningError, Target, again, file_of
+from ui.opening import GONE, OpeningError, Target, file_of
 
 __all__ = ["corpus", "indexed"]
 
@@ -142,15 +142,6 @@ def test_words_that_moved_are_found_again_and_lost_ones_are_said_to_be_gone(
         done = run("open", "1", "--json")
         assert GONE in done.err
         assert parsed(done)["line"] is None
-
-
-def test_the_nearest_of_the_same_words_is_meant() -> None:
-    text = "Owls hunt. Mice hide. Owls hunt. "
-    assert again(text, Span(24, 34), "Owls hunt.") == Span(22, 32)
-    assert again(text, Span(2, 12), "Owls hunt.") == Span(0, 10)
-    assert again(text, Span(22, 32), "Owls hunt.") == Span(22, 32)
-    assert again(text, Span(0, 4), "Moles") is None
-    assert again(text, Span(30, 90), "") is None
 
 
 @pytest.mark.usefixtures("indexed")

@@ -73,3 +73,12 @@ def test_accents_upon_accents_are_looked_for_at_once() -> None:
     text = f"e{30 * chr(0x301)}{'b' * 100}"
     assert hits(text, f"e{40 * chr(0x301)}") == ([Span(0, 31)], 1)
     assert hits(text, 40 * "\u0301") == ([Span(1, 31)], 1)
+
+
+def test_the_nearest_of_the_same_words_is_meant() -> None:
+    text = "Owls hunt. Mice hide. Owls hunt. "
+    assert located(text, Span(24, 34), "Owls hunt.") == Span(22, 32)
+    assert located(text, Span(2, 12), "Owls hunt.") == Span(0, 10)
+    assert located(text, Span(22, 32), "Owls hunt.") == Span(22, 32)
+    assert located(text, Span(0, 4), "Moles") is None
+    assert located(text, Span(30, 90), "") is None

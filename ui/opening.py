@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from rag import Citation, Library, Note, NotesQAError, Passage, PlaceKind, QuestionLog, Span
+from ui.within import located
 
 GONE = "The note has changed since: the cited words are no longer in it."
 CHANGED = "The file has changed since it was indexed (notesqa index): the place may be another one."
@@ -225,7 +226,7 @@ def target_of(reference: Reference, library: Library) -> Target:
     path = file_of(Path(library.settings.corpus), reference.document)
     if reference.span is None:
         return Target(note.document, path)
-    span = again(note.text, reference.span, reference.words)
+    span = located(note.text, reference.span, reference.words)
     if span is None:
         return Target(note.document, path, gone=True)
     target = Target(note.document, path, note.place(span), span, quote=span.of(note.text))
@@ -248,22 +249,6 @@ def _in_file(target: Target, note: Note, span: Span, data: bytes) -> Target:
         return target
     line = _line_in(data.decode("utf-8", "replace"), span.of(note.text), span.start)
     return replace(target, line=line, gone=kind is PlaceKind.LINE and line is None)
-
-
-def again(text: str, span: Span, words: str) -> Span | None:
-    """Returns where the words stand now: in their place, else nearest to it; None if nowhere.
-
-    Args:
-        words: how they begin; without any, the place is all that is known.
-    """
-    if text.startswith(words, span.start) and span.end <= len(text):
-        return span
-    after, before = text.find(words, span.start), text.rfind(words, 0, span.start + len(words))
-    starts = [start for start in (after, before) if start >= 0]
-    if not words or not starts:
-        return None
-    start = min(starts, key=lambda start: abs(start - span.start))
-    return Span(start, min(start + len(span), len(text)))
 
 
 def file_of(corpus: Path, document: str) -> Path | None:

@@ -60,7 +60,9 @@ def state_of(services: Services) -> State:
         notes = 0
     now = services.state()
     told = now.told if now.phase is Phase.EMPTY else ""
-    return State(notes, _examples(services) if notes and not busy else None, busy, job, told)
+    if not notes:
+        return State(0, (), busy, job, told)
+    return State(notes, None if busy else _examples(services), busy, job, told)
 
 
 def _examples(services: Services) -> Sequence[str] | None:
