@@ -110,7 +110,11 @@ def _documented(app: FastAPI, first: int) -> Iterator[Iterator[Batch]]:
         def ask(case: Case) -> int:
             response = case.call(headers=HERE)
             headers = {name: said[0] for name, said in response.headers.items()}
-            hold(response.status_code, headers, response.content, texts(case.body))
+            # Questions are not repeated; which folder or set of questions is not there, is said.
+            sent = None if "/runs" in path else case.body
+            if isinstance(sent, dict):
+                sent = {name: value for name, value in sent.items() if name != "within"}
+            hold(response.status_code, headers, response.content, texts(sent))
             case.validate_response(response, checks=CHECKS)
             return int(response.status_code)
 

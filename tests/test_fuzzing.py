@@ -14,6 +14,9 @@ from mutating import Stock
 SEED = 1
 INPUTS = 200
 
+REQUESTS = 600
+"""Enough for each operation of the document, in both ways."""
+
 
 def cells(*cells: object) -> bytes:
     return json.dumps({"cells": cells}).encode()
@@ -67,9 +70,9 @@ def test_mutated_files_are_read_or_refused_as_promised() -> None:
 
 
 def test_made_up_requests_are_answered_as_promised() -> None:
-    made = fuzz_http(SEED, seconds=300, inputs=50)
+    made = fuzz_http(SEED, seconds=300, inputs=REQUESTS)
     assert not made.wrong
-    assert made.requests == 50
+    assert made.requests == REQUESTS
     assert {200, 422} <= set(made.statuses)
 
 
@@ -78,7 +81,7 @@ def test_the_fuzzer_sees_requests_that_fail(monkeypatch: pytest.MonkeyPatch) -> 
         raise ValueError("broken")
 
     monkeypatch.setattr("rag.pipeline.Library.ask", broken)
-    made = fuzz_http(SEED, seconds=300, inputs=50)
+    made = fuzz_http(SEED, seconds=300, inputs=REQUESTS)
     assert made.findings
     assert any("status 500" in what for what in made.wrong)
 

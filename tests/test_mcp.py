@@ -193,6 +193,7 @@ def test_wrong_arguments_are_named_in_a_line_and_not_repeated(
 def test_without_a_library_the_tools_say_what_is_so(tmp_path: Path, signed_in: bool) -> None:
     settings = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
     (tmp_path / "lib").mkdir()
+    (tmp_path / "notes").mkdir()
     headers = {}
     if signed_in:
         users = quick(Users.beside(tmp_path / "lib"))

@@ -412,13 +412,24 @@ def test_all_else_works_where_the_browser_keeps_nothing(
     expect(page.locator("#nq-history")).to_contain_text("No conversation is kept")
 
 
-def test_what_notes_there_are_can_be_asked_with_a_click(page: Page) -> None:
-    first = page.locator(".nq-example").first
-    question = first.inner_text()
-    first.click()
-    expect(page.locator(".nq-exchange")).to_have_count(1, timeout=20_000)
-    expect(page.locator("#nq-chat .user")).to_contain_text(question)
-    expect(page.locator("#nq-welcome")).to_be_hidden()
+def test_what_notes_there_are_can_be_asked_with_a_click(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/newts.md").write_text(
+        "# Newts\n\nNewts are animals that live in ponds and on land, as the seasons go.\n",
+        encoding="utf-8",
+    )
+    made = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    library = Library(made, WordLengths(), constant_fit(0.1))
+    library.index()
+    with served(build_app(Services.of(library))) as port:
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.get_by_role("button", name="What are newts?").click()
+        expect(page.locator(".nq-exchange")).to_have_count(1, timeout=20_000)
+        expect(page.locator("#nq-chat .user")).to_contain_text("What are Newts?")
+        expect(page.locator("#nq-welcome")).to_be_hidden()
 
 
 def test_a_question_on_its_way_is_seen_and_a_server_that_is_gone_is_said(page: Page) -> None:

@@ -68,7 +68,7 @@ def find_file(corpus: Path, path: str) -> Path | None:
         if within and not subfolders:
             return None
         folder /= within or ""
-    if not os.path.lexists(folder / name):
+    if not os.path.lexists(folder / name) or (folder / name).is_dir():
         return None
     return next((file for named, file in walk.files() if named == path), None)
 
