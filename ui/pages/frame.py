@@ -75,7 +75,7 @@ def ways(here: str, visitor: Visitor) -> str:
     return f'<nav class="ways" aria-label="Pages">{"".join(links)}</nav>'
 
 
-def page(title: str, body: str, style: str, *, top: str = "", refresh: int | None = None) -> str:
+def page(title: str, body: str, style: str, *, top: str = "") -> str:
     """Returns a whole page.
 
     Args:
@@ -83,13 +83,11 @@ def page(title: str, body: str, style: str, *, top: str = "", refresh: int | Non
         body: HTML, in which everything from notes is escaped.
         style: the name of the page's own style sheet, `source.css`.
         top: HTML above the body, such as `ways`; none in the frame beside the chat.
-        refresh: seconds after which the browser asks for the page again.
     """
-    again = f'<meta http-equiv="refresh" content="{refresh}">' if refresh else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"{again}<title>{html.escape(visible(title))}</title>"
+        f"<title>{html.escape(visible(title))}</title>"
         f"<style>{variables()}{sheet('ways.css')}{sheet('base.css')}{sheet(style)}</style></head>"
         f"<body>{top}<main>{body}</main></body></html>"
     )
