@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from eval.compare import compare_runs as compare_runs
     from eval.compare import smallest as smallest
     from eval.compare import verdict as verdict
+    from eval.coverage import Coverage as Coverage
+    from eval.coverage import Covered as Covered
+    from eval.coverage import cover as cover
+    from eval.dataset import Evidence as Evidence
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
     from eval.findings import Findings as Findings
@@ -46,24 +50,39 @@ if TYPE_CHECKING:
     from eval.score import Scores as Scores
     from eval.score import evaluate as evaluate
     from eval.score import score_run as score_run
+    from eval.support import Judge as Judge
+    from eval.support import Status as Status
+    from eval.support import Support as Support
+    from eval.syllabus import Objective as Objective
+    from eval.syllabus import Wording as Wording
+    from eval.syllabus import load_objectives as load_objectives
     from eval.trec import export_trec as export_trec
 
 _HOME = {
     "CollectionScores": "eval.beir",
     "Comparison": "eval.compare",
+    "Coverage": "eval.coverage",
+    "Covered": "eval.coverage",
     "DESCRIPTIONS": "eval.measures",
     "Decision": "eval.gate",
+    "Evidence": "eval.dataset",
     "Findings": "eval.findings",
     "Fitting": "eval.fit",
+    "Judge": "eval.support",
     "LOWER_IS_BETTER": "eval.measures",
     "Measure": "eval.measures",
     "Notes": "eval.notes",
+    "Objective": "eval.syllabus",
     "Question": "eval.dataset",
     "Run": "eval.runfile",
     "SHOWN": "eval.compare",
     "Scores": "eval.score",
+    "Status": "eval.support",
+    "Support": "eval.support",
+    "Wording": "eval.syllabus",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
+    "cover": "eval.coverage",
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
     "export_trec": "eval.trec",
@@ -71,6 +90,7 @@ _HOME = {
     "gate_run": "eval.gate",
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
+    "load_objectives": "eval.syllabus",
     "load_questions": "eval.dataset",
     "load_run": "eval.runfile",
     "report_html": "eval.report",
@@ -86,19 +106,28 @@ _HOME = {
 __all__ = [
     "CollectionScores",
     "Comparison",
+    "Coverage",
+    "Covered",
     "DESCRIPTIONS",
     "Decision",
+    "Evidence",
     "Findings",
     "Fitting",
+    "Judge",
     "LOWER_IS_BETTER",
     "Measure",
     "Notes",
+    "Objective",
     "Question",
     "Run",
     "SHOWN",
     "Scores",
+    "Status",
+    "Support",
+    "Wording",
     "check_questions",
     "compare_runs",
+    "cover",
     "evaluate",
     "evaluate_collection",
     "export_trec",
@@ -106,6 +135,7 @@ __all__ = [
     "gate_run",
     "import_beir",
     "import_csv",
+    "load_objectives",
     "load_questions",
     "load_run",
     "report_html",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rag.config import FIT as FIT
     from rag.config import Settings as Settings
     from rag.config import load_settings as load_settings
+    from rag.contents import Contents as Contents
     from rag.documents import LOADERS as LOADERS
     from rag.documents import read_notes as read_notes
     from rag.documents import suffix_of as suffix_of
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from rag.questions import Spot as Spot
     from rag.questions import Verdict as Verdict
     from rag.retrieval import Parts as Parts
+    from rag.texts import StoredChunk as StoredChunk
     from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
     from rag.tokens import pack as pack
@@ -68,6 +70,7 @@ _HOME = {
     "Asked": "rag.questions",
     "Check": "rag.checks",
     "Citation": "rag.types",
+    "Contents": "rag.contents",
     "DESCRIPTIONS": "rag.config",
     "DocumentError": "rag.errors",
     "Draft": "rag.asking",
@@ -101,6 +104,7 @@ _HOME = {
     "Settings": "rag.config",
     "Span": "rag.types",
     "Spot": "rag.questions",
+    "StoredChunk": "rag.texts",
     "Turn": "rag.followup",
     "Verdict": "rag.questions",
     "Watcher": "rag.watching",
@@ -123,6 +127,7 @@ __all__ = [
     "Asked",
     "Check",
     "Citation",
+    "Contents",
     "DESCRIPTIONS",
     "DocumentError",
     "Draft",
@@ -156,6 +161,7 @@ __all__ = [
     "Settings",
     "Span",
     "Spot",
+    "StoredChunk",
     "Turn",
     "Verdict",
     "Watcher",

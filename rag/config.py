@@ -59,6 +59,8 @@ class Settings:
     asks_per_minute: int = 120
     uploads: bool = False
     question_sets: str = "eval/questions"
+    objectives: str = ""
+    least_askers: int = 3
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -72,6 +74,7 @@ class Settings:
             ("max_question_chars", 10, 100_000),
             ("log_days", 1, 36_500),
             ("asks_per_minute", 0, 1_000_000),
+            ("least_askers", 1, 1000),
         ):
             value = getattr(self, name)
             if not low <= value <= high:
@@ -117,6 +120,8 @@ DESCRIPTIONS = {
     "asks_per_minute": "questions that one who signed in may ask a minute; 0 for any number",
     "uploads": "whether instructors may put files among the notes on the library page",
     "question_sets": "folder of the question sets that the evaluation page offers",
+    "objectives": "file of objectives that the coverage page begins with; none if empty",
+    "least_askers": "people who must have asked for a group of questions to be shown, with sign-in",
 }
 
 _SWITCH = {"true": True, "false": False}

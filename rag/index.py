@@ -188,9 +188,18 @@ class Engine:
 
     def between(self, rows: Rows) -> Vectors:
         """Returns `(len(rows), len(rows))` cosines of each chunk with each."""
-        vectors = self._chunks.at(rows)
+        vectors = self.chunk_vectors(rows)
         similarities: Vectors = vectors @ vectors.T
         return similarities
+
+    def chunk_vectors(self, rows: Rows | slice) -> Vectors:
+        """Returns the vectors of these chunks, `(len(rows), dim)` float32, unit rows."""
+        return self._chunks.at(rows)
+
+    def unit_vectors(self, row: int) -> Vectors:
+        """Returns the vectors of a chunk's units, `(units, dim)` float32, unit rows."""
+        start, end = self.texts.unit_starts[row : row + 2].tolist()
+        return self._units.at(slice(start, end))
 
     def unit_similarities(self, query: Vectors, row: int) -> Vectors:
         """Returns the cosines of the query and each unit of a chunk, in the store's order."""

@@ -37,8 +37,14 @@ from rag.tokens import Reading
 from rag.types import Answer, Manifest, Note, Passage, Picture, PlaceKind, Skipped, Span
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from rag.contents import Contents
     from rag.course import Progress
     from rag.pictures import Pictures
+
+    Vectors = NDArray[np.float32]
 
 LOCK_SECONDS = 10.0
 
@@ -545,6 +551,27 @@ class Library:
             )
 
     # Looking
+
+    def contents(self) -> Contents:
+        """Returns all chunks of the newest state that can be had without waiting for a writer.
+
+        Raises:
+            LibraryError: there is no library, or it is damaged.
+        """
+        from rag.contents import Contents  # a question needs none of it
+
+        return Contents(self._engine_now())
+
+    def embed(self, questions: Sequence[str]) -> Vectors:
+        """Returns the vectors of questions, `(n, dim)` float32, unit rows.
+
+        Raises:
+            ModelError: the model cannot be loaded.
+        """
+        import numpy as np
+
+        read = self.embedder.read_queries(list(questions))
+        return np.array([reading.vector for reading in read], dtype=np.float32)
 
     def source(self, document: str) -> str:
         """Returns the text of a document as it was indexed.

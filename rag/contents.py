@@ -1,0 +1,64 @@
+"""All that one state of the library holds, for those who look at the notes as a whole.
+
+Input: an engine; output: its chunks, their units and the vectors of both, by row. Whoever asks a
+question needs none of it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rag.index import Engine
+from rag.texts import StoredChunk
+from rag.types import Unit
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    Rows = NDArray[np.int64]
+
+
+class Contents:
+    """The chunks of one state of the library, by row: those of a document follow each other.
+
+    Attributes:
+        generation: the store's, at that state.
+        corpus: the digest of the notes.
+        language: of the notes, as `terms` takes it.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.generation = engine.number
+        self.corpus = engine.corpus
+        self.language = engine.language
+
+    def __len__(self) -> int:
+        return self._engine.size
+
+    @property
+    def documents(self) -> Rows:
+        """Returns `(chunks,)`: a number for each row's document."""
+        return self._engine.documents
+
+    def path(self, document: int) -> str:
+        """Returns the path of a document, by its number."""
+        return self._engine.texts.path(document)
+
+    def chunk(self, row: int) -> StoredChunk:
+        """Returns a chunk with its words, headings and place."""
+        return self._engine.texts.chunk(row)
+
+    def units(self, row: int) -> list[Unit]:
+        """Returns what of a chunk can be quoted, in order."""
+        return self._engine.texts.units(row)
+
+    def vectors(self) -> Vectors:
+        """Returns `(chunks, dim)` float32, unit rows; half a megabyte for 300 chunks."""
+        return self._engine.chunk_vectors(slice(0, len(self)))
+
+    def unit_vectors(self, row: int) -> Vectors:
+        """Returns `(units, dim)` float32, unit rows: those of a chunk's units, in their order."""
+        return self._engine.unit_vectors(row)
