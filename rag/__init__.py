@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rag.questions import Spot as Spot
     from rag.questions import Verdict as Verdict
     from rag.retrieval import Parts as Parts
+    from rag.sentences import plain as plain
     from rag.texts import StoredChunk as StoredChunk
     from rag.tokens import Packed as Packed
     from rag.tokens import Reading as Reading
@@ -113,6 +114,7 @@ _HOME = {
     "load_settings": "rag.config",
     "pack": "rag.tokens",
     "place_of": "rag.folders",
+    "plain": "rag.sentences",
     "read_notes": "rag.documents",
     "signals": "rag.confidence",
     "suffix_of": "rag.documents",
@@ -170,6 +172,7 @@ __all__ = [
     "load_settings",
     "pack",
     "place_of",
+    "plain",
     "read_notes",
     "signals",
     "suffix_of",

@@ -6,6 +6,7 @@ question needs none of it.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from rag.index import Engine
@@ -50,6 +51,22 @@ class Contents:
     def chunk(self, row: int) -> StoredChunk:
         """Returns a chunk with its words, headings and place."""
         return self._engine.texts.chunk(row)
+
+    def at(self, document: str, offset: int) -> StoredChunk | None:
+        """Returns the chunk in which a place of a document lies, or the last before it."""
+        found = None
+        for row in self._rows.get(document, ()):
+            chunk = self.chunk(row)
+            if found is None or chunk.span.start <= offset:
+                found = chunk
+        return found
+
+    @cached_property
+    def _rows(self) -> dict[str, list[int]]:
+        rows: dict[str, list[int]] = {}
+        for row, document in enumerate(self.documents.tolist()):
+            rows.setdefault(self.path(document), []).append(row)
+        return rows
 
     def units(self, row: int) -> list[Unit]:
         """Returns what of a chunk can be quoted, in order."""

@@ -1,0 +1,148 @@
+"""What turns signals into the confidence of coverage is made: eval/support.json.
+
+    python -m eval.bench.support
+
+The shipped questions are asked of the shipped notes, and of ten states in each of which a fifth of
+the notes is hidden; what the fitting split says makes the constants, and what they are worth on the
+reporting split is printed and kept beside them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eval.bench.ablation import CORPUS, DRAWS, QUESTIONS, gone, notes_of, states
+from eval.dataset import Evidence, Question, load_questions
+from eval.support import Judge, Weights, signals
+from eval.syllabus import Wording
+
+OUT = Path("eval/support.json")
+
+SIGNALS = ("score_mean", "score_best", "sure_best", "agreement")
+
+STRENGTHS = {"asked": 0.3, "gone": 1.0}
+"""Inverse strengths of the L2 penalty: of few signals and many rows, of fewer rows."""
+
+NEVER_COUNTS = 0.3
+"""What a question that the notes never answered counts in each of the states, in all of which it
+is the same: with it 23 of 100 objectives are missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Something asked in one state of the notes.
+
+    Attributes:
+        whole: whether these are all wordings of the fact.
+        holds: whether the notes answer it.
+    """
+
+    split: str
+    signals: Mapping[str, float]
+    holds: bool
+    weight: float = 1.0
+    whole: bool = True
+
+
+def collect(library: Path) -> tuple[list[Row], list[Row], dict[str, Any]]:
+    """Returns what was asked, what was asked after a quote had gone, and the conditions."""
+    facts: dict[str, list[Question]] = {}
+    for question in load_questions(QUESTIONS):
+        facts.setdefault(question.fact, []).append(question)
+    asked: list[Row] = []
+    lost: list[Row] = []
+    conditions: dict[str, Any] = {}
+    for hidden, state in states(library, CORPUS, notes_of(CORPUS)):
+        judge, serving, conditions = Judge(state), state.fit, state.conditions()
+        for wordings in facts.values():
+            first = wordings[0]
+            drafts = judge.drafts([Wording(q.question, q.earlier) for q in wordings])
+            holds = first.answerable and not gone(first, hidden)
+            weight = 1.0 if first.answerable else NEVER_COUNTS
+            groups = [drafts, *([draft] for draft in drafts if len(drafts) > 1)]
+            asked += [
+                Row(first.split, signals(group, serving), holds, weight, group is drafts)
+                for group in groups
+            ]
+            missing = [evidence for evidence in first.evidence if evidence.document in hidden]
+            if missing:
+                near = max(_near(judge, evidence) for evidence in missing)
+                told = {**signals(drafts, serving), "near": near}
+                lost.append(Row(first.split, told, holds))
+    return asked, lost, conditions
+
+
+def _near(judge: Judge, evidence: Evidence) -> float:
+    limit = judge.library.settings.max_question_chars
+    return judge.library.draft(evidence.quote[:limit]).signals["unit_similarity"]
+
+
+def learn(rows: Sequence[Row], names: Sequence[str], strength: float) -> Weights:
+    """Returns a logistic regression over the signals of the fitting split."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
+    used = [row for row in rows if row.split == "fit"]
+    x = np.array([[row.signals[name] for name in names] for row in used])
+    means, scales = x.mean(axis=0), x.std(axis=0)
+    model = LogisticRegression(C=strength, max_iter=1000)
+    counted = [row.weight for row in used]
+    model.fit((x - means) / scales, [row.holds for row in used], sample_weight=counted)
+    parts = (part.round(4).tolist() for part in (model.coef_[0], means, scales))
+    weights, middle, spread = (dict(zip(names, part, strict=True)) for part in parts)
+    return Weights(weights, middle, spread, round(float(model.intercept_[0]), 4))
+
+
+def area(rows: Sequence[Row], weights: Weights) -> float:
+    """Returns the area under the curve for "the notes answer", on the reporting split."""
+    from sklearn.metrics import roc_auc_score
+
+    kept = [row for row in rows if row.split == "report"]
+    sure = [weights.logit(row.signals) for row in kept]
+    return round(float(roc_auc_score([row.holds for row in kept], sure)), 3)
+
+
+def scale(library: Path) -> dict[str, Any]:
+    """Returns what support.json holds."""
+    asked, lost, conditions = collect(library)
+    of_asked = learn(asked, SIGNALS, STRENGTHS["asked"])
+    told = [
+        Row(row.split, {**row.signals, "asked": of_asked.logit(row.signals)}, row.holds)
+        for row in lost
+    ]
+    of_gone = learn(told, ("asked", "near"), STRENGTHS["gone"])
+    return {
+        "asked": asdict(of_asked),
+        "gone": asdict(of_gone),
+        "fitted_on": {
+            "set": QUESTIONS.name,
+            "sha256": hashlib.sha256(QUESTIONS.read_bytes()).hexdigest(),
+            "split": "fit",
+            "states": DRAWS + 1,
+            "conditions": conditions,
+            "asked": sum(row.split == "fit" for row in asked),
+            "gone": sum(row.split == "fit" for row in lost),
+            "AUROC, facts": area([row for row in asked if row.whole], of_asked),
+            "AUROC, single wordings": area([row for row in asked if not row.whole], of_asked),
+            "AUROC, quotes gone": area(told, of_gone),
+        },
+    }
+
+
+def main() -> None:
+    """Makes the file anew."""
+    with tempfile.TemporaryDirectory() as scratch:
+        made = scale(Path(scratch) / "library")
+    OUT.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    sys.stdout.write(json.dumps(made["fitted_on"], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

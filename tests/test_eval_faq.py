@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from eval.faq import LEAST_LINES, above, asked_lines
+
+ENTRY = "**What does owl number {n} eat at night? 🦉**\n\nIt hunts voles, beetles and worms.\n\n"
+FAQ = "# Owls\n\n" + "".join(ENTRY.format(n=n) for n in range(LEAST_LINES))
+
+
+def test_a_line_that_asks_ends_where_the_next_begins() -> None:
+    lines = asked_lines(FAQ, "english")
+    assert len(lines) == LEAST_LINES
+    first, second = lines[:2]
+    assert first.span.of(FAQ) == "**What does owl number 0 eat at night? 🦉**"
+    assert first.below.of(FAQ).strip() == "It hunts voles, beetles and worms."
+    assert first.below.end == second.span.start
+    assert all(line.answered for line in lines)
+
+
+def test_a_question_with_nothing_below_is_open() -> None:
+    text = (
+        "**How do owls find their way home?**\n\nAnswer here\n\n## Food\n\nVoles, mice and worms."
+    )
+    (line,) = asked_lines(text, "english")
+    assert line.below.of(text).strip() == "Answer here"
+    assert not line.answered
+
+
+def test_a_place_stands_under_the_question_above_it_in_notes_of_questions_alone() -> None:
+    lines = asked_lines(FAQ, "english")
+    place = FAQ.index("beetles", FAQ.index("number 3"))
+    line = above(lines, place)
+    assert line is lines[3]
+    assert above(lines, FAQ.index("Owls")) is None
+    assert above(lines[: LEAST_LINES - 1], place) is None
+
+
+def test_likeness_is_the_share_of_common_terms() -> None:
+    (line,) = asked_lines("Why do young owls leave the nest?", "english")
+    assert line.likeness({"owl", "leav", "nest"}) == 3 / len(line.terms)
+    assert line.likeness(line.terms) == 1
+    assert line.likeness(set()) == 0
