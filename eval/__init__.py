@@ -57,8 +57,11 @@ if TYPE_CHECKING:
     from eval.syllabus import Wording as Wording
     from eval.syllabus import load_objectives as load_objectives
     from eval.trec import export_trec as export_trec
+    from eval.triage import Cause as Cause
+    from eval.triage import Triage as Triage
 
 _HOME = {
+    "Cause": "eval.triage",
     "CollectionScores": "eval.beir",
     "Comparison": "eval.compare",
     "Coverage": "eval.coverage",
@@ -79,6 +82,7 @@ _HOME = {
     "Scores": "eval.score",
     "Status": "eval.support",
     "Support": "eval.support",
+    "Triage": "eval.triage",
     "Wording": "eval.syllabus",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
@@ -104,6 +108,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Cause",
     "CollectionScores",
     "Comparison",
     "Coverage",
@@ -124,6 +129,7 @@ __all__ = [
     "Scores",
     "Status",
     "Support",
+    "Triage",
     "Wording",
     "check_questions",
     "compare_runs",
