@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from eval.compare import verdict as verdict
     from eval.coverage import Coverage as Coverage
     from eval.coverage import Covered as Covered
+    from eval.coverage import Part as Part
     from eval.coverage import cover as cover
+    from eval.coverage import load_coverage as load_coverage
+    from eval.coverage import write_coverage as write_coverage
+    from eval.coverage_diff import Change as Change
+    from eval.coverage_diff import Changed as Changed
+    from eval.coverage_diff import CoverageDiff as CoverageDiff
+    from eval.coverage_diff import diff as diff
     from eval.dataset import Evidence as Evidence
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
@@ -63,8 +70,11 @@ if TYPE_CHECKING:
 _HOME = {
     "Cause": "eval.triage",
     "CollectionScores": "eval.beir",
+    "Change": "eval.coverage_diff",
+    "Changed": "eval.coverage_diff",
     "Comparison": "eval.compare",
     "Coverage": "eval.coverage",
+    "CoverageDiff": "eval.coverage_diff",
     "Covered": "eval.coverage",
     "DESCRIPTIONS": "eval.measures",
     "Decision": "eval.gate",
@@ -76,6 +86,7 @@ _HOME = {
     "Measure": "eval.measures",
     "Notes": "eval.notes",
     "Objective": "eval.syllabus",
+    "Part": "eval.coverage",
     "Question": "eval.dataset",
     "Run": "eval.runfile",
     "SHOWN": "eval.compare",
@@ -87,6 +98,7 @@ _HOME = {
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
     "cover": "eval.coverage",
+    "diff": "eval.coverage_diff",
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
     "export_trec": "eval.trec",
@@ -94,6 +106,7 @@ _HOME = {
     "gate_run": "eval.gate",
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
+    "load_coverage": "eval.coverage",
     "load_objectives": "eval.syllabus",
     "load_questions": "eval.dataset",
     "load_run": "eval.runfile",
@@ -102,6 +115,7 @@ _HOME = {
     "score_run": "eval.score",
     "smallest": "eval.compare",
     "verdict": "eval.compare",
+    "write_coverage": "eval.coverage",
     "write_fit": "eval.fit",
     "write_mended": "eval.checking",
     "write_report": "eval.report",
@@ -110,8 +124,11 @@ _HOME = {
 __all__ = [
     "Cause",
     "CollectionScores",
+    "Change",
+    "Changed",
     "Comparison",
     "Coverage",
+    "CoverageDiff",
     "Covered",
     "DESCRIPTIONS",
     "Decision",
@@ -123,6 +140,7 @@ __all__ = [
     "Measure",
     "Notes",
     "Objective",
+    "Part",
     "Question",
     "Run",
     "SHOWN",
@@ -134,6 +152,7 @@ __all__ = [
     "check_questions",
     "compare_runs",
     "cover",
+    "diff",
     "evaluate",
     "evaluate_collection",
     "export_trec",
@@ -141,6 +160,7 @@ __all__ = [
     "gate_run",
     "import_beir",
     "import_csv",
+    "load_coverage",
     "load_objectives",
     "load_questions",
     "load_run",
@@ -149,6 +169,7 @@ __all__ = [
     "score_run",
     "smallest",
     "verdict",
+    "write_coverage",
     "write_fit",
     "write_mended",
     "write_report",

@@ -1,18 +1,25 @@
 """Objectives and a library become coverage: what the notes cover, cover thinly, and miss.
 
-Input: objectives; output: `Coverage`, which says of which state of the notes it is.
+Input: objectives; output: `Coverage`, which says of which state of the notes it is, and which a
+file keeps. A status is what the confidence comes to when it is read: two coverages are compared on
+one scale, whatever the thresholds were when they were made.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from eval.dataset import Evidence
+from eval.files import read_json, replacing
 from eval.support import Judge, Status, Support
 from eval.syllabus import Objective, Wording
-from rag import Library
+from rag import Citation, Library, Passage, RunError
 
 Progress = Callable[[str, int, int], None]
 
@@ -29,17 +36,97 @@ class Covered:
         """Returns whether the notes say it."""
         return self.support.status
 
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Returns the notes that support it, best first: none for what is missing."""
+        return () if self.status is Status.MISSING else self.support.documents
+
+    @property
+    def citations(self) -> tuple[Citation, ...]:
+        """Returns the quotes that support it, best first: none for what is missing."""
+        return () if self.status is Status.MISSING else self.support.citations
+
     def to_dict(self) -> dict[str, Any]:
-        """Returns the JSON form that `coverage --json` lists: what is missing has no quotes."""
-        shown = self.status is not Status.MISSING
+        """Returns the JSON form that `coverage --json` lists."""
         return {
             "id": self.objective.id,
             "text": self.objective.text,
             "status": self.status.value,
             "confidence": self.support.confidence,
-            "notes": len(self.support.documents) if shown else 0,
-            "citations": [c.to_dict() for c in self.support.citations] if shown else [],
+            "notes": len(self.documents),
+            "citations": [citation.to_dict() for citation in self.citations],
         }
+
+    def to_record(self) -> dict[str, Any]:
+        """Returns the JSON form that a file keeps: `to_dict`, and all else that is known."""
+        support = self.support
+        return self.to_dict() | {
+            "unit": self.objective.unit,
+            "wordings": [[*wording.earlier, wording.text] for wording in self.objective.wordings],
+            "expected": [[one.document, one.quote] for one in self.objective.expected],
+            "needs_all": self.objective.needs_all,
+            "support": {
+                "near": support.near,
+                "documents": list(support.documents),
+                "citations": [citation.to_dict() for citation in support.citations],
+                "passages": [
+                    passage.to_dict()
+                    | {"score": passage.score, "title": passage.title, "headings": passage.headings}
+                    for passage in support.passages
+                ],
+            },
+        }
+
+    @classmethod
+    def from_record(cls, found: Mapping[str, Any]) -> Covered:
+        """Returns what `to_record` gave, or as much of it as `to_dict` did."""
+        if not all(isinstance(found[name], str) for name in ("id", "text")):
+            raise TypeError("an id or a text that is none")
+        kept = found.get("support", {})
+        citations = [Citation.from_dict(one) for one in kept.get("citations", found["citations"])]
+        documents = kept.get("documents", dict.fromkeys(one.document for one in citations))
+        objective = Objective(
+            id=found["id"],
+            text=found["text"],
+            unit=found.get("unit", ""),
+            wordings=tuple(
+                Wording(said[-1], tuple(said[:-1]))
+                for said in found.get("wordings", [[found["text"]]])
+            ),
+            expected=tuple(Evidence(*one) for one in found.get("expected", ())),
+            needs_all=found.get("needs_all", False),
+        )
+        support = Support(
+            confidence=float(found["confidence"]),
+            near=kept.get("near", 0.0),
+            citations=tuple(citations),
+            documents=tuple(documents),
+            passages=tuple(Passage.from_dict(one) for one in kept.get("passages", ())),
+        )
+        return cls(objective, support)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the objectives: those of a unit, or those that a note supports.
+
+    Attributes:
+        name: of the unit, empty where none is named; or the note's path.
+    """
+
+    name: str
+    found: tuple[Covered, ...]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """Returns how many of them have each status."""
+        counts = Counter(item.status for item in self.found)
+        return {status.value: counts[status] for status in Status}
+
+    @property
+    def share(self) -> float:
+        """Returns the share of them that is covered; 0 where there are none."""
+        return self.summary["covered"] / max(len(self.found), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +134,93 @@ class Coverage:
     """What one state of the notes covers of a syllabus, in its order.
 
     Attributes:
-        corpus: the digest of the notes.
+        corpus: the digest of the notes; empty where it is not known.
         generation: of the library.
+        notes: the paths of all notes.
+        source: the name of the file of objectives.
+        made: when, in UTC, as ISO 8601.
     """
 
     found: tuple[Covered, ...]
     corpus: str
     generation: int
+    notes: tuple[str, ...] = ()
+    source: str = ""
+    made: str = ""
 
     @property
     def summary(self) -> dict[str, int]:
         """Returns how many objectives have each status."""
-        counts = Counter(item.status for item in self.found)
-        return {status.value: counts[status] for status in Status}
+        return Part("", self.found).summary
+
+    def units(self) -> tuple[Part, ...]:
+        """Returns the objectives by unit, weakest first; units as weak as each other in order."""
+        parts: dict[str, list[Covered]] = {}
+        for item in self.found:
+            parts.setdefault(item.objective.unit, []).append(item)
+        units = [Part(name, tuple(found)) for name, found in parts.items()]
+        return tuple(sorted(units, key=lambda unit: (unit.share, -unit.summary["missing"])))
+
+    def documents(self) -> tuple[Part, ...]:
+        """Returns the objectives that each note supports, most first; at last those of none."""
+        supported: dict[str, list[Covered]] = {path: [] for path in sorted(self.notes)}
+        for item in self.found:
+            for path in item.documents:
+                supported.setdefault(path, []).append(item)
+        parts = [Part(path, tuple(found)) for path, found in supported.items()]
+        return tuple(sorted(parts, key=lambda part: (-len(part.found), part.name)))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `coverage --json`."""
         return {"objectives": [item.to_dict() for item in self.found], "summary": self.summary}
 
+    def to_record(self) -> dict[str, Any]:
+        """Returns the JSON object that a file keeps: `to_dict`, and all else that is known."""
+        return {
+            "coverage": {
+                "source": self.source,
+                "made": self.made,
+                "corpus": self.corpus,
+                "generation": self.generation,
+                "notes": list(self.notes),
+            },
+            "objectives": [item.to_record() for item in self.found],
+            "summary": self.summary,
+            "units": [
+                {"unit": unit.name, **unit.summary, "share": round(unit.share, 4)}
+                for unit in self.units()
+            ],
+            "documents": [
+                {"document": part.name, "objectives": [item.objective.id for item in part.found]}
+                for part in self.documents()
+            ],
+        }
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Coverage:
+        """Returns what `to_record` gave, or as much of it as `to_dict` did."""
+        head = record.get("coverage", {})
+        return cls(
+            found=tuple(Covered.from_record(one) for one in record["objectives"]),
+            corpus=head.get("corpus", ""),
+            generation=head.get("generation", 0),
+            notes=tuple(head.get("notes", ())),
+            source=head.get("source", ""),
+            made=head.get("made", ""),
+        )
+
 
 def cover(
-    library: Library, objectives: Sequence[Objective], progress: Progress = lambda *_: None
+    library: Library,
+    objectives: Sequence[Objective],
+    progress: Progress = lambda *_: None,
+    *,
+    source: str = "",
 ) -> Coverage:
     """Returns what the notes cover of some objectives.
+
+    Args:
+        source: the name of the file that they come from.
 
     Raises:
         QuestionError, LibraryError, ModelError: as for `Library.ask`.
@@ -77,11 +228,50 @@ def cover(
     library.ensure_ready()
     contents = library.contents()
     judge = Judge(library)
-    known: dict[tuple[Wording, ...], Support] = {}
+    known: dict[tuple[tuple[Wording, ...], tuple[Evidence, ...]], Support] = {}
     found = []
     for number, objective in enumerate(objectives):
         progress("Judging", number, len(objectives))
-        if objective.wordings not in known:
-            known[objective.wordings] = judge.support(objective.wordings, objective.expected)
-        found.append(Covered(objective, known[objective.wordings]))
-    return Coverage(tuple(found), contents.corpus, contents.generation)
+        asked = (objective.wordings, objective.expected)
+        if asked not in known:
+            known[asked] = judge.support(*asked)
+        found.append(Covered(objective, known[asked]))
+    return Coverage(
+        found=tuple(found),
+        corpus=contents.corpus,
+        generation=contents.generation,
+        notes=tuple(contents.path(number) for number in sorted({*contents.documents.tolist()})),
+        source=source,
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def write_coverage(coverage: Coverage, path: Path) -> None:
+    """Writes all of a coverage to a file, as one JSON object.
+
+    Raises:
+        RunError: it cannot be written.
+    """
+    with replacing(path, RunError) as draft:
+        draft.write_text(
+            json.dumps(coverage.to_record(), ensure_ascii=False) + "\n", encoding="utf-8"
+        )
+
+
+def load_coverage(path: Path) -> Coverage:
+    """Returns what a file keeps of a coverage: one that was written, or what `--json` printed.
+
+    Raises:
+        RunError: it cannot be read, or holds anything else.
+    """
+    expected = "expected what notesqa coverage writes with --out, or prints with --json"
+    try:
+        record = read_json(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:
+        raise RunError(f"{path} is no saved coverage ({error}): {expected}.") from error
+    try:
+        return Coverage.from_record(record)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunError(f"{path} is no saved coverage: {expected}.") from error

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eval.dataset import Evidence, Question, load_questions
+from rag import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,8 @@ def of_questions(questions: list[Question]) -> list[Objective]:
         )
         for question in questions
     ]
+
+
+def sameness(text: str) -> str:
+    """Returns what two objectives have in common that are the same in another format."""
+    return " ".join(plain(text).casefold().split()).rstrip(".:;, ")

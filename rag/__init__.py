@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rag.documents import LOADERS as LOADERS
     from rag.documents import read_notes as read_notes
     from rag.documents import suffix_of as suffix_of
+    from rag.documents.markup import front_matter as front_matter
+    from rag.documents.markup import parse_blocks as parse_blocks
     from rag.documents.records import Record as Record
     from rag.embedding import Embedder as Embedder
     from rag.errors import DocumentError as DocumentError
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from rag.tokens import pack as pack
     from rag.types import Answer as Answer
     from rag.types import Area as Area
+    from rag.types import Block as Block
+    from rag.types import BlockKind as BlockKind
     from rag.types import Citation as Citation
     from rag.types import Level as Level
     from rag.types import Manifest as Manifest
@@ -69,6 +73,8 @@ _HOME = {
     "Answer": "rag.types",
     "Area": "rag.types",
     "Asked": "rag.questions",
+    "Block": "rag.types",
+    "BlockKind": "rag.types",
     "Check": "rag.checks",
     "Citation": "rag.types",
     "Contents": "rag.contents",
@@ -111,8 +117,10 @@ _HOME = {
     "Watcher": "rag.watching",
     "alone": "rag.cache",
     "corpus_digest": "rag.index",
+    "front_matter": "rag.documents.markup",
     "load_settings": "rag.config",
     "pack": "rag.tokens",
+    "parse_blocks": "rag.documents.markup",
     "place_of": "rag.folders",
     "plain": "rag.sentences",
     "read_notes": "rag.documents",
@@ -127,6 +135,8 @@ __all__ = [
     "Answer",
     "Area",
     "Asked",
+    "Block",
+    "BlockKind",
     "Check",
     "Citation",
     "Contents",
@@ -169,8 +179,10 @@ __all__ = [
     "Watcher",
     "alone",
     "corpus_digest",
+    "front_matter",
     "load_settings",
     "pack",
+    "parse_blocks",
     "place_of",
     "plain",
     "read_notes",
