@@ -19,7 +19,7 @@ from eval.dataset import Evidence
 from eval.files import read_json, replacing
 from eval.support import Judge, Status, Support
 from eval.syllabus import Objective, Wording
-from rag import Citation, Library, Passage, RunError
+from rag import Citation, Library, Passage, QuestionSetError, RunError
 
 Progress = Callable[[str, int, int], None]
 
@@ -223,9 +223,16 @@ def cover(
         source: the name of the file that they come from.
 
     Raises:
+        QuestionSetError: an objective is longer than a question may be.
         QuestionError, LibraryError, ModelError: as for `Library.ask`.
     """
     library.ensure_ready()
+    limit = library.settings.max_question_chars
+    if long := next((one for one in objectives if len(one.text) > limit), None):
+        raise QuestionSetError(
+            f"Objective {long.id} has {len(long.text)} characters, the limit is {limit}: make it "
+            "several objectives."
+        )
     contents = library.contents()
     judge = Judge(library)
     known: dict[tuple[tuple[Wording, ...], tuple[Evidence, ...]], Support] = {}

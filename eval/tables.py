@@ -30,10 +30,10 @@ def read_rows(file: Path, columns: Columns, required: Sequence[str]) -> Iterator
             has more cells than there are names.
     """
     text = _text(file)
-    headers = {mark: _header(text, mark) for mark in DELIMITERS}
-    delimiter = max(headers, key=lambda mark: len(_places(headers[mark], columns)))
+    headers = {mark: header_of(text, mark) for mark in DELIMITERS}
+    delimiter = max(headers, key=lambda mark: len(places_of(headers[mark], columns)))
     header = headers[delimiter]
-    places = _places(header, columns)
+    places = places_of(header, columns)
     if missing := [" or ".join(columns[name]) for name in required if name not in places]:
         raise QuestionSetError(
             f"{file}, row 1: expected the names of columns, {' and '.join(missing)} among them; "
@@ -75,13 +75,13 @@ def _text(file: Path) -> str:
         ) from error
 
 
-def _header(text: str, delimiter: str) -> list[str]:
+def header_of(text: str, delimiter: str) -> list[str]:
     """Returns the cells of the first row, in lower case."""
     row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     return [cell.strip().casefold() for cell in row]
 
 
-def _places(header: Sequence[str], columns: Columns) -> dict[str, int]:
+def places_of(header: Sequence[str], columns: Columns) -> dict[str, int]:
     """Returns where the columns that are there stand."""
     places = {}
     for column, names in columns.items():
