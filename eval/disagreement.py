@@ -1,0 +1,317 @@
+"""Pairs of statements become candidates for a contradiction: the same said, but for one point.
+
+Input: two statements; output: on what they disagree, and how sure that is. No language model reads
+them. They have to share nearly all their terms, rare ones counting for more, and what differs has
+to be a number in the same surroundings, a negation, a pair of opposites, a quantifier or a date.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from functools import cached_property
+from itertools import product
+
+from eval.opposites import NEGATIONS, opposed
+from rag import terms
+
+LEAST_SHARED = 0.6
+"""Share of the terms of two statements, weighed by their rarity, that both must hold."""
+
+LEAST_WITHIN, LEAST_INSIDE = 0.75, 4
+"""Or the share of the shorter one's, and how many they are: one may say more beside."""
+
+LEAST_TERMS = 3
+"""Terms that both must hold: two statements of a word or two are about the same by chance."""
+
+VERBATIM = 0.9
+"""Share of the words, in order, from which even suppositions are copies that differ in a point."""
+
+NEAR_COPY = 0.8
+"""Share of the words, in order, from which words can be held against those at their place."""
+
+LEAST_AROUND = 0.5
+"""Share of the terms around two numbers that must be the same for them to measure one thing."""
+
+REACH = 5
+"""Words before and after another that are around it."""
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]*>|https?://\S+")
+_FORMULA = re.compile(r"\$\$?([^$]+)\$\$?")
+_MARKS = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\\(?=[%&#_])")
+_WORD = re.compile(
+    r"(?P<number>(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?(?!\w|\.\d))"
+    r"(?:\s*(?P<percent>%|per ?cent\b))?"
+    r"|(?P<formula>\$[^$]*\$)|[^\W\d_][\w'’]*(?:-\w+)*|\d\w*",
+)
+_HYPOTHETICAL = re.compile(
+    r"\b(suppose|imagine|assume|let|example|instance|e\.g|say,|if we had|consider)\b", re.IGNORECASE
+)
+_LABELS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        figure fig section sec chapter equation eq table step lecture week page part question
+        assignment exercise problem version task method approach line item note row appendix
+        algorithm layer unit lesson module
+        """,
+    )
+)
+"""A number after one of these names a thing; another number names another thing."""
+
+_COUNTS = "two three four five six seven eight nine ten eleven twelve"
+_NUMBERS = {
+    found[0]: str(number) for number, found in enumerate(re.finditer(r"\w+", _COUNTS), start=2)
+}
+_NOT_NEGATING = re.compile(
+    r"\bnot (?:only|just|merely|necessarily)\b|\bno (?:more|less|fewer|later|longer) than\b"
+    r"|\bwhether or not\b|\bno matter\b|\bnot to mention\b|\bif not\b|\bor not\b",
+    re.IGNORECASE,
+)
+_NEGATING = re.compile(
+    r"\b(?:rather than|instead of|unable to|fail(?:s|ed)? to|impossible to|intractabl[ey] to)\b",
+    re.IGNORECASE,
+)
+_NUMBERED = re.compile(r"^\W*\d+\W*[:.)](?!\d)")
+_ITSELF = re.compile(
+    r"\bthis (?:year|version|note|page|section|chapter|assignment|lecture|course|quarter|week)",
+    re.IGNORECASE,
+)
+"""What is said of the note itself, or of its time, is not said of another."""
+
+_CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number, and the terms around it."""
+
+    said: str
+    value: float
+    percent: bool
+    around: frozenset[str]
+
+
+class Wording:
+    """The words of a statement, made ready to be compared."""
+
+    def __init__(self, text: str, language: str) -> None:
+        self.text = text
+        self.language = language
+        plain = _LINK.sub(r" \1 ", text)
+        plain = _FORMULA.sub(_formula, plain)
+        plain = _CONTRACTED.sub(" not", _NOT_NEGATING.sub(" ", _MARKS.sub("", plain)))
+        plain = _NUMBERED.sub("", _NEGATING.sub(" not ", plain))
+        self._plain = plain
+        self.tokens = list(_WORD.finditer(plain))
+        self.words = [
+            _NUMBERS.get(token[0].casefold(), token[0].casefold()) for token in self.tokens
+        ]
+
+    @cached_property
+    def stems(self) -> list[str]:
+        """Returns the term of each word; empty for one that says nothing about a topic."""
+        return [
+            "" if word in _NUMBERS.values() or token["number"] else _stem(word, self.language)
+            for word, token in zip(self.words, self.tokens, strict=True)
+        ]
+
+    @cached_property
+    def terms(self) -> Counter[str]:
+        """Returns the terms, numbers left out."""
+        return Counter(stem for stem in self.stems if stem)
+
+    @cached_property
+    def numbers(self) -> list[Number]:
+        """Returns the numbers that measure something."""
+        found = []
+        for place, (word, token) in enumerate(zip(self.words, self.tokens, strict=True)):
+            counted = word in _NUMBERS.values() and not token["number"]
+            if not (token["number"] or counted) or self._labelled(place):
+                continue
+            value = float((token["number"] or word).replace(",", "").replace("−", "-"))
+            found.append(Number(token[0], value, bool(token["percent"]), self.around(place)))
+        return found
+
+    def _labelled(self, place: int) -> bool:
+        """Returns whether a number names a thing (`step 3`) and measures nothing."""
+        if not place or self.words[place - 1].rstrip("s") not in _LABELS:
+            return False
+        between = self._plain[self.tokens[place - 1].end() : self.tokens[place].start()]
+        return not between.strip()
+
+    @cached_property
+    def negated(self) -> dict[str, str]:
+        """Returns the terms that a negation stands before, and the negation."""
+        found = {}
+        for place, word in enumerate(self.words):
+            if word in NEGATIONS:
+                said = self.after(place)
+                if self.terms[said] == 1:  # else it may be said both ways
+                    found[said] = word
+        return found
+
+    @cached_property
+    def states(self) -> bool:
+        """Returns whether it states something: it neither asks nor supposes."""
+        return "?" not in self.text and not _HYPOTHETICAL.search(self.text)
+
+    @cached_property
+    def of_itself(self) -> bool:
+        """Returns whether it speaks of the note it stands in."""
+        return _ITSELF.search(self.text) is not None
+
+    def after(self, place: int) -> str:
+        """Returns the next term after a word; empty where none is near."""
+        return next(filter(None, self.stems[place + 1 : place + 1 + REACH]), "")
+
+    def around(self, place: int) -> frozenset[str]:
+        """Returns the terms near a word."""
+        near = self.stems[max(place - REACH, 0) : place + 1 + REACH]
+        return frozenset(filter(None, near))
+
+
+def _formula(found: re.Match[str]) -> str:
+    """Returns a formula that is plain text as that, and any other as one word."""
+    inside = found[1].replace(r"\%", "%")
+    return f" {inside} " if "\\" not in inside else f"${''.join(inside.split())}$"
+
+
+def _stem(word: str, language: str) -> str:
+    if word.startswith("$"):
+        return word
+    return " ".join(terms(word, language))
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """On what two statements disagree.
+
+    Attributes:
+        kind: `number`, `negation`, `opposite`, `direction`, `quantifier` or `date`.
+        words: of the one and the other.
+        sure: 0 to 1, the share of their terms that both hold, rare ones counting for more.
+    """
+
+    kind: str
+    words: tuple[str, str]
+    sure: float
+
+
+class Rarity:
+    """How much a term says: of `N` statements `n` of which hold it, `ln(1 + N / n)`."""
+
+    def __init__(self, wordings: Sequence[Wording]) -> None:
+        self._statements = len(wordings)
+        self._held = Counter(term for wording in wordings for term in wording.terms)
+
+    def of(self, terms: set[str]) -> float:
+        """Returns how much some terms say together."""
+        return sum(math.log(1 + self._statements / max(self._held[term], 1)) for term in terms)
+
+
+def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
+    """Returns on what two statements disagree; None where they do not, or are not about one thing.
+
+    Opposites, negations and quantifiers are known in English alone.
+    """
+    ones, others = set(one.terms), set(other.terms)
+    if len(ones & others) < LEAST_TERMS or (one.of_itself and other.of_itself):
+        return None
+    if rarity.of(ones & others) < LEAST_WITHIN * min(rarity.of(ones), rarity.of(others)):
+        return None
+    found = _numbers(one, other) or (_words(one, other) if one.language == "english" else None)
+    if not found:
+        return None
+    kind, words = found
+    points = {_stem(word, one.language) for word in words if word}
+    ones, others = ones - points, others - points
+    shared = rarity.of(ones & others)
+    alike = shared / max(rarity.of(ones | others), 1e-9)
+    within = shared / max(min(rarity.of(ones), rarity.of(others)), 1e-9)
+    if not (one.states and other.states) and _ratio(one, other) < VERBATIM:
+        return None
+    if alike < LEAST_SHARED and (within < LEAST_WITHIN or len(ones & others) < LEAST_INSIDE):
+        return None
+    return Conflict(kind, words, (alike + within) / 2)
+
+
+def _ratio(one: Wording, other: Wording) -> float:
+    return SequenceMatcher(None, one.words, other.words, autojunk=False).ratio()
+
+
+def _numbers(one: Wording, other: Wording) -> tuple[str, tuple[str, str]] | None:
+    """Returns the numbers on which two statements disagree; all others of the one are the same."""
+    values = {number.value for number in one.numbers} & {number.value for number in other.numbers}
+    ones = [number for number in one.numbers if number.value not in values]
+    others = [number for number in other.numbers if number.value not in values]
+    pairs = []
+    fewer, more = sorted((ones, others), key=len)
+    for number in fewer:
+        best = max(more, key=lambda known: _closeness(number, known))
+        if _closeness(number, best) < LEAST_AROUND:
+            return None
+        pairs.append((number, best) if fewer is ones else (best, number))
+    if not pairs:
+        return None
+    if any(map(_is_year, ones)) and any(map(_is_year, others)):
+        # Of other years other things are true.
+        return ("date", (pairs[0][0].said, pairs[0][1].said)) if len(pairs) == 1 else None
+    return "number", (pairs[0][0].said, pairs[0][1].said)
+
+
+def _closeness(one: Number, other: Number) -> float:
+    """Returns the share of the terms around two numbers that are the same."""
+    if one.percent != other.percent:
+        return 0.0
+    return len(one.around & other.around) / max(min(len(one.around), len(other.around)), 1)
+
+
+def _is_year(number: Number) -> bool:
+    return not number.percent and re.fullmatch(r"(19|20)\d\d", number.said.strip()) is not None
+
+
+def _words(one: Wording, other: Wording) -> tuple[str, tuple[str, str]] | None:
+    """Returns the words by which one statement turns the other round."""
+    found = {}
+    for a, b in _differing(one, other):
+        word, against = one.words[a], other.words[b]
+        kind = opposed(word, against)
+        if not kind or not one.around(a) & other.around(b):
+            continue
+        if kind != "quantifier" or one.after(a) == other.after(b):
+            found[word, against] = kind
+    if not any(set(words) & NEGATIONS for words in found):
+        for said in one.negated.keys() ^ other.negated.keys():
+            if said in one.terms and said in other.terms:
+                words = (one.negated.get(said, ""), other.negated.get(said, ""))
+                found[words] = "negation"
+    # Two turns are none: what is high rises where what is low falls.
+    return next(((kind, words) for words, kind in found.items()), None) if len(found) == 1 else None
+
+
+def _differing(one: Wording, other: Wording) -> Iterator[tuple[int, int]]:
+    """Yields the places of words of which one may stand for the other.
+
+    Of near copies those that stand at one place, else all that only one of the two holds.
+    """
+    matcher = SequenceMatcher(None, one.words, other.words, autojunk=False)
+    if matcher.ratio() >= NEAR_COPY:
+        for tag, a, b, c, d in matcher.get_opcodes():
+            if tag == "replace":
+                yield from product(range(a, b), range(c, d))
+        return
+    yield from product(
+        (a for a, word in enumerate(one.words) if word not in other.words),
+        [b for b, word in enumerate(other.words) if word not in one.words],
+    )
+
+
+def overlap(one: Wording, other: Wording) -> float:
+    """Returns the share of the terms of two statements that both hold, numbers among them."""
+    ones, others = set(one.words), set(other.words)
+    return len(ones & others) / max(len(ones | others), 1)

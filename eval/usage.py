@@ -1,0 +1,168 @@
+"""Questions and objectives become what of the notes they use: passages found, words cited.
+
+Input: the question log, a coverage record and the notes of today; output: `Usage`. What an older
+state of the notes gave has to be found again first. A quote has its first words with it: it is
+where they stand, and where they stand no more it counts for nothing. A passage found has none: it
+counts as found where a passage of today has the same bounds, or overlaps it, since a passage
+counted by mistake only keeps it from being listed as never found.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from eval.coverage import Coverage
+from eval.dataset import occurrences
+from eval.stretches import Shelf
+from rag import Asked, Contents, LibraryError, Span, Spot
+
+KNOWN_BY = 60
+"""First characters by which a passage or a quote of a coverage record is known again."""
+
+
+@dataclass(slots=True)
+class Asking:
+    """A question or an objective, with what every time it was asked gave.
+
+    Attributes:
+        found: rows of the passages that were found for it, those it cites among them.
+        cited: rows of the passages that an answer quotes.
+        quotes: where the quotes stand, each `(document, span)`.
+    """
+
+    text: str
+    found: set[int] = field(default_factory=set)
+    cited: set[int] = field(default_factory=set)
+    quotes: set[tuple[str, Span]] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was asked, each wording once, and what it used.
+
+    Attributes:
+        questions: how many times something was asked.
+        objectives: how many objectives there are.
+        lost: quotes and passages of older notes that stand nowhere any more.
+    """
+
+    askings: tuple[Asking, ...]
+    questions: int
+    objectives: int
+    lost: int
+
+    def found(self) -> dict[int, int]:
+        """Returns for each passage that was ever found by how many askings it was."""
+        counts: dict[int, int] = defaultdict(int)
+        for asking in self.askings:
+            for row in asking.found:
+                counts[row] += 1
+        return counts
+
+    def unseen(self) -> float | None:
+        """Returns which share of what the next question finds nothing has found yet.
+
+        Good and Turing's estimate: the share of finds that are their passage's only one. None
+        where nothing was found at all.
+        """
+        counts = self.found()
+        total = sum(counts.values())
+        return sum(count == 1 for count in counts.values()) / total if total else None
+
+
+def usage(shelf: Shelf, asked: Sequence[Asked], coverage: Coverage | None = None) -> Usage:
+    """Returns what questions and objectives use of the notes as they are now."""
+    places = _Places(shelf)
+    askings: dict[str, Asking] = {}
+    for question in asked:
+        asking = _of(askings, question.question)
+        today = question.generation == shelf.contents.generation
+        for spot in question.retrieved:
+            asking.found |= places.overlapping(spot, today=today)
+        for spot in question.cited:
+            _cite(asking, places, spot)
+    covered = coverage.found if coverage else ()
+    for item in covered:
+        asking = _of(askings, item.objective.text)
+        for passage in item.support.passages:
+            known = Spot(passage.document, passage.span, passage.text[:KNOWN_BY])
+            if place := places.standing(known):
+                asking.found |= places.rows(*place)
+        for citation in item.support.citations:
+            known = Spot(citation.document, citation.span, citation.quote[:KNOWN_BY])
+            _cite(asking, places, known)
+    return Usage(tuple(askings.values()), len(asked), len(covered), places.lost)
+
+
+def _of(askings: dict[str, Asking], text: str) -> Asking:
+    """Returns the asking of a wording; case, white space and the mark at its end do not matter."""
+    return askings.setdefault(" ".join(text.casefold().split()).rstrip("?!. "), Asking(text))
+
+
+def _cite(asking: Asking, places: _Places, spot: Spot) -> None:
+    if place := places.standing(spot):
+        rows = places.rows(*place)
+        asking.quotes.add(place)
+        asking.cited |= rows
+        asking.found |= rows
+
+
+class _Places:
+    """Finds again what an answer used."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self.lost = 0
+        self._shelf = shelf
+        self._rows = _spans(shelf.contents)
+        self._standing: dict[Spot, tuple[str, Span] | None] = {}
+
+    def rows(self, document: str, span: Span) -> set[int]:
+        """Returns the rows of the passages that a span touches."""
+        spans, first = self._rows.get(document, ([], 0))
+        start = bisect_right(spans, span.start, key=lambda known: known.end)
+        end = bisect_left(spans, span.end, key=lambda known: known.start)
+        return set(range(first + start, first + max(start, end)))
+
+    def overlapping(self, spot: Spot, *, today: bool) -> set[int]:
+        """Returns the rows of a passage that was found, of one of today or as near as can be."""
+        if spot.span is None:
+            return set()
+        rows = self.rows(spot.document, spot.span)
+        self.lost += not rows and not today
+        return rows
+
+    def standing(self, spot: Spot) -> tuple[str, Span] | None:
+        """Returns where the words of a spot stand now, nearest to where they stood."""
+        if spot.span is None:
+            return None
+        if spot not in self._standing:
+            self._standing[spot] = self._find(spot, spot.span)
+            self.lost += self._standing[spot] is None
+        return self._standing[spot]
+
+    def _find(self, spot: Spot, span: Span) -> tuple[str, Span] | None:
+        if spot.document not in self._rows:
+            return None
+        try:
+            text = self._shelf.text(spot.document)
+        except LibraryError:  # deleted a moment ago
+            return None
+        if spot.words and text.startswith(spot.words, span.start):
+            return spot.document, span
+        starts = [at.start for at in occurrences(spot.words, text)] if spot.words else []
+        if not starts:
+            return None
+        start = min(starts, key=lambda at: abs(at - span.start))
+        return spot.document, Span(start, min(start + len(span), len(text)))
+
+
+def _spans(contents: Contents) -> dict[str, tuple[list[Span], int]]:
+    """Returns the passages of each document, in order, and the row of its first."""
+    found: dict[str, tuple[list[Span], int]] = {}
+    for row in range(len(contents)):
+        chunk = contents.chunk(row)
+        found.setdefault(chunk.document, ([], row))[0].append(chunk.span)
+    return found
