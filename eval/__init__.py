@@ -15,6 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eval.appending import append_questions as append_questions
+    from eval.appending import splits_of as splits_of
     from eval.beir import CollectionScores as CollectionScores
     from eval.beir import evaluate_collection as evaluate_collection
     from eval.checking import check_questions as check_questions
@@ -95,6 +97,7 @@ _HOME = {
     "Support": "eval.support",
     "Triage": "eval.triage",
     "Wording": "eval.syllabus",
+    "append_questions": "eval.appending",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
     "cover": "eval.coverage",
@@ -114,6 +117,7 @@ _HOME = {
     "run_questions": "eval.run",
     "score_run": "eval.score",
     "smallest": "eval.compare",
+    "splits_of": "eval.appending",
     "verdict": "eval.compare",
     "write_coverage": "eval.coverage",
     "write_fit": "eval.fit",
@@ -149,6 +153,7 @@ __all__ = [
     "Support",
     "Triage",
     "Wording",
+    "append_questions",
     "check_questions",
     "compare_runs",
     "cover",
@@ -168,6 +173,7 @@ __all__ = [
     "run_questions",
     "score_run",
     "smallest",
+    "splits_of",
     "verdict",
     "write_coverage",
     "write_fit",
