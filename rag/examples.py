@@ -13,16 +13,15 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from rag.folders import documents_in
-from rag.languages import NONE
 from rag.refusal import ordinary_words, subject_of
 from rag.sentences import plain
 from rag.texts import StoredChunk
 from rag.types import Answer, Citation, Unit, UnitKind
+from rag.wording import ENGLISH, Name, asked_for, is_prose, is_question, names_of, told
 from rag.words import terms
 
 if TYPE_CHECKING:
@@ -43,15 +42,8 @@ _CHUNKS = 40
 _LEAST_WORDS = 3
 """A heading of fewer words that is a question may ask about anything ("Which layer?")."""
 
-_MOST_WORDS = 6
-"""A heading of more words is a statement as likely as a subject."""
-
 _OPENING_WORDS = 10
 """Words of a sentence among which it names what it is about."""
-
-_LEAST_CHARS = 40
-_MOST_CHARS = 400
-"""A sentence that tells a beginner something has this many characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +68,11 @@ class Candidate:
         if not answer.answered:
             return False
         said, cited = _deciding(answer)
-        if not _is_prose(said):
+        if not is_prose(said):
             return False
         if self.subject:
-            told = _told(said)
-            return told is not None and told[0] in _names(self.subject)
+            explained = told(said)
+            return explained is not None and explained.name in names_of(self.subject)
         if self.heading not in (cited.title, *cited.headings):
             return False
         opening = " ".join(plain(said).split()[:_OPENING_WORDS])
@@ -190,23 +182,23 @@ def _questions(note: Read, ordinary: frozenset[str], language: str) -> Iterator[
     subjects: dict[str, str] = {}
     for heading in headings:
         subject = subject_of(heading, ordinary)
-        if subject.endswith("?") and not _is_question(subject, language):
+        if subject.endswith("?") and not is_question(subject, language):
             subject = subject_of(subject.removesuffix("?"), ordinary)
         subjects.setdefault(subject, heading)
-    english = language in _ENGLISH
+    english = language in ENGLISH
     for subject, heading in subjects.items():
         if subject.endswith("?") and len(subject.split()) >= _LEAST_WORDS:
             asked = _DEFINITION.match(subject) if english else None
             yield Candidate(subject, heading, asked["subject"] if asked else "")
     if not english:
         return
-    told: dict[Name, str] = {}
+    articles: dict[Name, str] = {}
     for said in _sentences(note):
-        if (found := _told(said)) and _is_prose(said):
-            told.setdefault(*found)
+        if (found := told(said)) and is_prose(said):
+            articles.setdefault(found.name, found.article)
     for subject, heading in subjects.items():
-        name = next((name for name in _names(subject) if name in told), None)
-        question = _asked_for(subject, told[name]) if name else ""
+        name = next((name for name in names_of(subject) if name in articles), None)
+        question = asked_for(subject, articles[name]) if name else ""
         if question:
             yield Candidate(question, heading, subject)
 
@@ -217,104 +209,7 @@ def _is_of_file(title: str, path: str) -> bool:
     return re.findall(r"\w+", title.casefold()) == re.findall(r"[^\W_]+", stem.casefold())
 
 
-def _is_question(subject: str, language: str) -> bool:
-    """Returns whether a heading is a question, and not a thing with a question mark behind it."""
-    return language not in _ENGLISH or bool(_OPENING.match(subject))
-
-
-def _asked_for(subject: str, article: str) -> str:
-    """Returns the question for a subject; empty where it would be no sentence.
-
-    Args:
-        article: what a sentence about it has in front of it.
-    """
-    words = subject.split()
-    if not words or len(words) > _MOST_WORDS or subject.endswith("?"):
-        return ""
-    if any(pattern.search(subject) for pattern in (_CLAUSE, _NO_PHRASE, _NO_THING)):
-        return ""
-    if (len(words) > 1 and _DOING.match(subject)) or not _material().isdisjoint(terms(subject)):
-        return ""
-    # What the subject is before it is told more of: "kinds" in "kinds of shift".
-    if _PLURAL.search(_MORE.split(subject)[0]):
-        return f"What are {subject}?"
-    bare = "" if re.match(r"(?:an?|the) ", subject) else article
-    return f"What is {bare}{subject}?"
-
-
-Name = tuple[frozenset[str], int]
-"""What things are compared by: the terms of a name, and how many words it has."""
-
-
-def _name(words: str) -> Name:
-    return frozenset(terms(words)), len(re.findall(r"\w+", words))
-
-
-def _names(subject: str) -> list[Name]:
-    """Returns the names of a subject: two where the other one stands behind it, in brackets."""
-    parts = re.split(r"[()]", re.sub(r"^(?:an?|the) ", "", subject, flags=re.IGNORECASE))
-    return [_name(part) for part in parts if terms(part)]
-
-
-def _told(said: str) -> tuple[Name, str] | None:
-    """Returns the name of the thing that a sentence explains, and the article before it."""
-    found = _TELLING.match(plain(said).translate(_EMPHASIS))
-    if not found:
-        return None
-    article = (found["article"] or "").lower()
-    return _name(found["in"] or found["thing"]), article
-
-
-def _is_prose(said: str) -> bool:
-    """Returns whether words are one whole sentence, and no list, table, code or picture."""
-    fits = _LEAST_CHARS <= len(said) <= _MOST_CHARS
-    return fits and _WHOLE.match(said) is not None and not _NO_PROSE.search(said)
-
-
-@cache
-def _material() -> frozenset[str]:
-    """Returns terms of what teaches a subject, and is none."""
-    return frozenset(
-        terms(
-            """
-            answer appendix assignment chapter cheatsheet course exam exercise faq glossary goal
-            handout homework index install interview intro lab lecture lesson material module note
-            overview project qna question quiz readme reference resource setup sheet slide solution
-            submission submitting summary syllabus tutorial
-            """
-        )
-    )
-
-
-_ENGLISH = ("english", NONE)
-_ASKING = r"^(?:how|why|when|where|what|which|who|whose)\b"
-_OPENING = re.compile(
-    rf"{_ASKING}|^(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|if|in|to)\b",
-    re.IGNORECASE,
-)
 _DEFINITION = re.compile(r"what (?:is|are) (?!the differences?\b)(?P<subject>.+)\?$", re.IGNORECASE)
-_NO_PHRASE = re.compile(
-    r"[:;,!?=$\\/|\"]|\. |[–—]| - |\(\d|\b(?:you|your|we|our|my)\b"
-    r"|^(?:add|build|choose|consider|create|do|download|get|install|make|open|read|remember|run|see"
-    r"|set|start|submit|try|use|work|write)\b",
-    re.IGNORECASE,
-)
-"""Marks of what is more than a phrase, or of what is told to the reader."""
-_CLAUSE = re.compile(r"\b(?:is|are|was|were|do|does|did|has|have|can|must|should|will)\b")
-_MORE = re.compile(
-    r" (?:\(|(?:about|against|as|at|behind|between|by|compared|for|from|in|of|on|that|to"
-    r"|used|with)\b)"
-)
-_NO_THING = re.compile(
-    rf"\b(?:and|or|versus|vs|before|after|when|while|until)\b"
-    rf"|^(?:two|three|four|five|six|seven|\d+)\b|{_ASKING}",
-    re.IGNORECASE,
-)
-_PLURAL = re.compile(r"(?<!bi)[^isu]s$")
-_DOING = re.compile(r"\w*[aeiouy]\w*ing\b(?!-)", re.IGNORECASE)
-_EMPHASIS = str.maketrans("", "", "*_")
-_WHOLE = re.compile(r"^[*_\"“]*[^\W\d_](?:.*\S)?[.!?。！？][*_\"”]*$", re.DOTALL)
-_NO_PROSE = re.compile(r"\n\s*(?:\n|[-*+•➢|>#]\s|\d+[.)]\s)|</?[a-z]|```|\]\(", re.IGNORECASE)
 _POINTING = re.compile(
     r"(?:this|that|these|those|it|its|they|their|them|he|she|such|here|there|so|thus|then|hence"
     r"|therefore|but|and|or|yet|however|moreover|also|again|another|both|as (?:above|before|noted)"
@@ -322,16 +217,3 @@ _POINTING = re.compile(
     re.IGNORECASE,
 )
 """With such words a sentence leans on the one before it."""
-_TELLING = re.compile(
-    r"(?:In (?P<in>[\w '’/-]{2,60}?ing),? (?:an?|the|we|one|each|every)\b"
-    r"|(?P<article>(?:An?|The) )?(?P<thing>\w[\w '’/-]{0,60}?)(?: \([^()]{1,60}\))?"
-    r"(?:, (?:also|or|short) [^,]{1,60},)? "
-    r"(?:is (?:\w+ly )?(?:an?|the|any|one|when|what|how|where|used|meant|called|known)\b"
-    r"|are (?!not|also|often|usually|always|never|more|less|most|so|too|very|therefore|thus|then"
-    r"|still|only|just|now|here|there|both|all|in|on|at|from\b)\w"
-    r"|(?:means?|refers? to|describes?|denotes?|consists? of|combines?|involves?|lets?|turns?"
-    r"|estimates?|measures?|compares?|aims?|tr(?:y|ies)|asks?|adds?|keeps?"
-    r"|replaces?|works? by|searches|assumes?|treats?|adapts?|learns?|trains?|goes)\b)"
-    r"(?! (?:it|them|this|that|these|those)\b))"
-)
-"""How a sentence begins that says what something is."""
