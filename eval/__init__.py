@@ -51,8 +51,18 @@ if TYPE_CHECKING:
     from eval.measures import LOWER_IS_BETTER as LOWER_IS_BETTER
     from eval.measures import Measure as Measure
     from eval.notes import Notes as Notes
+    from eval.proposing import Now as Now
+    from eval.proposing import Proposal as Proposal
+    from eval.proposing import propose as propose
     from eval.report import report_html as report_html
     from eval.report import write_report as write_report
+    from eval.reviewing import Choice as Choice
+    from eval.reviewing import Decisions as Decisions
+    from eval.reviewing import Reviewed as Reviewed
+    from eval.reviewing import accept as accept
+    from eval.reviewing import read_review as read_review
+    from eval.reviewing import sets_in as sets_in
+    from eval.reviewing import write_review as write_review
     from eval.run import run_questions as run_questions
     from eval.runfile import Run as Run
     from eval.runfile import load_run as load_run
@@ -97,6 +107,16 @@ _HOME = {
     "Support": "eval.support",
     "Triage": "eval.triage",
     "Wording": "eval.syllabus",
+    "Now": "eval.proposing",
+    "Proposal": "eval.proposing",
+    "propose": "eval.proposing",
+    "Choice": "eval.reviewing",
+    "Decisions": "eval.reviewing",
+    "Reviewed": "eval.reviewing",
+    "accept": "eval.reviewing",
+    "read_review": "eval.reviewing",
+    "write_review": "eval.reviewing",
+    "sets_in": "eval.reviewing",
     "append_questions": "eval.appending",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
@@ -153,6 +173,16 @@ __all__ = [
     "Support",
     "Triage",
     "Wording",
+    "Now",
+    "Proposal",
+    "propose",
+    "Choice",
+    "Decisions",
+    "Reviewed",
+    "accept",
+    "read_review",
+    "write_review",
+    "sets_in",
     "append_questions",
     "check_questions",
     "compare_runs",

@@ -1,13 +1,15 @@
-"""A table in a file becomes rows, their cells by what the column is for."""
+"""A table in a file becomes rows, their cells by what the column is for; and rows become a file."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from eval.files import replacing
 from rag import QuestionSetError
 
 DELIMITERS = ",;\t"
@@ -57,6 +59,32 @@ def read_rows(file: Path, columns: Columns, required: Sequence[str]) -> Iterator
             yield number, dict.fromkeys(columns, "") | found
     except csv.Error as error:
         refuse(file, number + 1, f"cannot be read as a row of a table ({error}).")
+
+
+def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes a table that spreadsheets open as it is meant: they run none of its cells.
+
+    It is UTF-8 with the mark at its beginning without which Excel takes it for another encoding. A
+    cell that a spreadsheet would take for a formula gets an apostrophe in front: see `unquoted`.
+
+    Raises:
+        QuestionSetError: it cannot be written.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow(["'" + cell if _RUN.match(cell) else cell for cell in map(str, row)])
+    with replacing(file) as draft:
+        draft.write_bytes(text.getvalue().encode("utf-8-sig"))
+
+
+def unquoted(cell: str) -> str:
+    """Returns what `write_csv` was given for a cell."""
+    return cell[1:] if cell.startswith("'") and _RUN.match(cell) else cell
+
+
+_RUN = re.compile(r"'*[=+\-@\t\r]")
 
 
 def refuse(file: Path, number: int, problem: str) -> NoReturn:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from rag.questions import QuestionLog as QuestionLog
     from rag.questions import Spot as Spot
     from rag.questions import Verdict as Verdict
+    from rag.refusal import ordinary_words as ordinary_words
+    from rag.refusal import subject_of as subject_of
     from rag.retrieval import Parts as Parts
     from rag.sentences import plain as plain
     from rag.texts import StoredChunk as StoredChunk
@@ -66,7 +68,17 @@ if TYPE_CHECKING:
     from rag.types import PlaceKind as PlaceKind
     from rag.types import Places as Places
     from rag.types import Span as Span
+    from rag.types import Unit as Unit
+    from rag.types import UnitKind as UnitKind
     from rag.watching import Watcher as Watcher
+    from rag.wording import ENGLISH as ENGLISH
+    from rag.wording import Name as Name
+    from rag.wording import Told as Told
+    from rag.wording import asked_for as asked_for
+    from rag.wording import is_prose as is_prose
+    from rag.wording import is_question as is_question
+    from rag.wording import names_of as names_of
+    from rag.wording import told as told
     from rag.words import terms as terms
 
 _HOME = {
@@ -128,6 +140,19 @@ _HOME = {
     "suffix_of": "rag.documents",
     "threshold_for": "rag.confidence",
     "terms": "rag.words",
+    "ordinary_words": "rag.refusal",
+    "subject_of": "rag.refusal",
+    "plain": "rag.sentences",
+    "Unit": "rag.types",
+    "UnitKind": "rag.types",
+    "ENGLISH": "rag.wording",
+    "Name": "rag.wording",
+    "Told": "rag.wording",
+    "asked_for": "rag.wording",
+    "is_prose": "rag.wording",
+    "is_question": "rag.wording",
+    "names_of": "rag.wording",
+    "told": "rag.wording",
     "turn_of": "rag.followup",
 }
 
@@ -190,6 +215,19 @@ __all__ = [
     "suffix_of",
     "terms",
     "threshold_for",
+    "ordinary_words",
+    "subject_of",
+    "plain",
+    "Unit",
+    "UnitKind",
+    "ENGLISH",
+    "Name",
+    "Told",
+    "asked_for",
+    "is_prose",
+    "is_question",
+    "names_of",
+    "told",
     "turn_of",
 ]
 
