@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from eval.beir import evaluate_collection as evaluate_collection
     from eval.checking import check_questions as check_questions
     from eval.checking import write_mended as write_mended
+    from eval.closing import Accepted as Accepted
+    from eval.closing import Reasked as Reasked
+    from eval.closing import Reply as Reply
+    from eval.closing import accept_gap as accept_gap
+    from eval.closing import name_of as name_of
+    from eval.closing import reask as reask
     from eval.compare import SHOWN as SHOWN
     from eval.compare import Comparison as Comparison
     from eval.compare import compare_runs as compare_runs
@@ -43,6 +49,9 @@ if TYPE_CHECKING:
     from eval.fit import Fitting as Fitting
     from eval.fit import fit_questions as fit_questions
     from eval.fit import write_fit as write_fit
+    from eval.gaps import Gap as Gap
+    from eval.gaps import Gaps as Gaps
+    from eval.gaps import find_gaps as find_gaps
     from eval.gate import Decision as Decision
     from eval.gate import gate_run as gate_run
     from eval.importing import import_beir as import_beir
@@ -80,6 +89,7 @@ if TYPE_CHECKING:
     from eval.triage import Triage as Triage
 
 _HOME = {
+    "Accepted": "eval.closing",
     "Cause": "eval.triage",
     "CollectionScores": "eval.beir",
     "Change": "eval.coverage_diff",
@@ -93,6 +103,8 @@ _HOME = {
     "Evidence": "eval.dataset",
     "Findings": "eval.findings",
     "Fitting": "eval.fit",
+    "Gap": "eval.gaps",
+    "Gaps": "eval.gaps",
     "Judge": "eval.support",
     "LOWER_IS_BETTER": "eval.measures",
     "Measure": "eval.measures",
@@ -100,6 +112,8 @@ _HOME = {
     "Objective": "eval.syllabus",
     "Part": "eval.coverage",
     "Question": "eval.dataset",
+    "Reasked": "eval.closing",
+    "Reply": "eval.closing",
     "Run": "eval.runfile",
     "SHOWN": "eval.compare",
     "Scores": "eval.score",
@@ -117,6 +131,7 @@ _HOME = {
     "read_review": "eval.reviewing",
     "write_review": "eval.reviewing",
     "sets_in": "eval.reviewing",
+    "accept_gap": "eval.closing",
     "append_questions": "eval.appending",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
@@ -125,6 +140,7 @@ _HOME = {
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
     "export_trec": "eval.trec",
+    "find_gaps": "eval.gaps",
     "fit_questions": "eval.fit",
     "gate_run": "eval.gate",
     "import_beir": "eval.importing",
@@ -133,6 +149,8 @@ _HOME = {
     "load_objectives": "eval.syllabus",
     "load_questions": "eval.dataset",
     "load_run": "eval.runfile",
+    "name_of": "eval.closing",
+    "reask": "eval.closing",
     "report_html": "eval.report",
     "run_questions": "eval.run",
     "score_run": "eval.score",
@@ -146,6 +164,7 @@ _HOME = {
 }
 
 __all__ = [
+    "Accepted",
     "Cause",
     "CollectionScores",
     "Change",
@@ -159,6 +178,8 @@ __all__ = [
     "Evidence",
     "Findings",
     "Fitting",
+    "Gap",
+    "Gaps",
     "Judge",
     "LOWER_IS_BETTER",
     "Measure",
@@ -166,6 +187,8 @@ __all__ = [
     "Objective",
     "Part",
     "Question",
+    "Reasked",
+    "Reply",
     "Run",
     "SHOWN",
     "Scores",
@@ -183,6 +206,7 @@ __all__ = [
     "read_review",
     "write_review",
     "sets_in",
+    "accept_gap",
     "append_questions",
     "check_questions",
     "compare_runs",
@@ -191,6 +215,7 @@ __all__ = [
     "evaluate",
     "evaluate_collection",
     "export_trec",
+    "find_gaps",
     "fit_questions",
     "gate_run",
     "import_beir",
@@ -199,6 +224,8 @@ __all__ = [
     "load_objectives",
     "load_questions",
     "load_run",
+    "name_of",
+    "reask",
     "report_html",
     "run_questions",
     "score_run",
