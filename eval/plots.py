@@ -2,16 +2,16 @@
 
 A picture is `WIDTH` units wide, about the CSS pixels that a page gives it, so letters keep their
 size on a phone and on paper. Marks that must be told apart are filled or hollow, not only coloured.
-All text is escaped here.
+All text is escaped as it becomes a mark.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from html import escape
 
 from eval.compare import Difference
+from eval.marks import line, mark, svg, text
 from eval.measures import BINS, COVERAGE, Bin, Measure
 from eval.statistics import Interval
 
@@ -63,9 +63,9 @@ def track(name: str, measure: Measure) -> str:
     return _svg(
         said,
         16,
-        _line("track", across(0), 8, across(1), 8),
-        _line("range", across(measure.low), 8, across(measure.high), 8),
-        _mark("circle", "dot", cx=across(measure.value), cy=8, r=5),
+        line("track", across(0), 8, across(1), 8),
+        line("range", across(measure.low), 8, across(measure.high), 8),
+        mark("circle", "dot", cx=across(measure.value), cy=8, r=5),
     )
 
 
@@ -79,13 +79,13 @@ def bars(name: str, groups: Mapping[str, Mapping[str, Measure]]) -> str:
         said = f"{label}: {m.value:.3f}, 95 % interval {between(m)}, n = {m.n}"
         parts += [
             *_row(y, label, f"{m.value:.3f}", f"n = {m.n:,}"),
-            _mark("rect", "ground", x=across(0), y=y + 20, width=across(1) - across(0), height=10),
-            _mark("rect", "bar", said, x=1, y=y + 20, width=across(m.value) - 1, height=10),
+            mark("rect", "ground", x=across(0), y=y + 20, width=across(1) - across(0), height=10),
+            mark("rect", "bar", said, x=1, y=y + 20, width=across(m.value) - 1, height=10),
             *_whisker(across(m.low), across(m.high), y + 25),
         ]
     foot = len(rows) * ROW + 8
     for at, anchor in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
-        parts.append(_text(across(at), foot, f"{at:g}", "quiet", anchor))
+        parts.append(text(across(at), foot, f"{at:g}", "quiet", anchor))
     return _svg(f"{name}, with 95 % intervals", foot + 6, *parts)
 
 
@@ -95,20 +95,20 @@ def forest(differences: Mapping[str, Difference]) -> str:
     reach = nice(max((max(-i.low, i.high, 0.01) for _, i, _ in rows), default=0.01))
     across = scale(-reach, reach, 10, WIDTH - 10)
     foot = len(rows) * ROW + 10
-    parts = [_line("axis", across(0), 0, across(0), foot - 14)]
+    parts = [line("axis", across(0), 0, across(0), foot - 14)]
     for number, (label, interval, detected) in enumerate(rows):
         y = number * ROW
         said = f"{label}: {signed(interval.value)}, beyond chance: {'yes' if detected else 'no'}"
         dot = "dot" if detected else "dot hollow"
         parts += [
             *_row(y, label, signed(interval.value), ""),
-            _line("range", across(interval.low), y + 26, across(interval.high), y + 26),
-            _mark("circle", dot, said, cx=across(interval.value), cy=y + 26, r=5),
+            line("range", across(interval.low), y + 26, across(interval.high), y + 26),
+            mark("circle", dot, said, cx=across(interval.value), cy=y + 26, r=5),
         ]
     parts += [
-        _text(across(-reach), foot, f"\u2212{reach:g} worse", "quiet"),
-        _text(across(0), foot, "0", "quiet", "middle"),
-        _text(across(reach), foot, f"better +{reach:g}", "quiet", "end"),
+        text(across(-reach), foot, f"\u2212{reach:g} worse", "quiet"),
+        text(across(0), foot, "0", "quiet", "middle"),
+        text(across(reach), foot, f"better +{reach:g}", "quiet", "end"),
     ]
     return _svg("Differences with 95 % intervals", foot + 6, *parts)
 
@@ -122,15 +122,15 @@ def reliability(bins: Sequence[Bin]) -> str:
         x, width = across(item.low), across(item.high) - across(item.low)
         height = BOTTOM - up(item.n / total)
         parts.append(
-            _mark("rect", "ground", x=x + 1, y=BOTTOM - height, width=width - 2, height=height)
+            mark("rect", "ground", x=x + 1, y=BOTTOM - height, width=width - 2, height=height)
         )
-    parts.append(_line("guide", across(0), up(0), across(1), up(1)))
+    parts.append(line("guide", across(0), up(0), across(1), up(1)))
     for item in bins:
         x = across(item.confidence)
         said = f"{item.low:g} to {item.high:g}: {item.right.value:.3f} right, n = {item.n}"
         parts += [
-            _line("range", x, up(item.right.low), x, up(item.right.high)),
-            _mark("circle", "dot", said, cx=x, cy=up(item.right.value), r=4.5),
+            line("range", x, up(item.right.low), x, up(item.right.high)),
+            mark("circle", "dot", said, cx=x, cy=up(item.right.value), r=4.5),
         ]
     return _svg("Reliability: share right against confidence", HEIGHT, *parts)
 
@@ -150,10 +150,10 @@ def risk_coverage(points: Sequence[tuple[float, float, float]]) -> str:
         "Risk and coverage: share wrong among the surest questions",
         HEIGHT,
         _frame(across, up, QUARTERS, ticks, "share of questions, surest first", "share wrong"),
-        _line("guide", across(COVERAGE), BOTTOM, across(COVERAGE), TOP),
-        _text(across(COVERAGE), TOP - 5, f"{COVERAGE:.0%}".replace("%", " %"), "quiet", "middle"),
-        _mark("polyline", "curve", points=path),
-        _mark("circle", "dot", f"all: {risk:.3f} wrong", cx=across(share), cy=up(risk), r=4.5),
+        line("guide", across(COVERAGE), BOTTOM, across(COVERAGE), TOP),
+        text(across(COVERAGE), TOP - 5, f"{COVERAGE:.0%}".replace("%", " %"), "quiet", "middle"),
+        mark("polyline", "curve", points=path),
+        mark("circle", "dot", f"all: {risk:.3f} wrong", cx=across(share), cy=up(risk), r=4.5),
     )
 
 
@@ -169,7 +169,7 @@ def ranks(counts: Sequence[tuple[str, int]], missing: int) -> str:
         css = "bar hollow" if number == len(counts) else "bar"
         parts += [
             _column(css, across(number) + 2, step - 4, BOTTOM, up(count), f"{label}: {count}"),
-            _text(across(number + 0.5), up(count) - 4, str(count), "small", "middle"),
+            text(across(number + 0.5), up(count) - 4, str(count), "small", "middle"),
         ]
     return _svg("Ranks at which the evidence was found", HEIGHT, *parts)
 
@@ -191,15 +191,15 @@ def separation(answerable: Sequence[int], unanswerable: Sequence[int]) -> str:
     ):
         said = f"{label}, n = {sum(counts):,}" if sum(counts) else f"{label}: none asked"
         parts += [
-            _mark("rect", css, x=LEFT, y=y - 9, width=10, height=10),
-            _text(LEFT + 16, y, said),
+            mark("rect", css, x=LEFT, y=y - 9, width=10, height=10),
+            text(LEFT + 16, y, said),
         ]
         for number, share in enumerate(inside):
             if share:
                 x, end = across(number / BINS) + 2, across((number + 1) / BINS) - 2
                 tip = f"{label}, {number / BINS:g} to {(number + 1) / BINS:g}: {share:.3f}"
                 parts.append(_column(css, x, end - x, up(0), up(sign * share), tip))
-    parts.append(_line("axis", LEFT, up(0), RIGHT, up(0)))
+    parts.append(line("axis", LEFT, up(0), RIGHT, up(0)))
     return _svg("Confidence of answerable and unanswerable questions", HEIGHT, *parts)
 
 
@@ -224,8 +224,8 @@ def latency(counts: Sequence[int], width: float, percentiles: Sequence[tuple[str
     for number, (label, value) in enumerate(percentiles):
         x, y = across(value), TOP - 2 + 14 * number
         parts += [
-            _line("guide", x, y - 9, x, BOTTOM),
-            _text(x + 4, y, f"{label} {value:.1f}"),
+            line("guide", x, y - 9, x, BOTTOM),
+            text(x + 4, y, f"{label} {value:.1f}"),
         ]
     return _svg("Time a question took", HEIGHT, *parts)
 
@@ -234,29 +234,7 @@ def latency(counts: Sequence[int], width: float, percentiles: Sequence[tuple[str
 
 
 def _svg(title: str, height: float, *parts: str) -> str:
-    name = escape(title)
-    return (
-        f'<svg viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{name}">'
-        f"<title>{name}</title>{''.join(parts)}</svg>"
-    )
-
-
-def _mark(shape: str, css: str, tip: str = "", **attributes: float | str) -> str:
-    given = "".join(
-        f' {name}="{escape(value) if isinstance(value, str) else f"{round(value, 2):g}"}"'
-        for name, value in attributes.items()
-    )
-    inside = f"<title>{escape(tip)}</title>" if tip else ""
-    return f'<{shape} class="{css}"{given}>{inside}</{shape}>'
-
-
-def _line(css: str, x1: float, y1: float, x2: float, y2: float) -> str:
-    return _mark("line", css, x1=x1, y1=y1, x2=x2, y2=y2)
-
-
-def _text(x: float, y: float, words: str, css: str = "", anchor: str = "start") -> str:
-    place = f'x="{round(x, 2):g}" y="{round(y, 2):g}" text-anchor="{anchor}"'
-    return f'<text class="{css}" {place}>{escape(words)}</text>'
+    return svg(title, WIDTH, height, *parts)
 
 
 def _row(y: float, label: str, value: str, rest: str) -> list[str]:
@@ -264,21 +242,21 @@ def _row(y: float, label: str, value: str, rest: str) -> list[str]:
     short = label if len(label) <= LETTERS else label[: LETTERS - 1] + "…"
     end = WIDTH - 70 if rest else WIDTH - 1
     return [
-        _text(1, y + 13, short),
-        _text(end, y + 13, value, "strong", "end"),
-        *([_text(WIDTH - 1, y + 13, rest, "quiet", "end")] if rest else []),
+        text(1, y + 13, short),
+        text(end, y + 13, value, "strong", "end"),
+        *([text(WIDTH - 1, y + 13, rest, "quiet", "end")] if rest else []),
     ]
 
 
 def _whisker(low: float, high: float, y: float) -> list[str]:
     """Returns an interval with its ends marked."""
-    ends = [_line("whisker", x, y - 4, x, y + 4) for x in (low, high)]
-    return [_line("whisker", low, y, high, y), *ends]
+    ends = [line("whisker", x, y - 4, x, y + 4) for x in (low, high)]
+    return [line("whisker", low, y, high, y), *ends]
 
 
 def _column(css: str, x: float, width: float, base: float, end: float, tip: str) -> str:
     top, height = min(base, end), abs(base - end)
-    return _mark("rect", css, tip, x=x, y=top, width=width, height=height)
+    return mark("rect", css, tip, x=x, y=top, width=width, height=height)
 
 
 def _steps(top: float) -> Ticks:
@@ -291,9 +269,9 @@ def _frame(across: Scale, up: Scale, xs: Ticks, ys: Ticks, x_title: str, y_title
     """Returns the grid and what is written along both axes."""
     parts = []
     for value, label in ys:
-        parts.append(_line("grid", LEFT, up(value), RIGHT, up(value)))
-        parts.append(_text(LEFT - 6, up(value) + 4, label, "quiet", "end"))
-    parts += [_text(across(value), BOTTOM + 16, label, "quiet", "middle") for value, label in xs]
-    parts.append(_text(RIGHT, HEIGHT - 6, x_title, "quiet", "end"))
-    parts.append(_text(1, TOP - 16, y_title, "quiet"))
+        parts.append(line("grid", LEFT, up(value), RIGHT, up(value)))
+        parts.append(text(LEFT - 6, up(value) + 4, label, "quiet", "end"))
+    parts += [text(across(value), BOTTOM + 16, label, "quiet", "middle") for value, label in xs]
+    parts.append(text(RIGHT, HEIGHT - 6, x_title, "quiet", "end"))
+    parts.append(text(1, TOP - 16, y_title, "quiet"))
     return "".join(parts)
