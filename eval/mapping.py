@@ -40,6 +40,12 @@ MARGIN = 72.0
 UNLIKE = 0.2
 """The cosine from which on a question lies at `MARGIN`: that of questions about anything else."""
 
+BEND = 3
+"""Power by which a question that is less alike lies farther: of what the shipped notes cover
+(median cosine .72) it makes 3, of what they miss (.29) 50. A straight line leaves no room for the former
+among the passages: by a square 43 % of 400 questions had their own passage nearest, by this 64 %.
+"""
+
 MOST_PASSAGES = 1_500
 """Passages that are drawn: t-SNE takes some 4 s of one core for them. Of larger notes, each keeps
 its share, evenly spaced; a passage that is a question's nearest is always there."""
@@ -53,7 +59,7 @@ STEP = 3
 APART = 9
 """Least distance of two questions, while there is room."""
 
-PERPLEXITY, ROUNDS, SEED = 30.0, 400, 0
+PERPLEXITY, ROUNDS, SEED = 30.0, 500, 0
 """Of t-SNE: the customary neighbourhood; rounds after which places move no more than a dot."""
 
 WORDS = 120
@@ -75,7 +81,7 @@ class Wanted:
 
     Attributes:
         id: of the objective or gap.
-        near: the best cosine with anything in the notes.
+        near: the best cosine with anything in the notes; 0 where it is not known.
     """
 
     id: str
@@ -201,48 +207,35 @@ def _layout(vectors: Vectors) -> Places:
     from threadpoolctl import threadpool_limits
 
     size = len(vectors)
-    if size < 5:  # fewer have no neighbourhoods
+    if size < 5 or np.ptp(vectors, axis=0).max() < 1e-6:  # there are no neighbourhoods
         angles = np.arange(size) * 2 * np.pi / max(size, 1)
         return np.column_stack([np.cos(angles), np.sin(angles)])
-    start = _main_directions(vectors)
     drawn = TSNE(
         metric="cosine",
-        init=start,
+        init="pca",
         perplexity=min(PERPLEXITY, (size - 1) / 3),
-        learning_rate="auto",
         max_iter=ROUNDS,
         random_state=SEED,
-        angle=0.7,
     )
     with threadpool_limits(1):  # the same sums in the same order, and a core left for answers
         places: Places = drawn.fit_transform(vectors).astype(np.float64)
     return places
 
 
-def _main_directions(vectors: Vectors) -> Vectors:
-    """Returns where t-SNE begins: the two main directions, small, the same on every machine."""
-    import numpy as np
-
-    centred = vectors - vectors.mean(axis=0)
-    _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    axes = axes[:2] * np.sign(axes[:2, np.abs(axes[:2]).argmax(axis=1)].diagonal())[:, None]
-    start = centred @ axes.T
-    noise = np.random.default_rng(SEED).normal(0, 1e-6, start.shape)  # copies must be able to part
-    begun: Vectors = (start / max(float(start[:, 0].std()), 1e-6) * 1e-4 + noise).astype(np.float32)
-    return begun
-
-
 def _fitted(places: Places) -> Places:
-    """Returns places that fill the map up to its margin, directions and proportions kept."""
+    """Returns places within the margin of the map, the longer direction across."""
     import numpy as np
 
     if not len(places):
         return places.reshape(0, 2)
     low, high = places.min(axis=0), places.max(axis=0)
-    room = np.array([WIDTH, HEIGHT]) - 2 * MARGIN
-    # Each direction has its own scale: t-SNE's have no unit, and a map that is full can be read.
-    stretched = (places - (low + high) / 2) * room / np.maximum(high - low, 1e-9)
-    fitted: Places = np.where(high - low < 1e-9, 0, stretched) + np.array([WIDTH, HEIGHT]) / 2
+    sides, room = high - low, np.array([WIDTH, HEIGHT]) - 2 * MARGIN
+    centred = places - (low + high) / 2
+    if sides[1] > sides[0]:
+        centred, sides = centred[:, ::-1], sides[::-1]
+    # A map that is full can be read; more than half as much again would pull neighbours apart.
+    scale = room / np.maximum(sides, 1e-9)
+    fitted: Places = centred * np.minimum(scale, 1.5 * scale.min()) + np.array([WIDTH, HEIGHT]) / 2
     return fitted
 
 
@@ -258,7 +251,7 @@ def _pins(wanted: Sequence[Wanted], dots: Rows, places: Places) -> tuple[Pin, ..
     pins: dict[int, Pin] = {}
     for number in sorted(range(len(wanted)), key=lambda i: (-wanted[i].near, i)):
         item = wanted[number]
-        far = MARGIN * min(1.0, max(0.0, (1 - item.near) / (1 - UNLIKE)))
+        far = MARGIN * min(1.0, max(0.0, (1 - item.near) / (1 - UNLIKE))) ** BEND
         fits = (gaps >= far - STEP / 2) & (gaps <= far + STEP)
         if not fits.any():
             fits = gaps >= gaps.max() - STEP

@@ -44,9 +44,9 @@ HOME = {
         "rag/documents/pdf/reader.py",
     ],  # its pictures, its words
     "rapidfuzz": ["rag/spelling.py"],
-    "scipy": ["eval/statistics.py"],
+    "scipy": ["eval/mapping.py", "eval/statistics.py"],
     "sentence_transformers": ["rag/models.py"],
-    "sklearn": ["eval/learning.py"],
+    "sklearn": ["eval/learning.py", "eval/mapping.py"],
     "sqlite3": [
         "rag/questions.py",
         "rag/salvage.py",
@@ -54,6 +54,7 @@ HOME = {
     ],  # the log, the store
     "sse_starlette": ["ui/streams.py"],
     "tantivy": ["rag/words.py"],
+    "threadpoolctl": ["eval/mapping.py"],  # comes with scikit-learn
     "tokenizers": ["rag/compiled.py"],
     "torch": ["rag/compiling.py"],
     "transformers": ["rag/models.py"],
