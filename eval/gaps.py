@@ -5,7 +5,7 @@ Input: the questions of the log; output: `Gaps`, the group that most people aske
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
