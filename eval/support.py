@@ -256,12 +256,12 @@ class Judge:
         )
 
     def _citation(self, number: int, document: str, span: Span) -> Citation:
-        note, chunk = self.library.note(document), self._contents.at(document, span.start)
+        note = self.library.note(document)
         return Citation(
             number=number,
             document=document,
             title=note.title,
-            headings=chunk.headings if chunk else (),
+            headings=self._contents.headings(document, span.start),
             location=note.place(span),
             span=span,
             quote=span.of(note.text),

@@ -52,13 +52,13 @@ class Contents:
         """Returns a chunk with its words, headings and place."""
         return self._engine.texts.chunk(row)
 
-    def at(self, document: str, offset: int) -> StoredChunk | None:
-        """Returns the chunk in which a place of a document lies, or the last before it."""
-        found = None
+    def headings(self, document: str, offset: int) -> tuple[str, ...]:
+        """Returns those above a place of a document, the outermost first; none where it has none."""
+        found: tuple[str, ...] = ()
         for row in self._rows.get(document, ()):
-            chunk = self.chunk(row)
-            if found is None or chunk.span.start <= offset:
-                found = chunk
+            for unit in self.units(row):
+                if unit.span.start <= offset:
+                    found = unit.headings
         return found
 
     @cached_property
