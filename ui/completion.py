@@ -122,6 +122,7 @@ def offers(command: Any, words: Sequence[str]) -> list[Offer]:
     context = command.context_class(command, resilient_parsing=True)
     expected, arguments, options = None, 0, True
     for word in before:
+        command, context = _meant(command, context, word)
         if expected is not None:
             context.params[expected.name], expected = word, None
         elif options and word == "--":
@@ -142,16 +143,28 @@ def offers(command: Any, words: Sequence[str]) -> list[Offer]:
             arguments += 1
     if expected is not None:
         return _values(context, expected, begun)
+    named = [
+        Offer(name, one.get_short_help_str(80))
+        for name, one in getattr(command, "commands", {}).items()
+        if name.startswith(begun) and not one.hidden
+    ]
+    command, context = _meant(command, context)
     if options and begun.startswith("-"):
         return _options(context, command, begun)
     if hasattr(command, "commands"):
-        return [
-            Offer(name, one.get_short_help_str(80))
-            for name, one in command.commands.items()
-            if name.startswith(begun) and not one.hidden
-        ]
+        return named
     places = [one for one in command.params if one.param_type_name == "argument"]
-    return _values(context, places[arguments], begun) if arguments < len(places) else []
+    values = _values(context, places[arguments], begun) if arguments < len(places) else []
+    return [*named, *values]
+
+
+def _meant(command: Any, context: Any, word: str | None = None) -> tuple[Any, Any]:
+    """Returns the command that is meant where a word names none: mostly, `command` itself."""
+    name = getattr(command, "otherwise", None)
+    if name is None or word in command.commands:
+        return command, context
+    meant = command.commands[name]
+    return meant, meant.context_class(meant, context, name, resilient_parsing=True)
 
 
 def _option(command: Any, name: str) -> Any:
@@ -197,6 +210,16 @@ def folders(context: typer.Context, incomplete: str) -> list[str]:
 def records(incomplete: str) -> list[str]:
     """Returns the folders and `.jsonl` files, such as question sets, that a path could become."""
     return list(_below(Path(), incomplete, (".jsonl",)))
+
+
+def syllabi(incomplete: str) -> list[str]:
+    """Returns the folders and files of objectives that a path could become."""
+    return list(_below(Path(), incomplete, (".md", ".csv", ".tsv", ".txt", ".jsonl")))
+
+
+def coverages(incomplete: str) -> list[str]:
+    """Returns the folders and `.json` files that a path could become."""
+    return list(_below(Path(), incomplete, (".json",)))
 
 
 def _notes(context: typer.Context, incomplete: str, *, files: bool) -> Iterator[str]:

@@ -1,0 +1,124 @@
+"""Coverages, and what changed between two, become lines in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from eval import Change, Changed, Coverage, CoverageDiff, Covered, Part, Status
+from ui.console import say
+from ui.render import flowing, place, snippet, visible
+
+STYLES = {Status.MISSING: "bold red", Status.THIN: "yellow", Status.COVERED: "green"}
+
+IDLE = 20
+"""Notes that support nothing of which so many are named."""
+
+QUOTED = 150
+"""Characters of a quote that are shown: two lines of a terminal."""
+
+
+def print_coverage(coverage: Coverage) -> None:
+    """Prints the counts, then every objective: the weakest unit first, in it what is missing."""
+    counts, units = coverage.summary, coverage.units()
+    say(
+        Text(
+            f"{_of(counts['covered'], len(coverage.found))} covered, {counts['thin']} thin, "
+            f"{counts['missing']} missing.",
+            style="bold",
+        ),
+        "The number beside each is the probability that the notes answer it.",
+    )
+    for unit in units:
+        if len(units) > 1 or unit.name:
+            name = visible(snippet(unit.name)) or "Without a unit"
+            covered = f"{unit.summary['covered']} of {len(unit.found)} covered"
+            say("", Text(f"{name}: {covered}", style="bold"))
+        else:
+            say("")
+        _print_unit(unit)
+    _print_idle([part.name for part in coverage.documents() if not part.found], coverage)
+
+
+def _print_unit(unit: Part) -> None:
+    for status in (Status.MISSING, Status.THIN, Status.COVERED):
+        for item in unit.found:
+            if item.status is status:
+                _print_objective(item)
+
+
+def _print_objective(item: Covered) -> None:
+    mark = Text(f"{item.status.value:<7} {item.support.confidence:.2f}", style=STYLES[item.status])
+    say(mark.append(f"  {visible(snippet(item.objective.text, 300))}", style="default"), indent=2)
+    if not item.citations:
+        return
+    best, others = item.citations[0], len(item.documents) - 1
+    say(f"“{visible(snippet(flowing(best.quote), QUOTED))}”", indent=16)
+    more = f", and {others} more {'note' if others == 1 else 'notes'}" if others > 0 else ""
+    say(Text(f"{place(best)}{more}", style="cyan"), indent=16)
+
+
+def _print_idle(idle: Sequence[str], coverage: Coverage) -> None:
+    """Prints the notes that support no objective."""
+    if not idle:
+        return
+    title = f"Notes that support none of the objectives: {len(idle)} of {len(coverage.notes)}"
+    say("", Text(title, style="bold"))
+    for path in idle[:IDLE]:
+        say(visible(path), indent=2)
+    if len(idle) > IDLE:
+        say(f"and {len(idle) - IDLE} more: all of them with --out", indent=2)
+
+
+TITLES = {
+    Change.NEWLY_MISSING: "Newly missing",
+    Change.THINNER: "Thinner",
+    Change.NEWLY_COVERED: "Newly covered",
+    Change.BETTER: "Better",
+    Change.ADDED: "Only in the new coverage",
+    Change.DROPPED: "Only in the old coverage",
+}
+"""What is listed, in this order."""
+
+
+def print_diff(found: CoverageDiff) -> None:
+    """Prints whether notes and objectives are the same, the counts, and what changed."""
+    notes = {True: "The notes changed", False: "The notes did not change",
+             None: "Whether the notes changed is not known (--out keeps it)"}  # fmt: skip
+    objectives = "the objectives are the same" if found.same_syllabus else "the objectives differ"
+    said = (f"{count} {change}" for change, count in found.summary.items() if count)
+    say(
+        Text(f"{notes[found.notes_changed]}; {objectives}.", style="bold"),
+        f"{', '.join(said) or 'No objectives'}.",
+    )
+    for change, title in TITLES.items():
+        _print_changes(title, found.of(change))
+    moved = [item for item in found.of(Change.UNCHANGED) if item.gained or item.lost]
+    _print_changes("As before, but in other notes", moved)
+
+
+def _print_changes(title: str, items: Sequence[Changed]) -> None:
+    if not items:
+        return
+    say("", Text(title, style="bold"))
+    for item in items:
+        states = [one for one in (item.old, item.new) if one is not None]
+        say(visible(snippet(item.now.objective.text, 300)), indent=2)
+        steps = Text(" → ").join(
+            Text(f"{one.status} {one.support.confidence:.2f}", style=STYLES[one.status])
+            for one in states
+        )
+        say(steps, indent=6)
+        if len(states) == 2:
+            if item.gained:
+                say(f"now also in {visible(', '.join(item.gained))}", indent=6)
+            if item.lost:
+                say(f"no longer in {visible(', '.join(item.lost))}", indent=6)
+        if item.reworded and item.old:
+            say(f"before: {visible(snippet(item.old.objective.text, 300))}", indent=6)
+
+
+def _of(count: int, total: int) -> str:
+    noun = "objective" if total == 1 else "objectives"
+    return f"{count} of {total} {noun}"
