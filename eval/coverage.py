@@ -271,14 +271,12 @@ def load_coverage(path: Path) -> Coverage:
     Raises:
         RunError: it cannot be read, or holds anything else.
     """
-    expected = "expected what notesqa coverage writes with --out, or prints with --json"
     try:
-        record = read_json(path.read_text(encoding="utf-8-sig"))
+        return Coverage.from_record(read_json(path.read_text(encoding="utf-8-sig")))
     except OSError as error:
         raise RunError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:
-        raise RunError(f"{path} is no saved coverage ({error}): {expected}.") from error
-    try:
-        return Coverage.from_record(record)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise RunError(f"{path} is no saved coverage: {expected}.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise RunError(
+            f"{path} is no saved coverage: expected what notesqa coverage writes with --out, or "
+            "prints with --json."
+        ) from error

@@ -123,8 +123,9 @@ def of_questions(
 
 
 def of_statements(listed: Sequence[Stated]) -> list[Objective]:
-    """Returns an objective for each of what is listed; those without an id get one."""
-    named = with_given_ids(listed) if not any(one.id for one in listed) else listed
+    """Returns an objective for each of what is listed in words; those without an id get one."""
+    said = [one for one in listed if one.text]
+    named = said if any(one.id for one in said) else with_given_ids(said)
     return [
         Objective(
             id=name,
@@ -184,7 +185,7 @@ def _of_lines(path: Path) -> list[Objective]:
         said = bare(line)
         if line.startswith("#"):
             unit = said
-        elif said and not is_lead_in(said):
+        elif not is_lead_in(said):
             found.append(Stated(said, unit))
     return of_statements(found)
 
@@ -202,8 +203,8 @@ def _of_table(path: Path) -> list[Objective]:
             f"{path}, row 1: expected the names of columns, objective, outcome, question, text or "
             f"topic among them; found {', '.join(filter(None, names))[:200]}."
         )
-    whole = (",".join(row) for row in csv.reader(io.StringIO(text, newline="")))
-    return of_statements([Stated(said) for row in whole if (said := bare(row))])
+    lines = csv.reader(io.StringIO(text, newline=""))
+    return of_statements([Stated(bare(",".join(line))) for line in lines])
 
 
 def _of_rows(rows: Sequence[Sequence[str]], unit: str) -> list[Stated]:
@@ -225,8 +226,8 @@ def _stated(rows: Iterable[Mapping[str, str]]) -> list[Stated]:
     found, unit = [], ""
     for cells in rows:
         unit = cells["unit"] or unit
-        if said := bare(cells["text"]):
-            found.append(Stated(said, "" if unit == cells["text"] else bare(unit), cells["id"]))
+        is_unit = unit == cells["text"]  # both are the column of topics
+        found.append(Stated(bare(cells["text"]), "" if is_unit else bare(unit), cells["id"]))
     return found
 
 

@@ -194,7 +194,19 @@ def test_importing_loads_nothing_slow(code: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "index ", "ask ", "serve ", "demo ", "log ", "mcp ", "eval ", "eval run ", "eval beir "],
+    [
+        "",
+        "index ",
+        "ask ",
+        "serve ",
+        "demo ",
+        "log ",
+        "mcp ",
+        "eval ",
+        "eval run ",
+        "eval beir ",
+        "coverage ",
+    ],
 )
 def test_help_loads_nothing_slow(command: str) -> None:
     arguments = f"notesqa {command}--help".split()

@@ -18,6 +18,9 @@ IDLE = 20
 QUOTED = 150
 """Characters of a quote that are shown: two lines of a terminal."""
 
+LONGEST = 300
+"""Characters of an objective that are shown."""
+
 
 def print_coverage(coverage: Coverage) -> None:
     """Prints the counts, then every objective: the weakest unit first, in it what is missing."""
@@ -49,14 +52,18 @@ def _print_unit(unit: Part) -> None:
 
 
 def _print_objective(item: Covered) -> None:
-    mark = Text(f"{item.status.value:<7} {item.support.confidence:.2f}", style=STYLES[item.status])
-    say(mark.append(f"  {visible(snippet(item.objective.text, 300))}", style="default"), indent=2)
+    mark = f"{item.status.value:<7} {item.support.confidence:.2f}"
+    text = visible(snippet(item.objective.text, LONGEST))
+    say(Text.assemble((mark, STYLES[item.status]), f"  {text}"), indent=2)
     if not item.citations:
         return
     best, others = item.citations[0], len(item.documents) - 1
-    say(f"“{visible(snippet(flowing(best.quote), QUOTED))}”", indent=16)
     more = f", and {others} more {'note' if others == 1 else 'notes'}" if others > 0 else ""
-    say(Text(f"{place(best)}{more}", style="cyan"), indent=16)
+    say(
+        f"“{visible(snippet(flowing(best.quote), QUOTED))}”",
+        Text(f"{place(best)}{more}", style="cyan"),
+        indent=6,
+    )
 
 
 def _print_idle(idle: Sequence[str], coverage: Coverage) -> None:
@@ -104,7 +111,7 @@ def _print_changes(title: str, items: Sequence[Changed]) -> None:
     say("", Text(title, style="bold"))
     for item in items:
         states = [one for one in (item.old, item.new) if one is not None]
-        say(visible(snippet(item.now.objective.text, 300)), indent=2)
+        say(visible(snippet(item.now.objective.text, LONGEST)), indent=2)
         steps = Text(" → ").join(
             Text(f"{one.status} {one.support.confidence:.2f}", style=STYLES[one.status])
             for one in states
@@ -116,7 +123,7 @@ def _print_changes(title: str, items: Sequence[Changed]) -> None:
             if item.lost:
                 say(f"no longer in {visible(', '.join(item.lost))}", indent=6)
         if item.reworded and item.old:
-            say(f"before: {visible(snippet(item.old.objective.text, 300))}", indent=6)
+            say(f"before: {visible(snippet(item.old.objective.text, LONGEST))}", indent=6)
 
 
 def _of(count: int, total: int) -> str:
