@@ -50,8 +50,10 @@ if TYPE_CHECKING:
     from eval.fit import fit_questions as fit_questions
     from eval.fit import write_fit as write_fit
     from eval.gaps import Gap as Gap
+    from eval.gaps import GapError as GapError
     from eval.gaps import Gaps as Gaps
     from eval.gaps import find_gaps as find_gaps
+    from eval.gaps import gap_of as gap_of
     from eval.gate import Decision as Decision
     from eval.gate import gate_run as gate_run
     from eval.importing import import_beir as import_beir
@@ -84,9 +86,11 @@ if TYPE_CHECKING:
     from eval.syllabus import Objective as Objective
     from eval.syllabus import Wording as Wording
     from eval.syllabus import load_objectives as load_objectives
+    from eval.tables import write_csv as write_csv
     from eval.trec import export_trec as export_trec
     from eval.triage import Cause as Cause
     from eval.triage import Triage as Triage
+    from eval.unanswered import Trouble as Trouble
 
 _HOME = {
     "Accepted": "eval.closing",
@@ -106,6 +110,7 @@ _HOME = {
     "Findings": "eval.findings",
     "Fitting": "eval.fit",
     "Gap": "eval.gaps",
+    "GapError": "eval.gaps",
     "Gaps": "eval.gaps",
     "Judge": "eval.support",
     "LOWER_IS_BETTER": "eval.measures",
@@ -125,6 +130,7 @@ _HOME = {
     "Status": "eval.support",
     "Support": "eval.support",
     "Triage": "eval.triage",
+    "Trouble": "eval.unanswered",
     "Wording": "eval.syllabus",
     "accept": "eval.reviewing",
     "accept_gap": "eval.closing",
@@ -138,6 +144,7 @@ _HOME = {
     "export_trec": "eval.trec",
     "find_gaps": "eval.gaps",
     "fit_questions": "eval.fit",
+    "gap_of": "eval.gaps",
     "gate_run": "eval.gate",
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
@@ -157,6 +164,7 @@ _HOME = {
     "splits_of": "eval.appending",
     "verdict": "eval.compare",
     "write_coverage": "eval.coverage",
+    "write_csv": "eval.tables",
     "write_fit": "eval.fit",
     "write_mended": "eval.checking",
     "write_report": "eval.report",
@@ -181,6 +189,7 @@ __all__ = [
     "Findings",
     "Fitting",
     "Gap",
+    "GapError",
     "Gaps",
     "Judge",
     "LOWER_IS_BETTER",
@@ -200,6 +209,7 @@ __all__ = [
     "Status",
     "Support",
     "Triage",
+    "Trouble",
     "Wording",
     "accept",
     "accept_gap",
@@ -213,6 +223,7 @@ __all__ = [
     "export_trec",
     "find_gaps",
     "fit_questions",
+    "gap_of",
     "gate_run",
     "import_beir",
     "import_csv",
@@ -232,6 +243,7 @@ __all__ = [
     "splits_of",
     "verdict",
     "write_coverage",
+    "write_csv",
     "write_fit",
     "write_mended",
     "write_report",

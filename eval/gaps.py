@@ -1,28 +1,42 @@
 """The question log becomes gaps: what people asked and the notes did not answer, by meaning.
 
-Input: the questions of the log; output: `Gaps`, the group that most people asked first.
+Input: the questions of the log; output: `Gaps`, what most people asked for first.
+
+The log says what a question got when it was asked. Of the groups shown, each wording that was asked
+of another state of the notes is asked again, `REASKED` wordings at most, the first groups first; of
+what is answered well by now no gap is left. An answer that did not help counts as mended where
+another is given now: readers will say whether it is better.
+
+A group that fewer than `least` people asked is withheld: of its questions only the number is said,
+they are neither asked again nor judged. Where nobody was signed in there is nobody to protect, and
+no way to count people. What stays possible: two calls, for other days or before and after another
+question, differ by a wording whose asker may then be guessed; nothing says who asked which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
-from eval.triage import Triage
-from rag import Asked, Library
+from eval import grouping
+from eval.support import Judge
+from eval.triage import Triage, triage
+from eval.unanswered import Again, Found, Group, Trouble, Wording, groups_of, sureness, wordings_of
+from rag import Asked, Citation, Library, NotesQAError, Passage
+
+SHOWN = 100
+"""Gaps at most."""
 
 Progress = Callable[[str, int, int], None]
 
-
-class Trouble(StrEnum):
-    """Why a question counts as one that was not answered well."""
-
-    REFUSED = "no answer"
-    UNSURE = "an unsure answer"
-    DOWN = "an answer that did not help"
+COLUMNS = (
+    *("id", "people", "times", "terms", "question", "cause", "why", "quote", "document"),
+    *("location", "wordings", "reasons", "first", "last"),
+)
+"""Of the table of gaps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +44,13 @@ class Gap:
     """Questions of one meaning that got no good answer.
 
     Attributes:
-        id: of its earliest question, so that it stays while the group grows; any beginning of it
-            that no other gap has names it.
+        id: made of its earliest question, so that it stays while the group grows.
         terms: what tells it from the others, as people wrote it, the most telling first.
         question: the most central one.
         questions: all of them, the newest first.
         people: how many different people asked; None where nobody was signed in.
         triage: whether the notes hold it, and how that can be seen.
+        unchecked: how many of its questions were asked of other notes, and not asked again.
     """
 
     id: str
@@ -45,6 +59,51 @@ class Gap:
     questions: tuple[Asked, ...]
     people: int | None
     triage: Triage
+    unchecked: int = 0
+
+    @property
+    def first(self) -> datetime:
+        """Returns when it was asked first."""
+        return self.questions[-1].asked
+
+    @property
+    def last(self) -> datetime:
+        """Returns when it was asked last."""
+        return self.questions[0].asked
+
+    @property
+    def wordings(self) -> list[tuple[str, int]]:
+        """Returns how it was asked, and how often so, most often first."""
+        counts = Counter(" ".join(asked.question.split()) for asked in self.questions)
+        return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Returns why readers said that an answer did not help, in their words."""
+        said = {" ".join(asked.reason.split()) for asked in self.questions if asked.reason}
+        return tuple(sorted(said))
+
+    @property
+    def evidence(self) -> Citation | Passage | None:
+        """Returns the nearest words of the notes; None where nothing was found."""
+        support = self.triage.support
+        return (*support.citations, *support.passages, None)[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the JSON form; it does not say who asked what, or when."""
+        return {
+            "id": self.id,
+            "terms": list(self.terms),
+            "question": self.question,
+            "people": self.people,
+            "times": len(self.questions),
+            "first": self.first.date().isoformat(),
+            "last": self.last.date().isoformat(),
+            "unchecked": self.unchecked,
+            "wordings": [{"question": said, "times": times} for said, times in self.wordings],
+            "reasons": list(self.reasons),
+            "triage": self.triage.to_dict(),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +111,14 @@ class Gaps:
     """What the log says the notes lack.
 
     Attributes:
-        gaps: the one that most people asked first.
-        looked_at: how many questions the log was read for.
+        gaps: what most people asked for first, then what was asked most often, then last.
+        looked_at: how many questions of the log were read.
         troubled: how many of them got no good answer, by why.
         since: when the first of them was asked; None where there are none.
-        closed: questions without a good answer then, which the notes of now answer.
+        closed: questions asked again that are answered well by now.
+        changed: questions asked again whose answer did not help and is another by now.
         withheld: questions of groups that too few people asked.
+        further: questions of groups beyond the first `SHOWN`, or of wordings beyond `COMPARED`.
         least: how many people must have asked.
         corpus: the digest of the notes.
         generation: of the library.
@@ -68,14 +129,36 @@ class Gaps:
     troubled: dict[Trouble, int]
     since: datetime | None
     closed: int
+    changed: int
     withheld: int
+    further: int
     least: int
     corpus: str
     generation: int
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `gaps --json`."""
-        raise NotImplementedError
+        return {
+            "looked_at": self.looked_at,
+            "since": self.since and self.since.date().isoformat(),
+            "troubled": {trouble.value: self.troubled[trouble] for trouble in Trouble},
+            "closed": self.closed,
+            "changed": self.changed,
+            "withheld": self.withheld,
+            "further": self.further,
+            "least": self.least,
+            "corpus": self.corpus,
+            "generation": self.generation,
+            "gaps": [gap.to_dict() for gap in self.gaps],
+        }
+
+    def rows(self) -> list[list[str]]:
+        """Returns a table, its first row the names of the columns, a gap each in the others."""
+        return [list(COLUMNS), *([str(cell) for cell in _cells(gap)] for gap in self.gaps)]
+
+
+class GapError(NotesQAError):
+    """What was named is no gap."""
 
 
 def find_gaps(
@@ -86,11 +169,124 @@ def find_gaps(
 ) -> Gaps:
     """Returns the gaps that the questions of a log show in the notes of now.
 
+    In whatever order the questions come, the gaps are the same.
+
     Args:
         least: people who must have asked for a group to be shown, where people are known;
             `settings.least_askers` if left out.
 
     Raises:
-        QuestionError, LibraryError, ModelError: as for `Library.ask`.
+        LibraryError, ModelError: as for `Library.ask`.
     """
-    raise NotImplementedError
+    library.ensure_ready()
+    contents = library.contents()
+    least = library.settings.least_askers if least is None else least
+    sure = sureness(library)
+    found = Found(sure)
+    for question in asked:
+        found.add(question)
+    progress("Comparing", 0, len(found.troubled))
+    wordings, further = wordings_of(found.troubled, contents.language)
+    again = Again(library, sure, contents.generation)
+    withheld, groups = 0, list[Group]()
+    for group in groups_of(wordings, library):
+        if len(groups) == SHOWN:
+            further += group.times
+            continue
+        left = group
+        if group.is_asked_by(least):
+            progress("Asking again", len(groups), SHOWN)
+            left = again.ask(group)
+        if left.is_asked_by(least):
+            groups += [left] if left.wordings else []
+        else:
+            withheld += left.times
+    groups.sort(key=lambda group: group.rank)
+    telling = _telling(groups, wordings, contents.language)
+    judge = Judge(library)
+    gaps = []
+    for number, (group, said) in enumerate(zip(groups, telling, strict=True)):
+        progress("Judging", number, len(groups))
+        gaps.append(_gap(judge, group, said, again.unchecked))
+    return Gaps(
+        gaps=tuple(gaps),
+        looked_at=found.looked_at,
+        troubled=found.counts,
+        since=found.since,
+        closed=again.closed,
+        changed=again.changed,
+        withheld=withheld,
+        further=further,
+        least=least,
+        corpus=contents.corpus,
+        generation=contents.generation,
+    )
+
+
+def gap_of(library: Library, asked: Iterable[Asked], name: str, least: int | None = None) -> Gap:
+    """Returns the gap of an id, or of the beginning of one, with all that was asked of it.
+
+    Questions that are answered by now are among them, so that a gap that is closed can be looked
+    at. None is asked again.
+
+    Args:
+        least: as for `find_gaps`.
+
+    Raises:
+        GapError: no group that may be shown begins so, or several do.
+        LibraryError, ModelError: as for `Library.ask`.
+    """
+    library.ensure_ready()
+    language = library.contents().language
+    least = library.settings.least_askers if least is None else least
+    found = Found(sureness(library))
+    for question in asked:
+        found.add(question)
+    wordings, _ = wordings_of(found.troubled, language)
+    groups = [group for group in groups_of(wordings, library) if group.is_asked_by(least)]
+    named = [group for group in groups if name and group.id.startswith(name.lower())]
+    if len(named) != 1:
+        what = (
+            f"{len(named)} gaps have names that begin" if named else "No gap has a name that begins"
+        )
+        raise GapError(f"{what} with {name}: notesqa gaps lists them.")
+    (said,) = _telling(named, wordings, language)
+    return _gap(Judge(library), named[0], said, frozenset())
+
+
+def _telling(
+    groups: Sequence[Group], wordings: Sequence[Wording], language: str
+) -> list[tuple[str, ...]]:
+    return grouping.telling_terms(
+        [[wording.text for wording in group.wordings] for group in groups],
+        [wording.text for wording in wordings],
+        language,
+    )
+
+
+def _gap(judge: Judge, group: Group, said: tuple[str, ...], unchecked: Set[str]) -> Gap:
+    questions = group.questions
+    return Gap(
+        id=group.id,
+        terms=said,
+        question=group.central,
+        questions=questions,
+        people=len(group.people) or None,
+        triage=triage(judge, questions),
+        unchecked=sum(asked.id in unchecked for asked in questions),
+    )
+
+
+def _cells(gap: Gap) -> tuple[object, ...]:
+    """Returns the cells of a gap, as `COLUMNS` names them."""
+    evidence = gap.evidence
+    quote = evidence.quote if isinstance(evidence, Citation) else evidence and evidence.text
+    return (
+        *(gap.id, "" if gap.people is None else gap.people, len(gap.questions)),
+        *(", ".join(gap.terms), gap.question, gap.triage.cause.value, gap.triage.why),
+        *(quote or "", evidence.document if evidence else ""),
+        evidence.location if evidence else "",
+        "\n".join(f"{times} × {said}" for said, times in gap.wordings),
+        "\n".join(gap.reasons),
+        *(gap.first.date().isoformat(), gap.last.date().isoformat()),
+    )

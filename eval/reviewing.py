@@ -119,7 +119,7 @@ def write_review(proposals: Iterable[Proposal], file: Path) -> None:
         )
         for proposal in proposals
     )
-    write_csv(file, COLUMNS, rows)
+    write_csv(file, [COLUMNS, *rows])
 
 
 def read_review(file: Path, text_of: TextOf) -> list[Reviewed]:

@@ -14,6 +14,8 @@ from rag import QuestionSetError
 
 DELIMITERS = ",;\t"
 
+"""What begins a cell that a spreadsheet takes for a formula."""
+
 Columns = Mapping[str, Sequence[str]]
 """What a column is for, and the names it may have; the first that is there counts."""
 
@@ -61,30 +63,36 @@ def read_rows(file: Path, columns: Columns, required: Sequence[str]) -> Iterator
         refuse(file, number + 1, f"cannot be read as a row of a table ({error}).")
 
 
-def write_csv(file: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes a table that spreadsheets open as it is meant: they run none of its cells.
+_RUN = re.compile(r"'*[=+\-@\t\r]")
 
-    It is UTF-8 with the mark at its beginning without which Excel takes it for another encoding. A
-    cell that a spreadsheet would take for a formula gets an apostrophe in front: see `unquoted`.
+
+def csv_text(rows: Iterable[Sequence[object]]) -> str:
+    """Returns rows as CSV, of which spreadsheets run no cell: questions come from strangers.
+
+    A cell that one would take for a formula gets an apostrophe in front: see `unquoted`.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow(["'" + cell if _RUN.match(cell) else cell for cell in map(str, row)])
+    return text.getvalue()
+
+
+def write_csv(file: Path, rows: Iterable[Sequence[object]]) -> None:
+    """Writes rows, the names of the columns first, as `csv_text`.
+
+    It is UTF-8 with the mark at its beginning without which Excel takes it for another encoding.
 
     Raises:
         QuestionSetError: it cannot be written.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(header)
-    for row in rows:
-        writer.writerow(["'" + cell if _RUN.match(cell) else cell for cell in map(str, row)])
     with replacing(file) as draft:
-        draft.write_bytes(text.getvalue().encode("utf-8-sig"))
+        draft.write_bytes(csv_text(rows).encode("utf-8-sig"))
 
 
 def unquoted(cell: str) -> str:
-    """Returns what `write_csv` was given for a cell."""
+    """Returns what `csv_text` was given for a cell."""
     return cell[1:] if cell.startswith("'") and _RUN.match(cell) else cell
-
-
-_RUN = re.compile(r"'*[=+\-@\t\r]")
 
 
 def refuse(file: Path, number: int, problem: str) -> NoReturn:

@@ -44,9 +44,14 @@ HOME = {
         "rag/documents/pdf/reader.py",
     ],  # its pictures, its words
     "rapidfuzz": ["rag/spelling.py"],
-    "scipy": ["eval/mapping.py", "eval/statistics.py"],
+    "scipy": ["eval/grouping.py", "eval/mapping.py", "eval/statistics.py"],  # sparse rows, tests
     "sentence_transformers": ["rag/models.py"],
-    "sklearn": ["eval/learning.py", "eval/mapping.py"],
+    "sklearn": [
+        "eval/bench/support.py",
+        "eval/grouping.py",
+        "eval/learning.py",
+        "eval/mapping.py",
+    ],  # clusters, regressions, maps
     "sqlite3": [
         "rag/questions.py",
         "rag/salvage.py",
@@ -206,6 +211,7 @@ def test_importing_loads_nothing_slow(code: str) -> None:
         "eval run ",
         "eval beir ",
         "coverage ",
+        "gaps ",
     ],
 )
 def test_help_loads_nothing_slow(command: str) -> None:

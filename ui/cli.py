@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import assistants, coverage, evaluation, log, users
+from ui import assistants, coverage, evaluation, gaps, log, users
 from ui.common import Json, library_of, print_json
 from ui.completion import Shell, documents, folders, records
 
@@ -363,6 +363,7 @@ def completion(
 
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(coverage.app, name="coverage")
+app.add_typer(gaps.app, name="gaps")
 app.add_typer(log.app, name="log")
 app.add_typer(model_app, name="model")
 app.add_typer(users.app, name="users")

@@ -1,0 +1,263 @@
+"""Questions of the log that got no good answer, folded by their terms and grouped by meaning.
+
+Input: what the log holds; output: groups of wordings, of which those are left that the notes of now
+do not answer either.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+from eval import grouping
+from rag import Answer, Asked, Library, QuestionError, Verdict, terms
+
+LIKELY = 0.7
+"""The share of right answers below which one was given with little confidence.
+
+It is the least that the pages call likely right.
+"""
+
+KNOWN_BY = 60
+"""First characters by which the log knows a quote."""
+
+REASKED = 300
+"""Wordings that are asked again, at 10 to 18 ms each."""
+
+COMPARED = 15_000
+"""Wordings that are grouped, those asked most often and last; 3,000 take a second and more each."""
+
+
+class Trouble(StrEnum):
+    """Why a question counts as one that was not answered well."""
+
+    REFUSED = "no answer"
+    UNSURE = "an unsure answer"
+    DOWN = "an answer that did not help"
+
+
+Sure = Callable[[float], bool]
+"""Whether a confidence is one that is likely right."""
+
+
+def trouble_of(asked: Asked, sure: Sure) -> Trouble | None:
+    """Returns why a question counts as not answered well; None where it was.
+
+    What the reader said decides, and where nothing was said, what it got.
+    """
+    match asked.verdict:
+        case Verdict.UP:
+            return None
+        case Verdict.DOWN if asked.state == "answered":
+            return Trouble.DOWN
+    if asked.state != "answered":
+        return Trouble.REFUSED
+    return None if sure(asked.confidence) else Trouble.UNSURE
+
+
+def sureness(library: Library) -> Sure:
+    """Returns what tells likely answers, by what was counted at their level where that was done."""
+    fit = library.fit
+    measured = not fit.differs(library.conditions())
+
+    def sure(confidence: float) -> bool:
+        level = fit.level(confidence) if measured else None
+        return (level.right / level.n if level else confidence) >= LIKELY
+
+    return sure
+
+
+class Found:
+    """What of the log got no good answer.
+
+    Attributes:
+        troubled: the questions.
+        counts: how many there are, by why.
+        looked_at: how many questions were read.
+        since: when the first of them was asked.
+    """
+
+    def __init__(self, sure: Sure) -> None:
+        self.troubled: list[Asked] = []
+        self.counts = dict.fromkeys(Trouble, 0)
+        self.looked_at = 0
+        self.since: datetime | None = None
+        self._sure = sure
+
+    def add(self, asked: Asked) -> None:
+        """Takes a question of the log into account."""
+        self.looked_at += 1
+        self.since = min(self.since or asked.asked, asked.asked)
+        if trouble := trouble_of(asked, self._sure):
+            self.counts[trouble] += 1
+            self.troubled.append(asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """Questions of the same terms in the same order, the newest first.
+
+    Attributes:
+        text: what was searched for, as most of them say it.
+        vector: of the text; None until it is compared.
+    """
+
+    text: str
+    questions: tuple[Asked, ...]
+    vector: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Wordings of one meaning.
+
+    Attributes:
+        id: made of the earliest question of the log that belongs to it, answered by now or not.
+    """
+
+    id: str
+    wordings: tuple[Wording, ...]
+
+    @property
+    def questions(self) -> tuple[Asked, ...]:
+        """Returns all of them, the newest first."""
+        return tuple(sorted((q for w in self.wordings for q in w.questions), key=_age))
+
+    @property
+    def people(self) -> set[str]:
+        """Returns who asked and was signed in."""
+        return {asked.user for w in self.wordings for asked in w.questions if asked.user}
+
+    @property
+    def times(self) -> int:
+        """Returns how often it was asked."""
+        return sum(len(wording.questions) for wording in self.wordings)
+
+    @property
+    def central(self) -> str:
+        """Returns the most central wording."""
+        import numpy as np
+
+        vectors = np.array([wording.vector for wording in self.wordings])
+        texts = [wording.text for wording in self.wordings]
+        return texts[grouping.most_central(vectors, texts)]
+
+    @property
+    def rank(self) -> tuple[int, int, tuple[float, str]]:
+        """Returns what sorts groups: people, times where none is known; then times; then newest."""
+        newest = min(_age(wording.questions[0]) for wording in self.wordings)
+        return -(len(self.people) or self.times), -self.times, newest
+
+    def is_asked_by(self, least: int) -> bool:
+        """Returns whether so many people asked, or none of them is known."""
+        people = self.people
+        return not people or len(people) >= least
+
+
+def wordings_of(troubled: Sequence[Asked], language: str) -> tuple[list[Wording], int]:
+    """Returns the wordings that are compared, in the order of their texts.
+
+    Also how many questions are left out.
+    """
+    by_terms: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
+    stems: dict[str, tuple[str, ...]] = {}
+    for asked in troubled:
+        if asked.query not in stems:
+            said = terms(asked.query, language)
+            stems[asked.query] = tuple(said) or (asked.query.casefold(),)
+        by_terms[stems[asked.query]].append(asked)
+    wordings = []
+    for questions in by_terms.values():
+        forms = Counter(asked.query for asked in questions)
+        text = min(forms, key=lambda form: (-forms[form], form))
+        wordings.append(Wording(text, tuple(sorted(questions, key=_age))))
+    wordings.sort(key=lambda wording: Group("", (wording,)).rank)
+    left_out = sum(len(wording.questions) for wording in wordings[COMPARED:])
+    return sorted(wordings[:COMPARED], key=lambda wording: wording.text), left_out
+
+
+def groups_of(wordings: Sequence[Wording], library: Library) -> list[Group]:
+    """Returns wordings by meaning, what most people asked for first.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    if not wordings:
+        return []
+    vectors = library.embed([wording.text for wording in wordings])
+    last = [wording.questions[0] for wording in wordings]
+    places = [[(spot.document, spot.span) for spot in asked.retrieved] for asked in last]
+    labels = grouping.group(vectors, places, [asked.confidence for asked in last])
+    members: dict[int, list[Wording]] = defaultdict(list)
+    for label, wording, vector in zip(labels.tolist(), wordings, vectors, strict=True):
+        members[label].append(replace(wording, vector=vector))
+    groups = [Group(_id(together), tuple(together)) for together in members.values()]
+    return sorted(groups, key=lambda group: group.rank)
+
+
+def _id(wordings: Sequence[Wording]) -> str:
+    """Returns eight hexadecimal digits: who knows a question's own id may judge its answer."""
+    first = max((asked for wording in wordings for asked in wording.questions), key=_age)
+    return sha256(first.id.encode()).hexdigest()[:8]
+
+
+class Again:
+    """Asks wordings again that were asked of other notes.
+
+    Attributes:
+        closed, changed: as in `Gaps`.
+        unchecked: the ids of questions that could not be, or were too many.
+    """
+
+    def __init__(self, library: Library, sure: Sure, generation: int) -> None:
+        self.closed = self.changed = 0
+        self.unchecked: set[str] = set()
+        self._library = library
+        self._sure = sure
+        self._generation = generation
+        self._left = REASKED
+
+    def ask(self, group: Group) -> Group:
+        """Returns what is left of a group."""
+        left = []
+        for wording in group.wordings:
+            old = {q.id for q in wording.questions if q.generation != self._generation}
+            answer = self._answer(wording.text) if old else None
+            if old and answer is None:
+                self.unchecked |= old
+            open_ = tuple(
+                asked
+                for asked in wording.questions
+                if asked.id not in old or answer is None or not self._mended(asked, answer)
+            )
+            if open_:
+                left.append(replace(wording, questions=open_))
+        return replace(group, wordings=tuple(left))
+
+    def _answer(self, text: str) -> Answer | None:
+        if not self._left:
+            return None
+        self._left -= 1
+        try:
+            return self._library.ask(text)
+        except QuestionError:  # longer than is allowed by now
+            return None
+
+    def _mended(self, asked: Asked, answer: Answer) -> bool:
+        if trouble_of(asked, self._sure) is Trouble.DOWN:
+            now = {(c.document, c.quote[:KNOWN_BY]) for c in answer.citations}
+            mended = bool(now) and now != {(spot.document, spot.words) for spot in asked.cited}
+            self.changed += mended
+        else:
+            mended = answer.answered and self._sure(answer.confidence)
+            self.closed += mended
+        return mended
+
+
+def _age(asked: Asked) -> tuple[float, str]:
+    return -asked.asked.timestamp(), asked.id
