@@ -14,8 +14,6 @@ from rag import QuestionSetError
 
 DELIMITERS = ",;\t"
 
-"""What begins a cell that a spreadsheet takes for a formula."""
-
 Columns = Mapping[str, Sequence[str]]
 """What a column is for, and the names it may have; the first that is there counts."""
 

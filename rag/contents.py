@@ -53,7 +53,7 @@ class Contents:
         return self._engine.texts.chunk(row)
 
     def headings(self, document: str, offset: int) -> tuple[str, ...]:
-        """Returns those above a place of a document, the outermost first; none where it has none."""
+        """Returns those above a place of a document, the outermost first, if it has any."""
         found: tuple[str, ...] = ()
         for row in self._rows.get(document, ()):
             for unit in self.units(row):

@@ -47,6 +47,7 @@ HOME = {
     "scipy": ["eval/grouping.py", "eval/mapping.py", "eval/statistics.py"],  # sparse rows, tests
     "sentence_transformers": ["rag/models.py"],
     "sklearn": [
+        "eval/bench/gaps.py",
         "eval/bench/support.py",
         "eval/grouping.py",
         "eval/learning.py",
