@@ -17,6 +17,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eval.appending import append_questions as append_questions
     from eval.appending import splits_of as splits_of
+    from eval.audit import Audit as Audit
+    from eval.audit import Basis as Basis
+    from eval.audit import audit_notes as audit_notes
+    from eval.audit import audit_tables as audit_tables
     from eval.beir import CollectionScores as CollectionScores
     from eval.beir import evaluate_collection as evaluate_collection
     from eval.checking import check_questions as check_questions
@@ -80,12 +84,14 @@ if TYPE_CHECKING:
     from eval.score import Scores as Scores
     from eval.score import evaluate as evaluate
     from eval.score import score_run as score_run
+    from eval.stretches import Stretch as Stretch
     from eval.support import Judge as Judge
     from eval.support import Status as Status
     from eval.support import Support as Support
     from eval.syllabus import Objective as Objective
     from eval.syllabus import Wording as Wording
     from eval.syllabus import load_objectives as load_objectives
+    from eval.tables import csv_text as csv_text
     from eval.tables import write_csv as write_csv
     from eval.trec import export_trec as export_trec
     from eval.triage import Cause as Cause
@@ -98,6 +104,8 @@ _HOME = {
     "Change": "eval.coverage_diff",
     "Changed": "eval.coverage_diff",
     "Choice": "eval.reviewing",
+    "Audit": "eval.audit",
+    "Basis": "eval.audit",
     "CollectionScores": "eval.beir",
     "Comparison": "eval.compare",
     "Coverage": "eval.coverage",
@@ -128,6 +136,7 @@ _HOME = {
     "SHOWN": "eval.compare",
     "Scores": "eval.score",
     "Status": "eval.support",
+    "Stretch": "eval.stretches",
     "Support": "eval.support",
     "Triage": "eval.triage",
     "Trouble": "eval.unanswered",
@@ -139,6 +148,11 @@ _HOME = {
     "compare_runs": "eval.compare",
     "cover": "eval.coverage",
     "diff": "eval.coverage_diff",
+    "audit_notes": "eval.audit",
+    "check_questions": "eval.checking",
+    "compare_runs": "eval.compare",
+    "cover": "eval.coverage",
+    "csv_text": "eval.tables",
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
     "export_trec": "eval.trec",
@@ -164,6 +178,7 @@ _HOME = {
     "splits_of": "eval.appending",
     "verdict": "eval.compare",
     "write_coverage": "eval.coverage",
+    "audit_tables": "eval.audit",
     "write_csv": "eval.tables",
     "write_fit": "eval.fit",
     "write_mended": "eval.checking",
@@ -177,6 +192,8 @@ __all__ = [
     "Change",
     "Changed",
     "Choice",
+    "Audit",
+    "Basis",
     "CollectionScores",
     "Comparison",
     "Coverage",
@@ -207,6 +224,7 @@ __all__ = [
     "SHOWN",
     "Scores",
     "Status",
+    "Stretch",
     "Support",
     "Triage",
     "Trouble",
@@ -218,6 +236,11 @@ __all__ = [
     "compare_runs",
     "cover",
     "diff",
+    "audit_notes",
+    "check_questions",
+    "compare_runs",
+    "cover",
+    "csv_text",
     "evaluate",
     "evaluate_collection",
     "export_trec",
@@ -243,6 +266,7 @@ __all__ = [
     "splits_of",
     "verdict",
     "write_coverage",
+    "audit_tables",
     "write_csv",
     "write_fit",
     "write_mended",

@@ -106,7 +106,7 @@ class Audit:
         }
 
 
-def audit(
+def audit_notes(
     library: Library,
     asked: Sequence[Asked],
     coverage: Coverage | None = None,
@@ -149,11 +149,11 @@ Table = list[list[str]]
 """Rows of cells, the names of the columns first."""
 
 
-def tables(found: Audit) -> dict[str, Table]:
+def audit_tables(found: Audit) -> dict[str, Table]:
     """Returns an audit as tables, one for each kind of finding, by its name."""
     place = ["document", "headings", "location"]
     never = [
-        [*_place(item.stretch), _said(item.whole), str(item.passages), _said(item.near)]
+        [*_place(item.stretch), str(item.passages), str(item.of), _said(item.near)]
         + [item.nearest, item.stretch.text]
         for item in found.never
     ]
@@ -184,7 +184,7 @@ def tables(found: Audit) -> dict[str, Table]:
     ]
     other = [f"other {name}" for name in place]
     return {
-        "never": [[*place, "whole note", "passages", "near", "nearest", "text"], *never],
+        "never": [[*place, "passages", "of", "near", "nearest", "text"], *never],
         "always": [[*place, "wordings", "share", "spread", "asked", "text"], *always],
         "versions": [["number", "document", "share"], *versions],
         "alike": [["number", *place, "statements", "exact", "text"], *alike],

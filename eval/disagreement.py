@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -83,6 +84,9 @@ _ITSELF = re.compile(
 )
 """What is said of the note itself, or of its time, is not said of another."""
 
+_CONDITIONS = frozenset(["if", "unless", "when", "whether"])
+"""A negation soon after one of these says under what condition, and not that it is so."""
+
 _CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
 
 
@@ -126,6 +130,16 @@ class Wording:
         return Counter(stem for stem in self.stems if stem)
 
     @cached_property
+    def about(self) -> frozenset[str]:
+        """Returns the terms, once each."""
+        return frozenset(self.terms)
+
+    @cached_property
+    def said(self) -> frozenset[str]:
+        """Returns the words, once each."""
+        return frozenset(self.words)
+
+    @cached_property
     def numbers(self) -> list[Number]:
         """Returns the numbers that measure something."""
         found = []
@@ -149,7 +163,9 @@ class Wording:
         """Returns the terms that a negation stands before, and the negation."""
         found = {}
         for place, word in enumerate(self.words):
-            if word in NEGATIONS:
+            before = set(self.words[max(place - REACH, 0) : place])
+            before = set(self.words[max(place - REACH, 0) : place])
+            if word in NEGATIONS and not before & _CONDITIONS:
                 said = self.after(place)
                 if self.terms[said] == 1:  # else it may be said both ways
                     found[said] = word
@@ -206,12 +222,12 @@ class Rarity:
     """How much a term says: of `N` statements `n` of which hold it, `ln(1 + N / n)`."""
 
     def __init__(self, wordings: Sequence[Wording]) -> None:
-        self._statements = len(wordings)
-        self._held = Counter(term for wording in wordings for term in wording.terms)
+        held = Counter(term for wording in wordings for term in wording.about)
+        self._says = {term: math.log(1 + len(wordings) / n) for term, n in held.items()}
 
-    def of(self, terms: set[str]) -> float:
-        """Returns how much some terms say together."""
-        return sum(math.log(1 + self._statements / max(self._held[term], 1)) for term in terms)
+    def of(self, terms: AbstractSet[str]) -> float:
+        """Returns how much some terms of these statements say together."""
+        return sum(self._says[term] for term in terms)
 
 
 def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
@@ -219,7 +235,7 @@ def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
 
     Opposites, negations and quantifiers are known in English alone.
     """
-    ones, others = set(one.terms), set(other.terms)
+    ones, others = one.about, other.about
     if len(ones & others) < LEAST_TERMS or (one.of_itself and other.of_itself):
         return None
     if rarity.of(ones & others) < LEAST_WITHIN * min(rarity.of(ones), rarity.of(others)):
@@ -313,5 +329,5 @@ def _differing(one: Wording, other: Wording) -> Iterator[tuple[int, int]]:
 
 def overlap(one: Wording, other: Wording) -> float:
     """Returns the share of the terms of two statements that both hold, numbers among them."""
-    ones, others = set(one.words), set(other.words)
+    ones, others = one.said, other.said
     return len(ones & others) / max(len(ones | others), 1)

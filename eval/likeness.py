@@ -9,10 +9,11 @@ statement only its nearest few are kept.
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from eval.stretches import Statement
 
@@ -45,7 +46,7 @@ class Pair:
 def near_pairs(
     vectors: Vectors, least: float, progress: Callable[[int, int], None] = lambda *_: None
 ) -> Iterator[Pair]:
-    """Yields the pairs whose cosine is at least `least`, those of `MOST_EACH` for each at most.
+    """Yields the pairs whose cosine is above `least`, those of `MOST_EACH` for each at most.
 
     Args:
         vectors: `(n, dim)`, unit rows.
@@ -55,28 +56,40 @@ def near_pairs(
     for first in range(0, len(vectors), TILE_ROWS):
         progress(first, len(vectors))
         block = vectors[first : first + TILE_ROWS]
-        parts = []
+        enough = np.full(len(block), least, dtype=np.float32)
+        kept = _Kept(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
         for column in range(first, len(vectors), TILE_COLUMNS):
             cosines = block @ vectors[column : column + TILE_COLUMNS].T
-            ones, others = np.nonzero(cosines >= least)
+            ones, others = np.nonzero(cosines > enough[:, None])
             values = cosines[ones, others]
             later = first + ones < column + others
-            parts.append(_nearest(first + ones[later], column + others[later], values[later]))
-        ones, others, values = _nearest(*map(np.concatenate, zip(*parts, strict=True)))
-        for one, other, value in zip(ones.tolist(), others.tolist(), values.tolist(), strict=True):
-            yield Pair(one, other, value)
+            kept = _nearest(kept, ones[later], column + others[later], values[later])
+            full = kept.ones[MOST_EACH - 1 :] == kept.ones[: 1 - MOST_EACH]
+            last = np.flatnonzero(full) + MOST_EACH - 1
+            enough[kept.ones[last]] = kept.values[last]
+        for one, other, value in zip(*(part.tolist() for part in kept), strict=True):
+            yield Pair(first + one, other, value)
 
 
-def _nearest(ones: Rows, others: Rows, values: Vectors) -> tuple[Rows, Rows, Vectors]:
-    """Returns of each one the nearest others, nearest first."""
+class _Kept(NamedTuple):
+    """Pairs, by the first and its nearest."""
+
+    ones: Rows
+    others: Rows
+    values: Vectors
+
+
+def _nearest(kept: _Kept, ones: Rows, others: Rows, values: Vectors) -> _Kept:
+    """Returns of all pairs each one's nearest, nearest first."""
     import numpy as np
 
+    ones, others, values = map(np.concatenate, zip(kept, (ones, others, values), strict=True))
     order = np.lexsort((others, -values, ones))
     ones, others, values = ones[order], others[order], values[order]
     starts = np.flatnonzero(np.r_[True, ones[1:] != ones[:-1]]) if len(ones) else ones
     place = np.arange(len(ones)) - np.repeat(starts, np.diff(np.r_[starts, len(ones)]))
-    kept = place < MOST_EACH
-    return ones[kept], others[kept], values[kept]
+    near = place < MOST_EACH
+    return _Kept(ones[near], others[near], values[near])
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +170,19 @@ def _a_note_each(statements: Sequence[Statement], group: Sequence[int]) -> tuple
 
 
 def differing(one: str, other: str) -> tuple[tuple[str, str], ...]:
-    """Returns the words in which two texts differ, each with what stands in their place."""
+    """Returns the words in which two texts differ, each with what stands in their place.
+
+    Case and marks do not matter.
+    """
     ones, others = one.split(), other.split()
     matcher = difflib.SequenceMatcher(None, ones, others, autojunk=False)
-    return tuple(
+    pairs = (
         (" ".join(ones[a:b]), " ".join(others[c:d]))
         for tag, a, b, c, d in matcher.get_opcodes()
         if tag != "equal"
     )
+    return tuple(pair for pair in pairs if len(set(map(_plain, pair))) > 1)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\W+", " ", text).strip().casefold()

@@ -55,16 +55,16 @@ class Never:
     """A stretch that nothing asked so far has found.
 
     Attributes:
-        whole: whether it is all of its note.
         passages: how many it has.
+        of: how many its note has.
         near: the cosine of the nearest wording, which found other passages; None where nothing
             was asked.
         nearest: that wording.
     """
 
     stretch: Stretch
-    whole: bool
     passages: int
+    of: int
     near: float | None
     nearest: str
 
@@ -72,8 +72,8 @@ class Never:
         """Returns the JSON form."""
         return {
             **self.stretch.to_dict(),
-            "whole_note": self.whole,
             "passages": self.passages,
+            "of": self.of,
             "near": self.near,
             "nearest": self.nearest,
         }
@@ -121,7 +121,7 @@ class Unwieldy:
     Attributes:
         passages: how many it fills.
         askings: how many wordings cite it.
-        places: where they lead, most often first, each with one of them.
+        places: those where most of them lead, in order, each with one of them.
     """
 
     stretch: Stretch
@@ -153,7 +153,7 @@ class Subjects:
 
 
 def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
-    """Returns what nothing found: the longest runs of passages first."""
+    """Returns the runs that nothing found, by note, those first of which most was not found."""
     if not usage.askings:
         return []
     contents = shelf.contents
@@ -172,13 +172,22 @@ def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
         runs.append(
             Never(
                 shelf.stretch(chunks[0].document, headings, span),
-                len(rows) == of_note[int(numbers[rows[0]])],
                 len(rows),
+                of_note[int(numbers[rows[0]])],
                 round(near[best], 2),
                 nearest[best],
             )
         )
-    return sorted(runs, key=lambda run: (-run.passages, not run.whole, -len(run.stretch.span)))
+    of_document = Counter[str]()
+    for run in runs:
+        of_document[run.stretch.document] += run.passages
+    return sorted(
+        runs,
+        key=lambda run: (
+            *(-of_document[run.stretch.document], run.stretch.document),
+            *(-run.passages, run.stretch.span),
+        ),
+    )
 
 
 def _nearest(passages: Vectors, subjects: Subjects) -> tuple[list[float], list[str]]:
@@ -278,7 +287,10 @@ def _places(
     asked: dict[Span, list[str]] = defaultdict(list)
     for span, text in inside:
         asked[span].append(text)
-    often = sorted(asked.items(), key=lambda item: (-len(item[1]), item[0]))[:SHOWN]
+    often: list[tuple[Span, str]] = []
+    for span, texts in sorted(asked.items(), key=lambda item: (-len(item[1]), item[0])):
+        if len(often) < SHOWN and not any(span.overlap(known) for known, _ in often):
+            often.append((span, texts[0]))
     return tuple(
-        (shelf.stretch(part.document, (), span).location, texts[0]) for span, texts in often
+        (shelf.stretch(part.document, (), span).location, text) for span, text in sorted(often)
     )

@@ -14,6 +14,9 @@ from rag import QuestionSetError
 
 DELIMITERS = ",;\t"
 
+COMPUTED = tuple("=+-@\t\r")
+"""What begins a cell that a spreadsheet takes for a formula."""
+
 Columns = Mapping[str, Sequence[str]]
 """What a column is for, and the names it may have; the first that is there counts."""
 

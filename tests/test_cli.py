@@ -24,7 +24,7 @@ OTTERS = "# Otters\n\nOtters eat crabs at night. They sleep on their backs.\n"
 BADGERS = "# Badgers\n\nBadgers dig setts. Worms are what badgers like.\n"
 COMMANDS = [
     *("index", "ask", "search", "chat", "open", "status", "doctor", "serve", "mcp", "demo"),
-    *("completion", "eval", "coverage", "log", "model", "users"),
+    *("completion", "audit", "eval", "coverage", "gaps", "log", "model", "users"),
 ]
 """In the order in which one meets them."""
 

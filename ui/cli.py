@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import assistants, coverage, evaluation, gaps, log, users
+from ui import assistants, audit, coverage, evaluation, gaps, log, users
 from ui.common import Json, library_of, print_json
 from ui.completion import Shell, documents, folders, records
 
@@ -361,6 +361,7 @@ def completion(
     typer.echo(SCRIPTS[Shell(shell)].strip())
 
 
+app.command()(audit.audit)
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(coverage.app, name="coverage")
 app.add_typer(gaps.app, name="gaps")
