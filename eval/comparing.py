@@ -27,8 +27,8 @@ LEAST_OVERLAP = 0.8
 LEAST_COPIED = 8
 """Terms that a copied run must have: "See below." stands everywhere."""
 
-LEAST_OF_NOTE = 0.3
-"""Share of a note's statements in another from which the two are versions of one."""
+LEAST_OF_NOTE, LEAST_SAME = 0.3, 3
+"""Share of a note's statements in another, and how many, for both to be versions of one."""
 
 LEAST_SURE, LEAST_SURE_HERE = 0.65, 0.8
 """Of statements that disagree, in two notes and in two sections of one, where parallel sections
@@ -188,7 +188,7 @@ def _families(said: Sequence[Statement], runs: Sequence[Copies]) -> dict[str, tu
     family: dict[str, tuple[float, str]] = {}
     for (one, other), statements_ in sorted(shared.items()):
         share = statements_ / min(sizes[one], sizes[other])
-        if share < LEAST_OF_NOTE:
+        if share < LEAST_OF_NOTE or statements_ < LEAST_SAME:
             continue
         (most, first), (more, second) = (family.get(note, (0.0, note)) for note in (one, other))
         best = max(most, more, share)

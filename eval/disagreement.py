@@ -238,7 +238,7 @@ def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
     ones, others = one.about, other.about
     if len(ones & others) < LEAST_TERMS or (one.of_itself and other.of_itself):
         return None
-    if rarity.of(ones & others) < LEAST_WITHIN * min(rarity.of(ones), rarity.of(others)):
+    if 2 * len(ones & others) < min(len(ones), len(others)):  # most pairs end here, quickly
         return None
     found = _numbers(one, other) or (_words(one, other) if one.language == "english" else None)
     if not found:

@@ -60,7 +60,8 @@ def near_pairs(
         kept = _Kept(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
         for column in range(first, len(vectors), TILE_COLUMNS):
             cosines = block @ vectors[column : column + TILE_COLUMNS].T
-            ones, others = np.nonzero(cosines > enough[:, None])
+            flat = np.flatnonzero(cosines > enough[:, None])
+            ones, others = np.divmod(flat, cosines.shape[1])
             values = cosines[ones, others]
             later = first + ones < column + others
             kept = _nearest(kept, ones[later], column + others[later], values[later])
@@ -83,7 +84,9 @@ def _nearest(kept: _Kept, ones: Rows, others: Rows, values: Vectors) -> _Kept:
     """Returns of all pairs each one's nearest, nearest first."""
     import numpy as np
 
-    ones, others, values = map(np.concatenate, zip(kept, (ones, others, values), strict=True))
+    ones = np.concatenate([kept.ones, ones])
+    others = np.concatenate([kept.others, others])
+    values = np.concatenate([kept.values, values])
     order = np.lexsort((others, -values, ones))
     ones, others, values = ones[order], others[order], values[order]
     starts = np.flatnonzero(np.r_[True, ones[1:] != ones[:-1]]) if len(ones) else ones
@@ -175,14 +178,15 @@ def differing(one: str, other: str) -> tuple[tuple[str, str], ...]:
     Case and marks do not matter.
     """
     ones, others = one.split(), other.split()
-    matcher = difflib.SequenceMatcher(None, ones, others, autojunk=False)
+    plain, against = ([_plain(word) for word in words] for words in (ones, others))
+    matcher = difflib.SequenceMatcher(None, plain, against, autojunk=False)
     pairs = (
         (" ".join(ones[a:b]), " ".join(others[c:d]))
         for tag, a, b, c, d in matcher.get_opcodes()
         if tag != "equal"
     )
-    return tuple(pair for pair in pairs if len(set(map(_plain, pair))) > 1)
+    return tuple(pair for pair in pairs if any(map(_plain, pair)))
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"\W+", " ", text).strip().casefold()
+    return re.sub(r"[^\w.]|\.(?!\d)", "", text).casefold()

@@ -153,7 +153,7 @@ class Subjects:
 
 
 def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
-    """Returns the runs that nothing found, by note, those first of which most was not found."""
+    """Returns the runs that nothing found, by note: first those of which nothing was found."""
     if not usage.askings:
         return []
     contents = shelf.contents
@@ -184,6 +184,7 @@ def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
     return sorted(
         runs,
         key=lambda run: (
+            of_document[run.stretch.document] < run.of,
             *(-of_document[run.stretch.document], run.stretch.document),
             *(-run.passages, run.stretch.span),
         ),
