@@ -179,8 +179,8 @@ def _quote(file: Path, number: int, cells: dict[str, str]) -> str:
     refuse(
         file,
         number,
-        f"the quote, the document or the id {cells['id'][:20]!r} was changed: only accept, question "
-        "and paraphrases may be.",
+        f"the quote, the document or the id {cells['id'][:20]!r} was changed: only accept, "
+        "question and paraphrases may be.",
     )
 
 
@@ -206,8 +206,8 @@ class Decisions:
             return {}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise LibraryError(
-                f"{self.file} cannot be read as what was said of proposals: delete it, and what was "
-                "rejected will be proposed again."
+                f"{self.file} cannot be read as what was said of proposals: delete it, and what "
+                "was rejected will be proposed again."
             ) from error
 
     def keep(self, said: dict[str, Choice]) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, GateError, QuestionSetError
+from ui import proposals
 from ui.common import Json, library_of, print_json
 from ui.completion import records
 
@@ -378,3 +379,7 @@ def beir(
         print_json(scores.to_dict())
     else:
         print_collection(scores)
+
+
+app.command()(proposals.propose)
+app.command()(proposals.accept)
