@@ -21,7 +21,7 @@ from typing import Any
 
 from eval.appending import append_questions, asked_as, splits_of
 from eval.checking import check_questions
-from eval.dataset import Evidence, Question, load_questions, occurrences
+from eval.dataset import Evidence, Question, load_questions
 from eval.findings import Findings
 from eval.gaps import Gap
 from rag import Answer, Asked, Citation, Library, QuestionSetError, Spot, Verdict
@@ -145,7 +145,7 @@ def _reply(library: Library, alike: list[Asked]) -> Reply:
         times=len(alike),
         answer=answer,
         disliked=answer.answered and any(_shown_before(answer, asked) for asked in told),
-        evidence=_evidence(library, answer) if answer.answered else None,
+        evidence=_evidence(answer) if answer.answered else None,
     )
 
 
@@ -161,13 +161,10 @@ def _is(citation: Citation, spot: Spot) -> bool:
     return same and long and citation.quote.startswith(spot.words)
 
 
-def _evidence(library: Library, answer: Answer) -> Evidence:
-    """Returns the words that decide an answer; all of their quote where they stand twice."""
+def _evidence(answer: Answer) -> Evidence:
+    """Returns the words that decide an answer, which its confidence is about."""
     decides = next(sentence for sentence in answer.sentences if sentence.decides)
-    citation = answer.citations[decides.citation - 1]
-    text = library.source(citation.document)
-    alone = len(occurrences(decides.text, text)) == 1
-    return Evidence(citation.document, decides.text if alone else citation.quote)
+    return Evidence(answer.citations[decides.citation - 1].document, decides.text)
 
 
 Review = Callable[[Question], Question | None]

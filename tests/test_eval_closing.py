@@ -75,13 +75,27 @@ def test_a_gap_closes_when_a_note_answers(library: Library) -> None:
     assert (found["n"], found["answered"], found["left"]) == (5, 4, 1)
 
 
-def test_an_answer_that_did_not_help_closes_nothing_until_it_is_another(library: Library) -> None:
+@pytest.mark.parametrize(
+    "better",
+    [
+        "Owls hunt at night, by their ears, in woods and over fields and meadows, all year round.",
+        "Owls hunt at dusk!, by their ears, in woods and over fields and meadows.",
+    ],
+    ids=["longer", "other words"],
+)
+def test_an_answer_that_did_not_help_closes_nothing_until_it_is_another(
+    library: Library, better: str
+) -> None:
+    worse = "Owls hunt at night, by their ears, in woods and over fields and meadows."
+    add(library, "owls.md", f"# Owls\n\n{worse}\n")
     (asked,) = logged(library, ["When do owls hunt?"])
     assert asked.state == "answered"
     gap = gap_in(library, [replace(asked, verdict=Verdict.DOWN)])
     assert reask(library, gap).left[0].disliked
     assert reask(library, gap_in(library, [asked])).n == (1, 0)
-    add(library, "owls.md", "# Owls\n\nOwls hunt at night, by their ears, from dusk to dawn.\n")
+    add(library, "owls.md", f"# Owls\n\nMoved.\n\n{worse}\n")
+    assert reask(library, gap).left[0].disliked
+    add(library, "owls.md", f"# Owls\n\n{better}\n")
     assert reask(library, gap).n == (1, 0)
 
 
