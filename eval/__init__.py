@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from eval.reviewing import accept as accept
     from eval.reviewing import read_review as read_review
     from eval.reviewing import sets_in as sets_in
+    from eval.reviewing import wordings as wordings
     from eval.reviewing import write_review as write_review
     from eval.run import run_questions as run_questions
     from eval.runfile import Run as Run
@@ -143,6 +144,10 @@ _HOME = {
     "Wording": "eval.syllabus",
     "accept": "eval.reviewing",
     "accept_gap": "eval.closing",
+    "read_review": "eval.reviewing",
+    "wordings": "eval.reviewing",
+    "write_review": "eval.reviewing",
+    "sets_in": "eval.reviewing",
     "append_questions": "eval.appending",
     "check_questions": "eval.checking",
     "compare_runs": "eval.compare",
@@ -231,6 +236,10 @@ __all__ = [
     "Wording",
     "accept",
     "accept_gap",
+    "read_review",
+    "wordings",
+    "write_review",
+    "sets_in",
     "append_questions",
     "check_questions",
     "compare_runs",

@@ -168,7 +168,9 @@ class _Maker:
             if not place or f"{self._contents.path(number)}/".startswith(f"{place}/")
         ]
         if place and not numbers:
-            raise QuestionError(f"No note lies in {within}: notesqa status lists them.")
+            raise QuestionError(
+                f"No note lies in {within}: name one of the notes' folders, or none."
+            )
         texts = (part.said for n in numbers[:LEARNT_FROM] for part in self._read(n))
         ordinary = ordinary_words(texts)
         for number in numbers:

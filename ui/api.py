@@ -14,6 +14,7 @@ from ui import (
     openapi,
     problems,
     reading,
+    proposing,
     signing,
     upkeep,
     v1,
@@ -56,6 +57,7 @@ def build_api(
     v1.add_routes(api, services)
     upkeep.add_routes(api, services)
     evaluating.add_routes(api, services)
+    proposing.add_routes(api, services)
     assistants.add_routes(api, services)
     completions.add_routes(api, services)
 

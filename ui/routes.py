@@ -69,6 +69,8 @@ ROUTES = (
     Route("GET HEAD", "/api/v1/jobs(/[^/]+)?", role=Role.INSTRUCTOR),
     Route("GET HEAD", "/evaluation(/comparison)?", role=Role.INSTRUCTOR, page=True),
     Route("POST", "/evaluation/(run|delete)", role=Role.INSTRUCTOR, page=True),
+    Route("GET HEAD POST", "/proposals", role=Role.INSTRUCTOR, page=True),
+    Route("POST", "/proposals/(more|again)", role=Role.INSTRUCTOR, page=True),
     Route("GET HEAD", "/api/v1/question-sets", role=Role.INSTRUCTOR),
     Route("GET HEAD POST", "/api/v1/runs", role=Role.INSTRUCTOR),
     Route("GET HEAD DELETE", "/api/v1/runs/[^/]+", role=Role.INSTRUCTOR),

@@ -10,6 +10,7 @@ from ui.evaluations import Evaluations
 from ui.indexing import Indexer
 from ui.jobs import Jobs
 from ui.readiness import Readiness, State
+from ui.reviews import Reviews
 from ui.uploads import Uploads
 
 
@@ -34,6 +35,7 @@ class Services:
     readiness: Readiness
     uploads: Uploads
     evaluations: Evaluations
+    reviews: Reviews
     watcher: Watcher | None = None
 
     @classmethod
@@ -68,6 +70,7 @@ class Services:
             readiness,
             Uploads(library.settings),
             Evaluations(library, jobs, traffic),
+            Reviews(library, jobs, traffic),
             watcher,
         )
 

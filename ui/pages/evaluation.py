@@ -67,7 +67,8 @@ def evaluation_page(
     """Returns the page; `folder` is where question sets are looked for."""
     body = [
         "<h1>Evaluation</h1>",
-        "<p>Asks a whole set of questions whose answers are known, and says how it went.</p>",
+        "<p>Asks a whole set of questions whose answers are known, and says how it went. "
+        '<a href="/proposals">Make questions of the notes</a></p>',
         alert(doing.alert),
         *_doing(doing),
         *_form(sets, folder),
