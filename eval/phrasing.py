@@ -27,7 +27,7 @@ def asked_of_lead_in(said: str, topic: str, ordinary: Ordinary) -> str:
         topic: what it is about, as inside a sentence; named where the question does not say it.
     """
     said = re.sub(r"\s*\([^()]*\)", "", _OPENER.sub("", said.strip())).rstrip(" :,.")
-    if _LEANING.search(said):
+    if _LEANING.search(said.removeprefix("Here are")):
         return ""
     for pattern, form in _LEAD_INS:
         found = pattern.fullmatch(said)
@@ -37,7 +37,8 @@ def asked_of_lead_in(said: str, topic: str, ordinary: Ordinary) -> str:
         if "subject" in parts and not _is_subject(parts["subject"]):
             return ""
         question = _question(form, parts, ordinary)
-        if len(terms(parts.get("subject", ""))) > 1 or form.startswith("How"):
+        says = parts.get("subject", "") or parts.get("listed", "")
+        if len(terms(says)) > 1 or form.startswith("How"):
             return question
         if not set(terms(topic)).isdisjoint(terms(question)):
             return question
@@ -86,6 +87,8 @@ def asked_of_heading(heading: str, subject: str) -> str:
 def _question(form: str, parts: dict[str, str], ordinary: Ordinary) -> str:
     if "subject" in parts:
         parts["subject"] = _small(parts["subject"], ordinary)
+    if "listed" in parts:
+        parts["listed"] = parts["listed"][0].lower() + parts["listed"][1:]
     if "verb" in parts and "{bare}" in form:
         parts["does"] = "does" if parts["verb"].endswith("s") else "do"
         parts["bare"] = _bare(parts["verb"])
@@ -191,20 +194,20 @@ _LEAD_INS = (
     ),
     (
         re.compile(
-            r"To (?P<rest>(?!be|do|that|this|summari[sz]e|conclude|recap)[a-z]+ "
+            r"To (?P<rest>(?!(?:be|do|that|this|summari[sz]e|conclude|recap)\b)[a-z]+ "
             r"[^,:;.?]{3,60})"
         ),
         "How do you {rest}?",
     ),
     (
         re.compile(
-            r"(?P<subject>(?:The )?(?:\w+ )?(?:advantages|disadvantages|benefits|drawbacks"
+            r"(?:The )?(?P<listed>(?:\w+ )?(?:advantages|disadvantages|benefits|drawbacks"
             r"|limitations|assumptions|types|kinds|steps|causes|reasons|properties|goals"
             r"|applications|components|requirements|differences|remedies|symptoms)"
             r" (?:of|for|to|in|between|why|behind) [^,:;.?]{3,60})",
             re.IGNORECASE,
         ),
-        "What are the {subject}?",
+        "What are the {listed}?",
     ),
 )
 """How a list is led into, and what is asked then; the first that fits counts."""

@@ -98,7 +98,9 @@ def questions_of(parts: Sequence[Part], ordinary: frozenset[str], language: str)
     topic = _topic(parts[0], ordinary, tellers) if english else ""
     for heading, section in _sections(parts):
         question = _asked(heading, ordinary, topic, language)
-        if question and (answer := _answering(question, section, tellers)):
+        several = english and not _ONE_THING.match(question)
+        answer = _answering(question, section, tellers, several=several) if question else None
+        if answer:
             yield question, Kind.HEADING, answer
     if not english:
         return
@@ -138,12 +140,17 @@ def _sections(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
         yield question or heading, section
 
 
-def _answering(question: str, section: Sequence[Part], tellers: Tellers) -> Part | None:
+def _answering(
+    question: str, section: Sequence[Part], tellers: Tellers, *, several: bool
+) -> Part | None:
     """Returns what of a section answers its heading; None where nothing can be shown.
 
     That is the sentence that says what the thing is; else a list or table near the beginning, where
     several things may be asked for; else how the first paragraph begins. The nearest sentence by
     meaning was worse: one in the middle of a section leans on those before it.
+
+    Args:
+        several: whether several things may be asked for.
     """
     fit = [part for part in section if _answers(part)]
     if asked := _WHAT_IS.fullmatch(question):
@@ -151,7 +158,7 @@ def _answering(question: str, section: Sequence[Part], tellers: Tellers) -> Part
             if name in tellers and tellers[name][0] in fit:
                 return tellers[name][0]
     whole = [part for part in fit[:NEAR] if part.unit.kind is not UnitKind.SENTENCE]
-    if whole and not _ONE_THING.match(question):
+    if whole and several:
         return _without_marks(whole[0])
     return _beginning(fit) if fit else None
 
@@ -176,9 +183,13 @@ def _beginning(fit: Sequence[Part]) -> Part:
     if first.unit.kind is UnitKind.SENTENCE:
         for part in others[: SENTENCES - 1]:
             after = part.unit.span
-            if part.chunk is not first.chunk or not 0 < after.start - span.end <= 2:
-                break
-            if after.end - span.start > LONGEST_BEGINNING:
+            follows = (
+                part.unit.kind is UnitKind.SENTENCE
+                and part.chunk is first.chunk
+                and span.end <= after.start
+                and after.end - span.start <= LONGEST_BEGINNING
+            )
+            if not follows or not _GAP.fullmatch(first.chunk.said(Span(span.end, after.start))):
                 break
             span = Span(span.start, after.end)
     return replace(first, unit=replace(first.unit, span=span))
@@ -206,7 +217,10 @@ def _topic(part: Part, ordinary: frozenset[str], tellers: Tellers) -> str:
         if asked_for(subject, "") and not subject.endswith("ed"):
             name = next((name for name in names_of(subject) if name in tellers), None)
             article = tellers[name][1].article if name else ""
-            return subject if re.match(r"(?:an?|the) ", subject) else f"{article}{subject}"
+            bare = re.match(r"(?:an?|the) ", subject) or asked_for(subject, "").startswith(
+                "What are"
+            )
+            return subject if bare else f"{article}{subject}"
     return ""
 
 
@@ -279,6 +293,8 @@ def _what(said: str, words: str, ordinary: frozenset[str]) -> str:
     return asked_for(subject, article) if fits else ""
 
 
+_GAP = re.compile(r"[ \t\r]*\n?[ \t]*")
+"""What stands between the sentences of one paragraph."""
 _ONE_THING = re.compile(
     r"(?:why|is|are|was|does|do|did|can|could|should|will|what(?: is|['’]s))\b", re.IGNORECASE
 )

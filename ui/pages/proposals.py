@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 HERE = "/proposals"
 
-AROUND = 400
-"""Characters of the note that are shown before and behind a quote, to the ends of their lines."""
+BEFORE, BEHIND = 160, 400
+"""Characters of the note that are shown around a quote, and as many again to the ends of lines."""
 
 MADE_OF = {
     "heading": "made of a heading",
@@ -143,11 +143,11 @@ def _context(note: Note, proposal: Proposal) -> str:
         if at < 0:
             return f"<mark>{_lines(proposal.quote)}</mark>"
         span = Span(at, at + len(proposal.quote))
-    begin = text.rfind("\n", 0, max(span.start - AROUND, 0)) + 1
-    end = text.find("\n", min(span.end + AROUND, len(text)))
-    behind = text[span.end : end if end >= 0 else len(text)]
-    before = text[max(begin, span.start - 2 * AROUND) : span.start]
-    return f"{_lines(before)}<mark>{_lines(proposal.quote)}</mark>{_lines(behind[: 2 * AROUND])}"
+    begin = text.rfind("\n", 0, max(span.start - BEFORE, 0)) + 1
+    end = text.find("\n", span.end + BEHIND)
+    before = text[max(begin, span.start - 2 * BEFORE) : span.start]
+    behind = text[span.end : min(end if end >= 0 else len(text), span.end + 2 * BEHIND)]
+    return f"{_lines(before)}<mark>{_lines(proposal.quote)}</mark>{_lines(behind)}"
 
 
 def _lines(text: str) -> str:
