@@ -235,13 +235,14 @@ def cover(
         )
     contents = library.contents()
     judge = Judge(library)
-    known: dict[tuple[tuple[Wording, ...], tuple[Evidence, ...]], Support] = {}
+    known: dict[tuple[tuple[Wording, ...], tuple[Evidence, ...], bool], Support] = {}
     found = []
     for number, objective in enumerate(objectives):
         progress("Judging", number, len(objectives))
-        asked = (objective.wordings, objective.expected)
+        asked = (objective.wordings, objective.expected, objective.needs_all)
         if asked not in known:
-            known[asked] = judge.support(*asked)
+            wordings, expected, needs_all = asked
+            known[asked] = judge.support(wordings, expected, needs_all=needs_all)
         found.append(Covered(objective, known[asked]))
     return Coverage(
         found=tuple(found),
