@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Done, Run, constant_fit
+from conftest import Done, Run
+
+from eval import Judge, Support
 
 SYLLABUS = """\
 # Animals
@@ -38,10 +40,19 @@ def notes(run: Run, tmp_path: Path) -> Path:
     return folder
 
 
-def forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lets the notes answer nothing from now on."""
-    nothing = replace(constant_fit(0.1), intercept=-9.0)
-    monkeypatch.setattr("rag.pipeline.Fit.shipped", lambda: nothing)
+@pytest.fixture(autouse=True)
+def _sure(monkeypatch: pytest.MonkeyPatch) -> None:
+    judge_by(monkeypatch, 0.9)
+
+
+def judge_by(monkeypatch: pytest.MonkeyPatch, confidence: float) -> None:
+    """Makes every judgement as sure as that from now on; its quotes are those of the judge."""
+    support = Judge.support
+
+    def judged(*arguments: Any, **named: Any) -> Support:
+        return replace(support(*arguments, **named), confidence=confidence)
+
+    monkeypatch.setattr(Judge, "support", judged)
 
 
 def printed(done: Done) -> Any:
@@ -57,19 +68,19 @@ def test_coverage_says_what_is_covered_by_unit(run: Run) -> None:
     assert lines[0] == "3 of 3 objectives covered, 0 thin, 0 missing."
     assert lines[3:6] == [
         "Otters: 1 of 1 covered",
-        "  covered 0.50  Otters eat crabs at night",
+        "  covered 0.90  Otters eat crabs at night",
         "      “Otters eat crabs at night.”",
     ]
     assert lines[6].startswith("      otters.md › otters, line 3")
     assert "Badgers: 2 of 2 covered" in lines
-    assert "  covered 0.50  Explain \ufffd[31msetts" in lines
+    assert "  covered 0.90  Explain \ufffd[31msetts" in lines
 
 
 @pytest.mark.usefixtures("notes")
 def test_what_is_missing_is_a_result_and_no_failure(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forget(monkeypatch)
+    judge_by(monkeypatch, 0.0)
     done = run("coverage", "syllabus.md")
     assert (done.status, done.err) == (0, "")
     assert done.out.startswith("0 of 3 objectives covered, 0 thin, 3 missing.\n")
@@ -109,13 +120,13 @@ def test_two_states_of_the_notes_are_compared(
     assert "Written: old.json. Later: notesqa coverage diff old.json NEW" in old.out
     same = run("coverage", "diff", "old.json", "old.json")
     assert same.out == ("The notes did not change; the objectives are the same.\n3 unchanged.\n")
-    forget(monkeypatch)
+    judge_by(monkeypatch, 0.0)
     new = printed(run("coverage", "syllabus.md", "--json"))
     (tmp_path / "new.json").write_text(json.dumps(new), encoding="utf-8")
     done = run("coverage", "diff", "old.json", "new.json")
     assert (done.status, done.err) == (0, "")
     assert "3 newly missing." in done.out
-    assert "  Otters eat crabs at night\n      covered 0.50 → missing 0.00\n" in done.out
+    assert "  Otters eat crabs at night\n      covered 0.90 → missing 0.00\n" in done.out
     assert "      no longer in otters.md" in done.out
     assert "\x1b" not in done.out
     found = printed(run("coverage", "diff", "old.json", "new.json", "--json"))
