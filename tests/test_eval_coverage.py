@@ -155,9 +155,9 @@ def test_the_same_wordings_are_judged_once(tmp_path: Path, monkeypatch: pytest.M
     judged = []
     judge = Judge.support
 
-    def counting(self: Judge, wordings: Any, expected: Any = ()) -> Support:
+    def counting(self: Judge, wordings: Any, *known: Any, **named: Any) -> Support:
         judged.append(wordings)
-        return judge(self, wordings, expected)
+        return judge(self, wordings, *known, **named)
 
     monkeypatch.setattr(Judge, "support", counting)
     one, two = objective("Owls?", name="1"), objective("Owls?", name="2")
