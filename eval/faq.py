@@ -56,6 +56,10 @@ class AskedLine:
         """Returns the share, 0 to 1, of the terms of both that both have."""
         return len(self.terms & asked) / max(1, len(self.terms | asked))
 
+    def includes(self, asked: AbstractSet[str]) -> bool:
+        """Returns whether it asks about what is asked, or more."""
+        return len(self.terms & asked) >= SAME * len(asked)
+
 
 def asked_lines(text: str, language: str) -> list[AskedLine]:
     """Returns the lines of a note that ask something by themselves, in order."""

@@ -43,9 +43,10 @@ is known of their errors."""
 ASKED_ANSWERED, ASKED_OPEN = 0.97, 0.05
 """Where the notes ask the very question, with an answer below it and with none (see `faq`)."""
 
-UNDER_ANOTHER = 3.0
-"""Taken from the logit where the answer stands under another question: as if one of twenty such
-were the same in other words. The questions measured knew none that was."""
+UNDER_ANOTHER = 0.4
+"""What the confidence is multiplied by where the answer stands under a question about something
+else, so that it is missing. None of 303 such answers was to what was asked (`faq`); the factor is
+no lower since it was asked in the notes' own words there, and a syllabus may use others."""
 
 SHOWN = 3
 """Quotes of an objective at most."""
@@ -211,7 +212,7 @@ class Judge:
         told = signals(drafts, fit)
         if not told:
             return found
-        logit = self._scale.asked.logit(told) - self._under_another(drafts, best)
+        logit = self._scale.asked.logit(told)
         supporting = self._supporting(drafts, fit)
         looked_up = [
             self._standing.of(evidence)
@@ -229,13 +230,14 @@ class Judge:
             )
         if looked_up:
             near = max(stands.near for stands in looked_up)
-            logit = self._scale.gone.logit({"asked": logit, "near": near})
-        elif (line := self._asked_in(drafts, wordings)) is not None:
-            known = ASKED_ANSWERED if line.answered else ASKED_OPEN
-            return replace(found, confidence=known, documents=_once(supporting))
-        return replace(
-            found, confidence=round(1 / (1 + math.exp(-logit)), 2), documents=_once(supporting)
-        )
+            sure = _probability(self._scale.gone.logit({"asked": logit, "near": near}))
+        elif line := self._asked_in(drafts, wordings):
+            sure = ASKED_ANSWERED if line.answered else ASKED_OPEN
+        else:
+            sure = _probability(logit)
+            if self._is_under_another(drafts, best):
+                sure *= UNDER_ANOTHER
+        return replace(found, confidence=round(sure, 2), documents=_once(supporting))
 
     def _supporting(self, drafts: Sequence[Draft], fit: Fit) -> list[str]:
         """Returns the notes that would do alone, likeliest first; where none would, the best."""
@@ -287,15 +289,18 @@ class Judge:
         ]
         return max(found, key=lambda line: line.answered, default=None)
 
-    def _under_another(self, drafts: Sequence[Draft], best: Draft) -> float:
-        """Returns what is taken from the logit where the answer stands under another question."""
+    def _is_under_another(self, drafts: Sequence[Draft], best: Draft) -> bool:
+        """Returns whether the answer stands under a question about something else."""
         if not best.citations:
-            return 0.0
+            return False
         place = best.citations[0]
         line = above(self._lines_of(place.document), place.span.start)
         asked = [set(terms(draft.query, self._language)) for draft in drafts]
-        same = line is None or any(line.likeness(words) >= SAME for words in asked)
-        return 0.0 if same else UNDER_ANOTHER
+        return line is not None and not any(line.includes(words) for words in asked)
+
+
+def _probability(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
 
 
 def _logit(share: float) -> float:

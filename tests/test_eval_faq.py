@@ -39,3 +39,5 @@ def test_likeness_is_the_share_of_common_terms() -> None:
     assert line.likeness({"owl", "leav", "nest"}) == 3 / len(line.terms)
     assert line.likeness(line.terms) == 1
     assert line.likeness(set()) == 0
+    assert line.includes({"owl", "nest"})
+    assert not line.includes({"owl", "winter"})
