@@ -208,6 +208,7 @@ def test_importing_loads_nothing_slow(code: str) -> None:
         "demo ",
         "log ",
         "mcp ",
+        "audit ",
         "eval ",
         "eval run ",
         "eval beir ",
