@@ -242,15 +242,16 @@ def test_planted_contradictions_are_found_and_the_shipped_notes_have_none(
         "More ways during training than at test time often help": ("often", "rarely"),
     }
     notes = tmp_path / "notes"
-    shutil.copytree(CORPUS, notes)
+    notes.mkdir()
     text = "# Recap\n"
     for statement, change in planted.items():
-        (whole,) = (
-            sentence
-            for file in notes.rglob("*.md")
+        ((file, whole),) = (
+            (file, sentence)
+            for file in CORPUS.rglob("*.md")
             for sentence in re.findall(r"[^.]*\.", file.read_text(encoding="utf-8"))
             if statement.rstrip(".") in sentence
         )
+        shutil.copy(file, notes)
         text += f"\n{whole.strip().replace(*change)}\n"
     (notes / "recap.md").write_text(text, encoding="utf-8")
     library = Library(Settings(library=str(tmp_path / "lib"), corpus=str(notes)))
