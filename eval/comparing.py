@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from eval.disagreement import Conflict, Rarity, Wording, conflict, overlap
+from eval.disagreement import Conflict, Rarity, conflict, overlap
 from eval.likeness import Copies, copies, differing, near_pairs, same_words
 from eval.stretches import Shelf, Statement, Stretch, common, statements
+from eval.wordings import Worded
 from rag import Span
 
 LEAST_COSINE = 0.4
@@ -137,7 +138,7 @@ def compare(shelf: Shelf, progress: Callable[[str, int, int], None]) -> Compared
     said, vectors = statements(shelf.contents)
     same = same_words(said)
     firsts = sorted(places[0] for places in same.values())
-    wordings = {place: Wording(said[place].text, language) for place in firsts}
+    wordings = {place: Worded(said[place].text, language) for place in firsts}
     rarity = Rarity(list(wordings.values()))
     words = {place: wordings[places[0]] for places in same.values() for place in places}
     near: list[tuple[int, int]] = []
@@ -221,7 +222,7 @@ def _versions(families: dict[str, tuple[float, str]]) -> list[Versions]:
 def _alike(
     shelf: Shelf,
     said: Sequence[Statement],
-    words: dict[int, Wording],
+    words: dict[int, Worded],
     runs: Sequence[Copies],
 ) -> list[Alike]:
     found = []

@@ -8,9 +8,9 @@ Measured on the shipped notes with contradictions planted in notes of their own:
 repeated but for one point, 51 were found; of 15 put in other words by hand, 10, those missed being
 far from the words of the note. The shipped notes themselves (1,308 statements) got no candidate,
 nor did 1,575 of interview answers, 1,707 of encyclopedia paragraphs and 4,207 of abstracts; 6,526
-of course notes, a third of them versions of each other, got one, two years of one event. Lower
-thresholds found one more of those put in other words, and 6 candidates more in these notes, of
-which none was a contradiction.
+of course notes, 35 of whose 65 notes are versions of each other, got one, two years of one event.
+Lower thresholds found one more of those put in other words, and 6 candidates more in these notes,
+of which none was a contradiction.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
 from itertools import product
 
 from eval.opposites import NEGATIONS, opposed
-from rag import terms
+from eval.wordings import Number, Worded, stem_of
 
 LEAST_SHARED = 0.6
 """Share of the terms of two statements, weighed by their rarity, that both must hold."""
@@ -45,170 +44,6 @@ NEAR_COPY = 0.8
 
 LEAST_AROUND = 0.5
 """Share of the terms around two numbers that must be the same for them to measure one thing."""
-
-REACH = 5
-"""Words before and after another that are around it."""
-
-_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)|<[^>]*>|https?://\S+")
-_FORMULA = re.compile(r"\$\$?([^$]+)\$\$?")
-_MARKS = re.compile(r"[*`]|(?<!\w)_|_(?!\w)|\\(?=[%&#_])")
-_WORD = re.compile(
-    r"(?P<number>(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?(?:e-?\d+)?(?!\w|\.\d))"
-    r"(?:\s*(?P<percent>%|per ?cent\b))?"
-    r"|(?P<formula>\$[^$]*\$)|[^\W\d_][\w'’]*(?:-\w+)*|\d\w*",
-)
-_HYPOTHETICAL = re.compile(
-    r"\b(suppose|imagine|assume|let|example|instance|e\.g|say,|if we had|consider)\b", re.IGNORECASE
-)
-_LABELS = frozenset(
-    re.findall(
-        r"\w+",
-        """
-        figure fig section sec chapter equation eq table step lecture week page part question
-        assignment exercise problem version task method approach line item note row appendix
-        algorithm layer unit lesson module
-        """,
-    )
-)
-"""A number after one of these names a thing; another number names another thing."""
-
-_COUNTS = "two three four five six seven eight nine ten eleven twelve"
-_NUMBERS = {
-    found[0]: str(number) for number, found in enumerate(re.finditer(r"\w+", _COUNTS), start=2)
-}
-_NOT_NEGATING = re.compile(
-    r"\bnot (?:only|just|merely|necessarily)\b|\bno (?:more|less|fewer|later|longer) than\b"
-    r"|\bwhether or not\b|\bno matter\b|\bnot to mention\b|\bif not\b|\bor not\b",
-    re.IGNORECASE,
-)
-_NEGATING = re.compile(
-    r"\b(?:rather than|instead of|unable to|fail(?:s|ed)? to|impossible to|intractabl[ey] to)\b",
-    re.IGNORECASE,
-)
-_NUMBERED = re.compile(r"^\W*\d+\W*[:.)](?!\d)")
-_ITSELF = re.compile(
-    r"\bthis (?:year|version|note|page|section|chapter|assignment|lecture|course|quarter|week)",
-    re.IGNORECASE,
-)
-"""What is said of the note itself, or of its time, is not said of another."""
-
-_CONDITIONS = frozenset(["if", "unless", "when", "whether"])
-"""A negation soon after one of these says under what condition, and not that it is so."""
-
-_CONTRACTED = re.compile(r"n['’]t\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A number, and the terms around it."""
-
-    said: str
-    value: float
-    percent: bool
-    around: frozenset[str]
-
-
-class Wording:
-    """The words of a statement, made ready to be compared."""
-
-    def __init__(self, text: str, language: str) -> None:
-        self.text = text
-        self.language = language
-        plain = _LINK.sub(r" \1 ", text)
-        plain = _FORMULA.sub(_formula, plain)
-        plain = _CONTRACTED.sub(" not", _NOT_NEGATING.sub(" ", _MARKS.sub("", plain)))
-        plain = _NUMBERED.sub("", _NEGATING.sub(" not ", plain))
-        self._plain = plain
-        self.tokens = list(_WORD.finditer(plain))
-        self.words = [
-            _NUMBERS.get(token[0].casefold(), token[0].casefold()) for token in self.tokens
-        ]
-
-    @cached_property
-    def stems(self) -> list[str]:
-        """Returns the term of each word; empty for one that says nothing about a topic."""
-        return [
-            "" if word in _NUMBERS.values() or token["number"] else _stem(word, self.language)
-            for word, token in zip(self.words, self.tokens, strict=True)
-        ]
-
-    @cached_property
-    def terms(self) -> Counter[str]:
-        """Returns the terms, numbers left out."""
-        return Counter(stem for stem in self.stems if stem)
-
-    @cached_property
-    def about(self) -> frozenset[str]:
-        """Returns the terms, once each."""
-        return frozenset(self.terms)
-
-    @cached_property
-    def said(self) -> frozenset[str]:
-        """Returns the words, once each."""
-        return frozenset(self.words)
-
-    @cached_property
-    def numbers(self) -> list[Number]:
-        """Returns the numbers that measure something."""
-        found = []
-        for place, (word, token) in enumerate(zip(self.words, self.tokens, strict=True)):
-            counted = word in _NUMBERS.values() and not token["number"]
-            if not (token["number"] or counted) or self._labelled(place):
-                continue
-            value = float((token["number"] or word).replace(",", "").replace("−", "-"))
-            found.append(Number(token[0], value, bool(token["percent"]), self.around(place)))
-        return found
-
-    def _labelled(self, place: int) -> bool:
-        """Returns whether a number names a thing (`step 3`) and measures nothing."""
-        if not place or self.words[place - 1].rstrip("s") not in _LABELS:
-            return False
-        between = self._plain[self.tokens[place - 1].end() : self.tokens[place].start()]
-        return not between.strip()
-
-    @cached_property
-    def negated(self) -> dict[str, str]:
-        """Returns the terms that a negation stands before, and the negation."""
-        found = {}
-        for place, word in enumerate(self.words):
-            before = set(self.words[max(place - REACH, 0) : place])
-            before = set(self.words[max(place - REACH, 0) : place])
-            if word in NEGATIONS and not before & _CONDITIONS:
-                said = self.after(place)
-                if self.terms[said] == 1:  # else it may be said both ways
-                    found[said] = word
-        return found
-
-    @cached_property
-    def states(self) -> bool:
-        """Returns whether it states something: it neither asks nor supposes."""
-        return "?" not in self.text and not _HYPOTHETICAL.search(self.text)
-
-    @cached_property
-    def of_itself(self) -> bool:
-        """Returns whether it speaks of the note it stands in."""
-        return _ITSELF.search(self.text) is not None
-
-    def after(self, place: int) -> str:
-        """Returns the next term after a word; empty where none is near."""
-        return next(filter(None, self.stems[place + 1 : place + 1 + REACH]), "")
-
-    def around(self, place: int) -> frozenset[str]:
-        """Returns the terms near a word."""
-        near = self.stems[max(place - REACH, 0) : place + 1 + REACH]
-        return frozenset(filter(None, near))
-
-
-def _formula(found: re.Match[str]) -> str:
-    """Returns a formula that is plain text as that, and any other as one word."""
-    inside = found[1].replace(r"\%", "%")
-    return f" {inside} " if "\\" not in inside else f"${''.join(inside.split())}$"
-
-
-def _stem(word: str, language: str) -> str:
-    if word.startswith("$"):
-        return word
-    return " ".join(terms(word, language))
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +64,7 @@ class Conflict:
 class Rarity:
     """How much a term says: of `N` statements `n` of which hold it, `ln(1 + N / n)`."""
 
-    def __init__(self, wordings: Sequence[Wording]) -> None:
+    def __init__(self, wordings: Sequence[Worded]) -> None:
         held = Counter(term for wording in wordings for term in wording.about)
         self._says = {term: math.log(1 + len(wordings) / n) for term, n in held.items()}
 
@@ -238,7 +73,7 @@ class Rarity:
         return sum(self._says[term] for term in terms)
 
 
-def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
+def conflict(one: Worded, other: Worded, rarity: Rarity) -> Conflict | None:
     """Returns on what two statements disagree; None where they do not, or are not about one thing.
 
     Opposites, negations and quantifiers are known in English alone.
@@ -252,7 +87,7 @@ def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
     if not found:
         return None
     kind, words = found
-    points = {_stem(word, one.language) for word in words if word}
+    points = {stem_of(word, one.language) for word in words if word}
     ones, others = ones - points, others - points
     shared = rarity.of(ones & others)
     alike = shared / max(rarity.of(ones | others), 1e-9)
@@ -264,11 +99,11 @@ def conflict(one: Wording, other: Wording, rarity: Rarity) -> Conflict | None:
     return Conflict(kind, words, (alike + within) / 2)
 
 
-def _ratio(one: Wording, other: Wording) -> float:
+def _ratio(one: Worded, other: Worded) -> float:
     return SequenceMatcher(None, one.words, other.words, autojunk=False).ratio()
 
 
-def _numbers(one: Wording, other: Wording) -> tuple[str, tuple[str, str]] | None:
+def _numbers(one: Worded, other: Worded) -> tuple[str, tuple[str, str]] | None:
     """Returns the numbers on which two statements disagree; all others of the one are the same."""
     values = {number.value for number in one.numbers} & {number.value for number in other.numbers}
     ones = [number for number in one.numbers if number.value not in values]
@@ -299,7 +134,7 @@ def _is_year(number: Number) -> bool:
     return not number.percent and re.fullmatch(r"(19|20)\d\d", number.said.strip()) is not None
 
 
-def _words(one: Wording, other: Wording) -> tuple[str, tuple[str, str]] | None:
+def _words(one: Worded, other: Worded) -> tuple[str, tuple[str, str]] | None:
     """Returns the words by which one statement turns the other round."""
     found = {}
     for a, b in _differing(one, other):
@@ -318,7 +153,7 @@ def _words(one: Wording, other: Wording) -> tuple[str, tuple[str, str]] | None:
     return next(((kind, words) for words, kind in found.items()), None) if len(found) == 1 else None
 
 
-def _differing(one: Wording, other: Wording) -> Iterator[tuple[int, int]]:
+def _differing(one: Worded, other: Worded) -> Iterator[tuple[int, int]]:
     """Yields the places of words of which one may stand for the other.
 
     Of near copies those that stand at one place, else all that only one of the two holds.
@@ -335,7 +170,7 @@ def _differing(one: Wording, other: Wording) -> Iterator[tuple[int, int]]:
     )
 
 
-def overlap(one: Wording, other: Wording) -> float:
+def overlap(one: Worded, other: Worded) -> float:
     """Returns the share of the terms of two statements that both hold, numbers among them."""
     ones, others = one.said, other.said
     return len(ones & others) / max(len(ones | others), 1)

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from eval.disagreement import Conflict, Rarity, Wording, conflict
+from eval.disagreement import Conflict, Rarity, conflict
+from eval.wordings import Worded
 
 
 def compared(one: str, other: str, language: str = "english") -> Conflict | None:
-    wordings = [Wording(text, language) for text in (one, other)]
+    wordings = [Worded(text, language) for text in (one, other)]
     return conflict(*wordings, Rarity(wordings))
 
 
