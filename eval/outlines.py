@@ -26,12 +26,16 @@ class Stated:
     """Something that a syllabus lists.
 
     Attributes:
-        id: as it is given; empty where none is.
+        id: as it is given; empty where none is, as are the others.
+        answer: the words that are expected.
+        document: the note that is expected to hold them.
     """
 
     text: str
     unit: str = ""
     id: str = ""
+    answer: str = ""
+    document: str = ""
 
 
 ReadTable = Callable[[list[list[str]], str], list[Stated]]

@@ -36,6 +36,8 @@ COLUMNS = {
         *("unit", "module", "week", "session", "lecture", "chapter", "section", "topic", "theme"),
         *("part",),
     ),
+    "answer": ("answer", "expected answer", "model answer", "expected", "quote"),
+    "document": ("document", "note", "file", "source"),
 }
 """What a column of a table is for, and the names it may have, in any case."""
 
@@ -132,6 +134,7 @@ def of_statements(listed: Sequence[Stated]) -> list[Objective]:
             text=one.text,
             unit=one.unit,
             wordings=(Wording(subject_of(one.text).rstrip(".:;, ") or one.text),),
+            expected=(Evidence(one.document, one.answer),) if one.answer else (),
         )
         for one, name in zip(named, _ids(named), strict=True)
     ]
@@ -227,7 +230,15 @@ def _stated(rows: Iterable[Mapping[str, str]]) -> list[Stated]:
     for cells in rows:
         unit = cells["unit"] or unit
         is_unit = unit == cells["text"]  # both are the column of topics
-        found.append(Stated(bare(cells["text"]), "" if is_unit else bare(unit), cells["id"]))
+        found.append(
+            Stated(
+                text=bare(cells["text"]),
+                unit="" if is_unit else bare(unit),
+                id=cells["id"],
+                answer=cells["answer"].strip(),
+                document=cells["document"],
+            )
+        )
     return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from conftest import owls_in
 
-from eval import Objective, Wording, cover, load_objectives
+from eval import Evidence, Objective, Wording, cover, load_objectives
 from eval.statements import is_lead_in, subject_of
 from rag import QuestionSetError
 
@@ -273,3 +273,19 @@ def test_a_folder_and_a_file_that_is_not_there_are_refused(tmp_path: Path) -> No
         load_objectives(tmp_path)
     with pytest.raises(QuestionSetError, match="cannot be read: No such file"):
         load_objectives(tmp_path / "a.md")
+
+
+def test_a_table_or_records_may_say_what_answer_is_expected(tmp_path: Path) -> None:
+    table, records = tmp_path / "s.csv", tmp_path / "s.jsonl"
+    table.write_text(
+        'question,answer,file\nWhat do owls eat?,"Voles, mice.",owls.md\nWhy?,,\n', encoding="utf-8"
+    )
+    lines = [
+        {"question": "What do owls eat?", "answer": "Voles, mice.", "file": "owls.md"},
+        {"question": "Why?"},
+    ]
+    records.write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    for file in (table, records):
+        known, unknown = load_objectives(file)
+        assert known.expected == (Evidence("owls.md", "Voles, mice."),)
+        assert unknown.expected == ()
