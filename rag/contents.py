@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.index import Engine
 from rag.texts import StoredChunk
+from rag.tokens import Reading
 from rag.types import Unit
 
 if TYPE_CHECKING:
@@ -79,3 +80,19 @@ class Contents:
     def unit_vectors(self, row: int) -> Vectors:
         """Returns `(units, dim)` float32, unit rows: those of a chunk's units, in their order."""
         return self._engine.unit_vectors(row)
+
+    def nearest(self, query: Vectors, k: int) -> Rows:
+        """Returns the rows of the `k` chunks nearest to a vector, or all where there are fewer."""
+        return self._engine.dense(query, k)
+
+    def similarities(self, query: Vectors, rows: Rows) -> Vectors:
+        """Returns `(len(rows),)` cosines of a vector and each chunk."""
+        return self._engine.chunk_similarities(query, rows)
+
+    def token_similarities(self, query: Reading, rows: Rows) -> Vectors:
+        """Returns `(len(rows),)`: how well each chunk matches a text token by token, by idf."""
+        return self._engine.token_similarities(query, rows)
+
+    def knows(self, word: str) -> bool:
+        """Returns whether a chunk holds the word, or another form of it, as a term."""
+        return self._engine.knows(word)

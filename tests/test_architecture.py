@@ -49,6 +49,7 @@ HOME = {
     "sklearn": [
         "eval/bench/gaps.py",
         "eval/bench/support.py",
+        "eval/bench/triage.py",
         "eval/grouping.py",
         "eval/learning.py",
         "eval/mapping.py",
