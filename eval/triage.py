@@ -270,7 +270,7 @@ def _why(
     no_note = f"; no note holds {_listed(unknown)}" if unknown else ""
     if cause is Cause.OFF_TOPIC:
         return f"Nothing comes near: the best passage shares {_of(shared, len(asked))}{no_note}."
-    return f"{place} comes nearest and shares {_of(shared, len(asked))}{no_note}."
+    return f"Nearest is {place}, which shares {_of(shared, len(asked))}{no_note}."
 
 
 def _place(chunk: StoredChunk) -> str:
@@ -281,7 +281,9 @@ def _place(chunk: StoredChunk) -> str:
 def _who(agreeing: int, total: int) -> str:
     if total == 1:
         return "It comes"
-    return f"All {total} wordings come" if agreeing == total else f"{agreeing} of {total} come"
+    if agreeing == 1:
+        return f"Each of {total} wordings comes to another place, the first"
+    return f"{'All' if agreeing == total else f'{agreeing} of'} {total} wordings come"
 
 
 def _fate(chunk: StoredChunk, questions: Sequence[Asked]) -> str:
@@ -302,7 +304,7 @@ def _fate(chunk: StoredChunk, questions: Sequence[Asked]) -> str:
 
 
 def _of(shared: int, total: int) -> str:
-    return f"{shared or 'none'} of its {total} words" if total else "no word that says something"
+    return f"{shared or 'none'} of the {total} words asked with" if total else "no word"
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -52,8 +52,13 @@ STRENGTH = 0.3
 """Inverse strength of the L2 penalty; .03, .1 and 1 are within .005 of its AUROC."""
 
 FOLDS = 8
-HIDDEN_WEIGHT = 0.5
-"""What the second log counts, as a share of each cause that both hold."""
+HIDDEN_WEIGHT = 0.25
+"""What the second log counts, as a share of each cause that both hold.
+
+With more, what nobody would have written is taken for missed; with less, what was taken away is.
+Right on the fitting split, held out, causes alike, by group, in the first log and in the second:
+.815 and .612 with 0, .831 and .693 with .15, .816 and .748 with .3, .787 and .798 with .5.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +233,7 @@ def _held_out(logs: Sequence[list[Planted]]) -> dict[str, Rule]:
     items = [item for log in logs for item in log]
     facts = sorted({item.question.fact for item in items})
     random.Random(2).shuffle(facts)
-    rules = {}
+    rules = dict[str, Rule]()
     for fold in range(FOLDS):
         out = set(facts[fold::FOLDS])
         rule = learn([item for item in items if item.question.fact not in out])
@@ -260,10 +265,12 @@ def _table(title: str, groups: Sequence[Sequence[Planted]], judge: Judging) -> s
     def recalls(weights: Array) -> Array:
         with np.errstate(invalid="ignore"):
             each = [(weights[:, o] @ right[o]) / weights[:, o].sum(axis=1) for o in own]
-        return np.mean(each, axis=0)
+        found: Array = np.mean(each, axis=0)
+        return found
 
     def share(weights: Array) -> Array:
-        return (weights @ right) / weights.sum(axis=1)
+        found: Array = (weights @ right) / weights.sum(axis=1)
+        return found
 
     return "\n".join(
         [
