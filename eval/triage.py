@@ -6,6 +6,12 @@ Each wording gives signals: how near it lies to the notes, and by how much the b
 out. A multinomial logistic regression makes probabilities of them, and the wordings of a group are
 pooled by the mean of their logarithms. Its constants, in `triage.json`, are written by
 `python -m eval.bench.triage --fit`, which says what they were made of.
+
+On the reporting split (`python -m eval.bench.triage`) 71 of 100 gaps get the right cause by group
+(n = 201), 77 where the three causes count alike (.70 to .84). What is off topic is told from the
+rest in all but 3 groups. What is not there is told from what was missed in 69 of 100; most errors
+are missed ones that are taken for absent. Where notes that were there are hidden, more than half of
+what they said is taken for missed: `lead` tells those, and hardly tells near-domain questions.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_a_line_says_how_many_wordings_agree_and_what_became_of_the_place(
 ) -> None:
     wordings = [
         "What does the expression transfer learning actually refer to?",
-        "what does the expression transfer learning refer to",
+        "What does the expression transfer learning actually refer to",
     ]
     judge = Judge(shipped)
     missed = triage(judge, [asked(wording) for wording in wordings])
