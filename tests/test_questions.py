@@ -189,6 +189,32 @@ def test_the_newest_come_first_and_are_counted(tmp_path: Path, log: QuestionLog)
     assert len({asked.id for asked in log.newest(3)}) == 3
 
 
+def test_all_since_a_moment_are_read_in_the_order_they_came(
+    tmp_path: Path, log: QuestionLog
+) -> None:
+    assert list(log.since()) == []
+    keep(tmp_path, "old", days_ago=3)
+    keep(tmp_path, "one", "two")
+    assert [asked.question for asked in log.since()] == ["old", "one", "two"]
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    assert [asked.question for asked in log.since(yesterday)] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        *("cited = '{'", "cited = '[1]'", "retrieved = '[[\"a.md\", 9, 1]]'", "asked = 'noon'"),
+        *("asked = 9e30", "verdict = 'maybe'", "question = x'00'", "confidence = 'high'"),
+    ],
+)
+def test_a_damaged_row_is_passed_over(tmp_path: Path, log: QuestionLog, damage: str) -> None:
+    keep(tmp_path, "one", "two")
+    with closing(sqlite3.connect(log.file)) as db, db:
+        db.execute(f"UPDATE questions SET {damage} WHERE question = 'one'")
+    assert words(log) == ["two"]
+    assert [asked.question for asked in log.since()] == ["two"]
+
+
 def test_a_log_that_is_off_makes_no_file(tmp_path: Path) -> None:
     off = QuestionLog.of(Settings(library=str(tmp_path), log_questions=False))
     off.record(answer(), "cli")
