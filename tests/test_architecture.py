@@ -55,10 +55,11 @@ HOME = {
         "eval/mapping.py",
     ],  # clusters, regressions, maps
     "sqlite3": [
+        "eval/bench/gaps.py",
         "rag/questions.py",
         "rag/salvage.py",
         "rag/store.py",
-    ],  # the log, the store
+    ],  # a planted log, the log, the store
     "sse_starlette": ["ui/streams.py"],
     "tantivy": ["rag/words.py"],
     "threadpoolctl": ["eval/mapping.py"],  # comes with scikit-learn
