@@ -27,7 +27,7 @@ from eval.triage import Triage, triage
 from eval.unanswered import Again, Found, Group, Trouble, Wording, groups_of, sureness, wordings_of
 from rag import Asked, Citation, Library, NotesQAError, Passage
 
-SHOWN = 100
+SHOWN = 50
 """Gaps at most."""
 
 Progress = Callable[[str, int, int], None]

@@ -29,8 +29,11 @@ KNOWN_BY = 60
 REASKED = 300
 """Wordings that are asked again, at 10 to 18 ms each."""
 
-COMPARED = 15_000
-"""Wordings that are grouped, those asked most often and last; 3,000 take a second and more each."""
+COMPARED = 8_000
+"""Wordings that are grouped, those of most people, asked most often and last.
+
+To read 1,000 takes 1.4 seconds of processor time.
+"""
 
 
 class Trouble(StrEnum):

@@ -24,7 +24,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -515,10 +515,15 @@ def _asked(row: Row) -> Asked:
     generation, verdict, reason = rest
     return Asked(
         *(id_, datetime.fromtimestamp(asked / 1000, UTC), door, user, question, query, state),
-        *(confidence, tuple(map(_spot, json.loads(cited)))),
-        *(tuple(map(_spot, json.loads(retrieved))), generation),
+        *(confidence, _spots(cited), _spots(retrieved), generation),
         *(Verdict(verdict) if verdict else None, reason),
     )
+
+
+@lru_cache(4_000)
+def _spots(said: str) -> tuple[Spot, ...]:
+    """Returns the places a row tells of; the same ones for questions that got the same."""
+    return tuple(map(_spot, json.loads(said)))
 
 
 def _spot(said: Sequence[Any]) -> Spot:

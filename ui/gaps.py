@@ -144,7 +144,7 @@ def summary(found: Gaps, log: QuestionLog) -> Iterator[str]:
             "for the same (least_askers)."
         )
     if found.further:
-        yield f"{_counted(found.further)} not shown, since fewer asked for the same."
+        yield f"{_counted(found.further)} of wordings or groups beyond those asked most not shown."
     if troubled and not found.gaps:
         yield "There is no gap to show."
     if not log.on:
