@@ -26,7 +26,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from eval.bench import results
-from eval.bench.measuring import ROOT, run
+from eval.bench.measuring import MB, ROOT, run
 from eval.collection import read_collection
 from eval.dataset import load_questions
 from eval.typos import with_typos
@@ -37,6 +37,13 @@ QUESTIONS = ROOT / "eval/questions/transfer-learning.jsonl"
 DRAWS = 10
 GROUPS = 20
 PEOPLE = 300
+
+_SMALL = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+"""Runs a command and prints its peak: a child of this process, which is large, begins with its."""
 
 Planted = Mapping[str, Sequence[Asked]]
 """Questions by what they ask for."""
@@ -74,11 +81,12 @@ def _measure(given: argparse.Namespace) -> None:
         _say(f"| all {len(asked)} groups of it | {_index(every, library):.2f} | {len(every)} |")
     _fill(QuestionLog.of(library.settings), shipped, given.questions)
     command = [sys.executable, "-c", "from ui.cli import main; main()", "--library"]
-    done = run([*command, str(given.work), "gaps", "--json"])
-    found = json.loads(done.last_line)
+    done = run([sys.executable, "-c", _SMALL, *command, str(given.work), "gaps", "--json"])
+    printed, peak = done.output.splitlines()
+    found = json.loads(printed)
     _say(
         f"\n{found['looked_at']} questions, {sum(found['troubled'].values())} without a good "
-        f"answer: {len(found['gaps'])} gaps in {done.seconds:.1f} s, {done.peak_mb:.0f} MB."
+        f"answer: {len(found['gaps'])} gaps in {done.seconds:.1f} s, {int(peak) * 1024 / MB:.0f} MB."
     )
 
 
