@@ -86,7 +86,8 @@ def _measure(given: argparse.Namespace) -> None:
     found = json.loads(printed)
     _say(
         f"\n{found['looked_at']} questions, {sum(found['troubled'].values())} without a good "
-        f"answer: {len(found['gaps'])} gaps in {done.seconds:.1f} s, {int(peak) * 1024 / MB:.0f} MB."
+        f"answer: {len(found['gaps'])} gaps in {done.seconds:.1f} s, "
+        f"{int(peak) * 1024 / MB:.0f} MB."
     )
 
 
