@@ -179,6 +179,7 @@ def _without_marks(part: Part) -> Part:
 def _beginning(fit: Sequence[Part]) -> Part:
     """Returns the first part; of a paragraph the sentences behind it too, up to a few."""
     first, *others = fit
+    first = _without_marks(first)
     span = first.unit.span
     if first.unit.kind is UnitKind.SENTENCE:
         for part in others[: SENTENCES - 1]:
@@ -199,7 +200,9 @@ def _answers(part: Part) -> bool:
     """Returns whether words can be shown as an answer: a sentence of prose, or a whole list."""
     said = part.said
     if part.unit.kind is UnitKind.SENTENCE:
-        return is_prose(said) and not said.rstrip("*_ ").endswith("?")
+        return (
+            is_prose(said) and not _ANNOUNCING.match(said) and not said.rstrip("*_ ").endswith("?")
+        )
     whole = part.unit.kind in (UnitKind.LIST, UnitKind.TABLE)
     return whole and len(said) <= LONGEST_QUOTE and "](" not in said and "<" not in said
 
@@ -258,6 +261,8 @@ def _of_subjects(
         if name is None:
             continue
         part, explained = tellers[name]
+        if _VAGUE.search(plain(part.said)):
+            continue
         if question := asked_for(subject, explained.article):
             yield question, Kind.DEFINITION, part
 
@@ -282,7 +287,8 @@ def _what(said: str, words: str, ordinary: frozenset[str]) -> str:
     """
     if found := _CALLED.search(said):
         thing, article = found["thing"], (found["article"] or "")
-        clear = not _POINTING.match(plain(said))
+        before = said[: found.start()]
+        clear = not _POINTING.match(plain(said)) and not re.search(r"\bth(?:is|ese|ose)\b", before)
     elif found := _DEFINED.match(said):
         thing, article = found["thing"], (found["article"] or "").lower()
         clear = bool(found["mark"]) or (article != "the " and words.count(thing.casefold()) > 2)
@@ -293,6 +299,12 @@ def _what(said: str, words: str, ordinary: frozenset[str]) -> str:
     return asked_for(subject, article) if fits else ""
 
 
+_ANNOUNCING = re.compile(
+    r"There (?:is|are) (?:no|several|many|various|two|three|four|a few|a number of)\b[^:]*$"
+)
+"""A sentence that says that something is told, and does not tell it."""
+_VAGUE = re.compile(r"^(?:\S+ ){1,5}?(?:tr(?:y|ies) to|are (?:\w+ly )?used)\b")
+"""How a sentence begins that says what a thing does, and not what it is."""
 _GAP = re.compile(r"[ \t\r]*\n?[ \t]*")
 """What stands between the sentences of one paragraph."""
 _ONE_THING = re.compile(
