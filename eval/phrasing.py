@@ -221,7 +221,9 @@ _LEANING = re.compile(
 """Words that lean on others before, or are about the notes themselves."""
 
 _LEANING_ELSE = re.compile(
-    r"\b(?:this|that|its|they|them|their|we|us|our|here|above|others?)\b|\$", re.I
+    r"\b(?:this|that|its|they|them|their|we|us|our|here|above|others?)\b|\$"
+    r"|\bit (?:mean|take|matter|hurt)\b|\bis it \w+ (?:to|that)\b",
+    re.IGNORECASE,
 )
 _REASON = re.compile(
     r"(?P<main>[A-Z][^:;?!]{10,140}?)(?:,? because (?!of\b)|, since (?!then\b|\d))\S.*"

@@ -108,6 +108,9 @@ def sets_in(folder: Path) -> Iterator[tuple[Path, list[Question]]]:
 def write_review(proposals: Iterable[Proposal], file: Path) -> None:
     """Writes proposals as a table to be filled in.
 
+    It begins with the mark without which Excel takes UTF-8 for another encoding, and would change
+    the quotes.
+
     Raises:
         QuestionSetError: it cannot be written.
     """

@@ -258,7 +258,7 @@ def _of_subjects(
     for heading in headings:
         subject = subject_of(heading, ordinary)
         name = next((name for name in names_of(subject) if name in tellers), None)
-        if name is None:
+        if name is None or _CODE.search(heading):
             continue
         part, explained = tellers[name]
         if _VAGUE.search(plain(part.said)):
@@ -305,6 +305,7 @@ _ANNOUNCING = re.compile(
 """A sentence that says that something is told, and does not tell it."""
 _VAGUE = re.compile(r"^(?:\S+ ){1,5}?(?:tr(?:y|ies) to|are (?:\w+ly )?used)\b")
 """How a sentence begins that says what a thing does, and not what it is."""
+_CODE = re.compile(r"`|\w\(|\w\.\w")
 _GAP = re.compile(r"[ \t\r]*\n?[ \t]*")
 """What stands between the sentences of one paragraph."""
 _ONE_THING = re.compile(
@@ -318,7 +319,9 @@ _POINTING = re.compile(
     r"|however|also|both|in (?:this|that))\b",
     re.IGNORECASE,
 )
-_NO_NAME = re.compile(r"^(?:Suppose|Assume|Note|Recall|Let|Consider)\b|\b(?:that|which|who)\b")
+_NO_NAME = re.compile(
+    r"^(?:Suppose|Assume|Note|Recall|Let|Consider|Following)\b|\b(?:that|which|who)\b"
+)
 _CALLED = re.compile(
     r"\b(?:is|are|commonly|often|usually|generally) (?:called|known as|referred to as|termed) "
     r"(?P<article>an? |the )?"

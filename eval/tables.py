@@ -1,4 +1,4 @@
-"""A table in a file becomes rows, their cells by what the column is for; and rows become a file."""
+"""A table in a file becomes rows, their cells by what the column is for; rows become a table."""
 
 from __future__ import annotations
 
@@ -13,9 +13,6 @@ from eval.files import replacing
 from rag import QuestionSetError
 
 DELIMITERS = ",;\t"
-
-COMPUTED = tuple("=+-@\t\r")
-"""What begins a cell that a spreadsheet takes for a formula."""
 
 Columns = Mapping[str, Sequence[str]]
 """What a column is for, and the names it may have; the first that is there counts."""

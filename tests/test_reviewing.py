@@ -25,7 +25,6 @@ from eval import (
 from eval.proposing import id_of
 from eval.reviewing import COLUMNS
 from eval.sections import Kind
-from eval.tables import unquoted, write_csv
 from rag import LibraryError, QuestionSetError, Span
 
 TEXT = 'Owls, "the grey ones", hunt at night.\r\n\r\n- voles; shrews\r\n- =SUM(A1) mice\r\n'
@@ -94,14 +93,13 @@ def test_a_spreadsheet_may_change_the_ends_of_lines(tmp_path: Path) -> None:
     assert only.evidence.quote == LISTED
 
 
-def test_no_cell_is_run_by_a_spreadsheet_and_all_come_back(tmp_path: Path) -> None:
-    cells = ["=1+1", "+1", "-1", "@x", "\tx", "'=1", "''-", "'plain", "plain", "a=1", ""]
-    write_csv(tmp_path / "t.csv", ["cell"], [[cell] for cell in cells])
-    with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as opened:
-        _, *rows = csv.reader(opened)
-    written = [row[0] if row else "" for row in rows]
-    assert not any(cell[:1] in tuple("=+-@\t\r") for cell in written if cell)
-    assert [unquoted(cell) for cell in written] == cells
+def test_no_cell_is_run_by_a_spreadsheet_and_excel_knows_the_encoding(tmp_path: Path) -> None:
+    write_review([NIGHT, FOOD], tmp_path / "t.csv")
+    written = (tmp_path / "t.csv").read_bytes()
+    assert written.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(written.decode("utf-8-sig").splitlines(keepends=True)))
+    assert rows[1][1] == "'=When do owls hunt?"
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,8 @@ def test_a_reason_is_asked_for_where_the_subject_is_plain(said: str, question: s
         ("How it and its kin differ", ""),
         ("Why the name matters", ""),
         ("Make it work", ""),
+        ("What does it mean to shift?", ""),
+        ("When is it better to wait?", ""),
     ],
 )
 def test_a_heading_about_it_asks_about_the_notes_subject(heading: str, question: str) -> None:
