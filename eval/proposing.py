@@ -117,10 +117,9 @@ def propose(
     library.ensure_ready()
     found: list[Proposal] = []
     maker = _Maker(library, known, without)
-    for proposal in maker.all(within):
+    for proposal in maker.all(within, progress):
         if len(found) == most:
             break
-        progress("Reading", len(found), most)
         found.append(proposal)
     asked = []
     for number, proposal in enumerate(found):
@@ -158,7 +157,7 @@ class _Maker:
         for evidence in chain.from_iterable(question.evidence for question in known):
             self._quoted.setdefault(evidence.document, []).append(evidence.quote)
 
-    def all(self, within: str) -> Iterator[Proposal]:
+    def all(self, within: str, progress: Progress) -> Iterator[Proposal]:
         """Yields the proposals of the notes in a folder, by note and place."""
         last = int(self._contents.documents[-1]) if len(self._contents) else -1
         place = place_of(within)
@@ -173,7 +172,8 @@ class _Maker:
             )
         texts = (part.said for n in numbers[:LEARNT_FROM] for part in self._read(n))
         ordinary = ordinary_words(texts)
-        for number in numbers:
+        for done, number in enumerate(numbers):
+            progress("Reading", done, len(numbers))
             path = self._contents.path(number)
             taken = self._taken(path)
             parts = self._read(number)
