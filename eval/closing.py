@@ -24,7 +24,8 @@ from eval.checking import check_questions
 from eval.dataset import Evidence, Question, load_questions
 from eval.findings import Findings
 from eval.gaps import Gap
-from rag import Answer, Asked, Citation, Library, QuestionSetError, Spot, Verdict
+from eval.unanswered import Sure, Trouble, sureness, trouble_now
+from rag import Answer, Asked, Library, QuestionSetError
 
 ASKED, UNANSWERABLE = "asked", "unanswerable"
 """The kinds of the questions that join a set: those that people asked, and what no note answers."""
@@ -42,15 +43,14 @@ class Reply:
     Attributes:
         question: as it can be asked without the questions before it.
         times: how often people asked in these words.
-        disliked: whether the answer quotes only what readers were shown before, and said of it that
-            it did not help.
+        trouble: why that is no good answer either; None where it is one.
         evidence: the quote that decides the answer; None where there is none.
     """
 
     question: str
     times: int
     answer: Answer
-    disliked: bool
+    trouble: Trouble | None
     evidence: Evidence | None
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Reply:
             "question": self.question,
             "times": self.times,
             "state": "answered" if self.answer.answered else "abstained",
-            "disliked": self.disliked,
+            "trouble": self.trouble,
             "confidence": round(self.answer.confidence, 4),
             "evidence": _entry(self.evidence) if self.evidence else None,
             "passages": [passage.to_dict() for passage in self.answer.passages],
@@ -115,16 +115,16 @@ def reask(library: Library, gap: Gap, progress: Progress = lambda *_: None) -> R
     wordings: dict[str, list[Asked]] = {}
     for asked in gap.questions:
         wordings.setdefault(asked_as(in_full(asked)), []).append(asked)
+    sure = sureness(library)
     replies = []
     for number, alike in enumerate(wordings.values()):
         progress("Asking again", number, len(wordings))
-        replies.append(_reply(library, alike))
+        replies.append(_reply(library, alike, sure))
     replies.sort(key=lambda reply: (-reply.times, reply.question))
-    closed = [reply.answer.answered and not reply.disliked for reply in replies]
     return Reasked(
         gap,
-        tuple(reply for reply, good in zip(replies, closed, strict=True) if good),
-        tuple(reply for reply, good in zip(replies, closed, strict=True) if not good),
+        tuple(reply for reply in replies if reply.trouble is None),
+        tuple(reply for reply in replies if reply.trouble),
         library.generation,
     )
 
@@ -135,30 +135,19 @@ def in_full(asked: Asked) -> str:
     return asked.query if carried else " ".join(asked.question.split())
 
 
-def _reply(library: Library, alike: list[Asked]) -> Reply:
+def _reply(library: Library, alike: list[Asked], sure: Sure) -> Reply:
     """Returns what a wording gets, in the form in which it was asked most often."""
-    question = Counter(map(in_full, alike)).most_common(1)[0][0]
+    forms = Counter(map(in_full, alike))
+    question = min(forms, key=lambda form: (-forms[form], form))
     answer = library.ask(question)
-    told = [asked for asked in alike if asked.verdict is Verdict.DOWN]
+    troubles = [trouble_now(asked, answer, sure) for asked in alike]
     return Reply(
         question=question,
         times=len(alike),
         answer=answer,
-        disliked=answer.answered and any(_shown_before(answer, asked) for asked in told),
+        trouble=next(filter(None, troubles), None),
         evidence=_evidence(answer) if answer.answered else None,
     )
-
-
-def _shown_before(answer: Answer, asked: Asked) -> bool:
-    """Returns whether all that an answer quotes was quoted to who asked before."""
-    return all(any(_is(citation, spot) for spot in asked.cited) for citation in answer.citations)
-
-
-def _is(citation: Citation, spot: Spot) -> bool:
-    """Returns whether a quote is what stood at a spot, wherever it stands now."""
-    same = spot.document == citation.document and spot.span is not None
-    long = spot.span is not None and len(spot.span) == len(citation.quote)
-    return same and long and citation.quote.startswith(spot.words)
 
 
 def _evidence(answer: Answer) -> Evidence:

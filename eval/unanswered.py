@@ -15,16 +15,13 @@ from hashlib import sha256
 from typing import Any
 
 from eval import grouping
-from rag import Answer, Asked, Library, QuestionError, Verdict, terms
+from rag import Answer, Asked, Citation, Library, QuestionError, Spot, Verdict, terms
 
 LIKELY = 0.7
 """The share of right answers below which one was given with little confidence.
 
 It is the least that the pages call likely right.
 """
-
-KNOWN_BY = 60
-"""First characters by which the log knows a quote."""
 
 REASKED = 300
 """Wordings that are asked again, at 10 to 18 ms each."""
@@ -61,6 +58,25 @@ def trouble_of(asked: Asked, sure: Sure) -> Trouble | None:
     if asked.state != "answered":
         return Trouble.REFUSED
     return None if sure(asked.confidence) else Trouble.UNSURE
+
+
+def trouble_now(asked: Asked, answer: Answer, sure: Sure) -> Trouble | None:
+    """Returns why a question is not answered well by now either; None where it is.
+
+    Where an answer did not help, any other one counts as well: readers will say.
+    """
+    if not answer.answered:
+        return Trouble.REFUSED
+    if trouble_of(asked, sure) is Trouble.DOWN:
+        seen = all(any(_is(c, spot) for spot in asked.cited) for c in answer.citations)
+        return Trouble.DOWN if seen else None
+    return None if sure(answer.confidence) else Trouble.UNSURE
+
+
+def _is(citation: Citation, spot: Spot) -> bool:
+    """Returns whether a quote is what stood at a spot, wherever it stands now."""
+    same = spot.document == citation.document and citation.quote.startswith(spot.words)
+    return same and (spot.span is None or len(spot.span) == len(citation.quote))
 
 
 def sureness(library: Library) -> Sure:
@@ -252,12 +268,10 @@ class Again:
             return None
 
     def _mended(self, asked: Asked, answer: Answer) -> bool:
+        mended = trouble_now(asked, answer, self._sure) is None
         if trouble_of(asked, self._sure) is Trouble.DOWN:
-            now = {(c.document, c.quote[:KNOWN_BY]) for c in answer.citations}
-            mended = bool(now) and now != {(spot.document, spot.words) for spot in asked.cited}
             self.changed += mended
         else:
-            mended = answer.answered and self._sure(answer.confidence)
             self.closed += mended
         return mended
 

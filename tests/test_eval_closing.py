@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eval import Evidence, Gap, Judge, Reasked, accept_gap, load_questions, name_of, reask
+from eval import Evidence, Gap, Judge, Reasked, Trouble, accept_gap, load_questions, name_of, reask
 from eval.triage import triage
 from rag import Asked, Library, QuestionLog, QuestionSetError, Settings, Turn, Verdict, turn_of
 
@@ -91,10 +91,10 @@ def test_an_answer_that_did_not_help_closes_nothing_until_it_is_another(
     (asked,) = logged(library, ["When do owls hunt?"])
     assert asked.state == "answered"
     gap = gap_in(library, [replace(asked, verdict=Verdict.DOWN)])
-    assert reask(library, gap).left[0].disliked
+    assert reask(library, gap).left[0].trouble is Trouble.DOWN
     assert reask(library, gap_in(library, [asked])).n == (1, 0)
     add(library, "owls.md", f"# Owls\n\nMoved.\n\n{worse}\n")
-    assert reask(library, gap).left[0].disliked
+    assert reask(library, gap).left[0].trouble is Trouble.DOWN
     add(library, "owls.md", f"# Owls\n\n{better}\n")
     assert reask(library, gap).n == (1, 0)
 

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import io
+import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import typer
+from conftest import Done, Run
+from test_cli import check_harmless, check_refused, parsed
 from test_eval_closing import EGGS, FRANCE, NOTE, add, gap_in, library, logged, write
 
 from eval import Cause, Gap, Reasked, accept_gap, load_questions, reask
-from rag import Library
+from rag import Library, QuestionLog
+from ui.cli import main
 from ui.drafts import Draft, WritingError, draft_for, edit
 from ui.reviewing import Review
 
@@ -189,3 +194,157 @@ def test_who_leaves_the_review_adds_nothing(
     with pytest.raises(typer.Abort):
         accept_gap(closed, tmp_path / "set.jsonl", library, review=Review(library))
     assert not (tmp_path / "set.jsonl").exists()
+
+
+# The commands
+
+
+@pytest.fixture
+def command(
+    library: Library, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `notesqa gaps …` on the library, in this process, with nobody at a terminal."""
+    known = ["--library", library.settings.library, "--corpus", library.settings.corpus]
+
+    def run(*arguments: str) -> Done:
+        monkeypatch.setattr("sys.argv", ["notesqa", *known, "gaps", *arguments])
+        capsys.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as end:
+            status = int(end.code or 0)
+        return Done(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def group(library: Library, command: Run) -> str:
+    """Returns the id of the group of the questions about eggs, asked and not answered."""
+    logged(library, [*EGGS, FRANCE])
+    found = {gap["question"]: gap["id"] for gap in parsed(command("--json"))["gaps"]}
+    return str(next(found[question] for question in EGGS if question in found))
+
+
+def test_what_is_answered_by_now_is_said_and_what_is_left_with_the_nearest_words(
+    library: Library, notes: Path, command: Run, group: str
+) -> None:
+    n = len(EGGS)
+    before = command("ask", group)
+    assert before.out.startswith(f"0 of {n} questions now answered, {n} left.\n")
+    assert all(question in before.out for question in EGGS)
+    assert "owls.md › Owls, lines 1–3" in before.out
+    assert "notesqa gaps accept" not in before.out
+    add(library, "eggs.md", NOTE)
+    after = command("ask", group[:4])
+    assert after.out.startswith(f"{n} of {n} questions now answered.\n")
+    assert f"notesqa gaps accept {group} --to FILE" in after.out
+    assert parsed(command("ask", group, "--json"))["left"] == 0
+    check_refused(command("ask", "zzz"), "No gap", "notesqa gaps")
+
+
+def test_without_a_terminal_or_an_editor_it_is_said_what_to_do(
+    notes: Path, command: Run, group: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = notes.resolve() / "new.md"
+    then = f"write {file} yourself, then notesqa index and notesqa gaps ask {group}"
+    check_refused(command("write", group, "new.md"), "An editor needs a terminal", then)
+    check_refused(command("accept", group, "--to", "set.jsonl"), "needs a terminal", "--yes")
+    for name in ("VISUAL", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("EDITOR", "no-such-editor")
+    at_terminal(monkeypatch)
+    check_refused(command("write", group, "new.md"), "$EDITOR", then)
+    none = command("accept", group, "--to", "set.jsonl")
+    assert none.out.strip() == "Nothing joined set.jsonl: no question of the group is answered."
+    assert not file.exists()
+
+
+def at_terminal(monkeypatch: pytest.MonkeyPatch, said: str = "") -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(said))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+
+
+def editor(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    file = folder / "editor.py"
+    write(file, f"import sys\nfile = sys.argv[-1]\n{script}\n")
+    monkeypatch.delenv("VISUAL", raising=False)
+    monkeypatch.setenv("EDITOR", f"'{sys.executable}' '{file}'")
+
+
+def test_where_nothing_is_written_nothing_happens(
+    library: Library,
+    notes: Path,
+    command: Run,
+    group: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    editor(tmp_path, monkeypatch, "open(file).read()")
+    generation = library.generation
+    for note in ("new.md", "owls.md"):
+        at_terminal(monkeypatch, "\n")
+        done = command("write", group, note, "--json")
+        assert (done.status, parsed(done)) == (0, {"document": note, "written": False})
+        assert "Press Enter once you have saved it" in done.err
+        assert "Nothing was written" in done.err
+    assert sorted(file.name for file in notes.iterdir()) == ["badgers.md", "owls.md"]
+    assert library.generation == generation
+
+
+def test_what_is_written_is_indexed_and_asked(
+    notes: Path, command: Run, group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(tmp_path, monkeypatch, f"open(file, 'a', encoding='utf-8').write({NOTE!r})")
+    at_terminal(monkeypatch)
+    done = command("write", group, "eggs.md", "--json")
+    found = parsed(done)
+    assert (found["document"], found["written"], found["left"]) == ("eggs.md", True, 0)
+    assert all(question in done.err for question in EGGS)
+
+
+def test_a_note_that_a_rule_leaves_out_is_said_to_be_so(
+    notes: Path, command: Run, group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(notes / ".notesqaignore", "eggs.md\n")
+    editor(tmp_path, monkeypatch, f"open(file, 'a', encoding='utf-8').write({NOTE!r})")
+    at_terminal(monkeypatch)
+    done = command("write", group, "eggs.md")
+    assert done.status == 1
+    assert "eggs.md is written, but not indexed" in done.err
+    assert ".notesqaignore" in done.err
+
+
+def test_accept_says_what_joined_what_was_there_and_what_the_set_says_wrongly(
+    library: Library, command: Run, group: str, tmp_path: Path
+) -> None:
+    add(library, "eggs.md", NOTE)
+    file = tmp_path / "set.jsonl"
+    old = {"id": "n-1", "fact": "n-1", "question": EGGS[0], "kind": "", "evidence": []}
+    write(file, json.dumps(old) + "\n")
+    done = command("accept", group, "--to", str(file), "--yes")
+    assert done.status == 0
+    check_harmless(done.out)
+    assert "2 questions joined" in done.out
+    assert "There already: n-1." in done.out
+    assert "The set says of n-1 that the notes do not answer, and now they do" in done.out
+    again = command("accept", group, "--to", str(file), "--yes")
+    assert again.out.startswith(f"Nothing joined {file}.")
+    assert parsed(command("accept", group, "--to", str(file), "--yes", "--json"))["added"] == []
+
+
+def test_a_group_that_too_few_asked_has_no_name(library: Library, command: Run) -> None:
+    log = QuestionLog.of(library.settings)
+    for question in EGGS:
+        log.record(library.ask(question), "page", "ada")
+    log.close()
+    shown = parsed(command("--least", "1", "--json"))["gaps"]
+    assert parsed(command("--json"))["gaps"] == []
+    for gap in shown:
+        for step in (["ask"], ["write"], ["accept", "--to", "set.jsonl", "--yes"]):
+            check_refused(command(step[0], gap["id"], *step[1:]), "No gap")

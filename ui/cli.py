@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from rag import FIT, LibraryError, NotesQAError, load_settings
-from ui import assistants, audit, coverage, evaluation, gaps, log, users
+from ui import assistants, audit, closing, coverage, evaluation, gaps, log, users
 from ui.common import Json, library_of, print_json
 from ui.completion import Shell, documents, folders, records
 
@@ -364,6 +364,8 @@ def completion(
 app.command()(audit.audit)
 app.add_typer(evaluation.app, name="eval")
 app.add_typer(coverage.app, name="coverage")
+for _step in (closing.write, closing.ask, closing.accept):
+    gaps.app.command()(_step)
 app.add_typer(gaps.app, name="gaps")
 app.add_typer(log.app, name="log")
 app.add_typer(model_app, name="model")
