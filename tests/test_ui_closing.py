@@ -344,6 +344,7 @@ def test_a_group_that_too_few_asked_has_no_name(library: Library, command: Run) 
         log.record(library.ask(question), "page", "ada")
     log.close()
     shown = parsed(command("--least", "1", "--json"))["gaps"]
+    assert shown
     assert parsed(command("--json"))["gaps"] == []
     for gap in shown:
         for step in (["ask"], ["write"], ["accept", "--to", "set.jsonl", "--yes"]):

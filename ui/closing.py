@@ -30,7 +30,7 @@ def write(
     note: Annotated[
         str,
         typer.Argument(
-            metavar="[NOTE]",
+            metavar="NOTE",
             help="A file among the notes, new or not [beside the nearest passage].",
             show_default=False,
             autocompletion=documents,
