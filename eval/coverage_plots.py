@@ -6,7 +6,7 @@ or a shape as well.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
@@ -21,14 +21,19 @@ Address = Callable[[str], str]
 LETTERS = {Status.COVERED: "C", Status.THIN: "T", Status.MISSING: "M"}
 """What stands for a status where there is no room for its name."""
 
+PIN_LETTERS = {Sign.THIN: "T", Sign.MISSING: "M", Sign.GAP: "G"}
+
 LEVELS = 5
 """Shades of confidence."""
 
 NAME = 26
 """Letters of a note's name on the map."""
 
-LINE = 14
-"""Height of a line of letters on the map; a letter is half as wide, nearly."""
+LINE, LETTER = 13, 5.4
+"""Height of a line on the map, and mean width of a letter."""
+
+Box = tuple[float, float, float]
+"""Middle and base line of a name on the map, and half its width."""
 
 SIGNS = {
     Sign.COVERED: "covered",
@@ -110,8 +115,8 @@ def map_svg(drawn: Map, href: Callable[[Wanted], str]) -> str:
             _shape(dot.group, dot.x, dot.y, f"{dot.document}, {dot.place}: {dot.words}")
             for dot in drawn.dots
         ),
-        *_names(drawn),
         *(_pin(pin, drawn, href(pin.wanted)) for pin in near),
+        *_names(drawn),
         about=NOTES_ON_PICTURE,
         role="group",
     )
@@ -142,62 +147,74 @@ def _pin(pin: Pin, drawn: Map, address: str) -> str:
 
 
 def _sign(sign: Sign, x: float, y: float) -> str:
-    """Returns the sign of a question; what is covered has no letter, since most of them are."""
+    """Returns the sign of a question; what is covered is a ring, so that its passage is seen."""
     css = f"pin {sign}"
     if sign is Sign.COVERED:
-        return mark("circle", css, cx=x, cy=y, r=4)
-    letter = text(
-        x,
-        y + 3.2,
-        {Sign.THIN: "T", Sign.MISSING: "M", Sign.GAP: "G"}[sign],
-        f"letter {sign}",
-        "middle",
-    )
+        return mark("circle", css, cx=x, cy=y, r=4.5)
+    letter = text(x, y + 3.2, PIN_LETTERS[sign], f"letter {sign}", "middle")
     if sign is Sign.GAP:
         return mark("path", css, d=f"M{x:g} {y - 9:g}l9 9l-9 9l-9 -9z") + letter
-    return mark("circle", css, cx=x, cy=y, r=6.5) + letter
+    return mark("circle", css, cx=x, cy=y, r=6) + letter
 
 
 def _shape(group: int, x: float, y: float, tip: str = "") -> str:
     """Returns a passage: shapes differ as colours do, for who does not see these."""
     paths = (
-        "m-2.6 -2.6h5.2v5.2h-5.2z",
-        "m0 -3.2l3.2 5.6h-6.4z",
+        "m-2.8 -2.8h5.6v5.6h-5.6z",
+        "m0 -3.4l3.4 5.8h-6.8z",
         "m0 -3.6l3.6 3.6l-3.6 3.6l-3.6 -3.6z",
         "m-2.6 -2.6l5.2 5.2m0 -5.2l-5.2 5.2",
         "m-3 0h6m-3 -3v6",
-        "m0 3.2l3.2 -5.6h-6.4z",
+        "m0 3.4l3.4 -5.8h-6.8z",
     )
     css = f"dot g{group}"
     if group == 0:
-        return mark("circle", css, tip, cx=x, cy=y, r=2.8)
+        return mark("circle", css, tip, cx=x, cy=y, r=3.1)
     if group == len(paths) + 1:
-        return mark("circle", f"{css} open", tip, cx=x, cy=y, r=2.8)
+        return mark("circle", f"{css} open", tip, cx=x, cy=y, r=3.1)
     lines = " open" if group in {4, 5} else ""
     return mark("path", css + lines, tip, d=f"M{x:g} {y:g}{paths[group - 1]}")
 
 
 def _names(drawn: Map) -> Iterator[str]:
-    """Yields names of notes where their passages lie, of the largest first, none on another."""
+    """Yields names of notes near the middle of their passages, of the largest first.
+
+    A name stands where it covers few signs, and where there is no room for it beside the names of
+    larger notes, it is left out.
+    """
     places: dict[str, list[tuple[float, float]]] = {}
     titles: dict[str, str] = {}
     for dot in drawn.dots:
         places.setdefault(dot.document, []).append((dot.x, dot.y))
         titles[dot.document] = dot.title
-    taken: list[tuple[float, float, float]] = []
+    signs = [(pin.x, pin.y) for pin in drawn.pins]
+    taken: list[Box] = []
     for document in sorted(places, key=lambda path: (-len(places[path]), path)):
         title = titles[document]
         name = title if len(title) <= NAME else title[: NAME - 1] + "…"
-        half = len(name) * LINE / 5
-        dots = places[document]
-        x, y = (sorted(values)[len(values) // 2] for values in zip(*dots, strict=True))
-        x = min(max(x, half + 4), WIDTH - half - 4)
-        for shift in (0, -LINE, LINE):
-            at = min(max(y + 4 + shift, LINE), HEIGHT - 6)
-            if all(abs(x - a) > half + b or abs(at - c) > LINE for a, b, c in taken):
-                taken.append((x, half, at))
-                yield text(x, at, name, "name", "middle")
-                break
+        x, y = (sorted(values)[len(values) // 2] for values in zip(*places[document], strict=True))
+        half = len(name) * LETTER / 2
+        boxes = [
+            (min(max(x + across, half + 4), WIDTH - half - 4), y + down, half)
+            for across in (0, -half, half)
+            for down in (4, -10, 18, -24, 32)
+            if LINE < y + down < HEIGHT - 6
+        ]
+        boxes = [box for box in boxes if not any(_overlap(box, other) for other in taken)]
+        if boxes:
+            best = min(boxes, key=lambda box: _hidden(box, signs))
+            taken.append(best)
+            yield text(best[0], best[1], name, "name", "middle")
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return abs(a[0] - b[0]) < a[2] + b[2] + 4 and abs(a[1] - b[1]) < LINE
+
+
+def _hidden(box: Box, signs: Sequence[tuple[float, float]]) -> int:
+    """Returns how many signs a name touches."""
+    x, y, half = box
+    return sum(abs(x - a) < half + 6 and abs(y - 4 - b) < LINE / 2 + 4 for a, b in signs)
 
 
 def picture_css() -> str:

@@ -42,8 +42,9 @@ UNLIKE = 0.2
 
 BEND = 3
 """Power by which a question that is less alike lies farther: of what the shipped notes cover
-(median cosine .72) it makes 3, of what they miss (.29) 50. A straight line leaves no room for those
-among the passages: by a square 43 % of 400 questions had their own passage nearest, by this 64 %.
+(median cosine .72) it makes 3, of what they miss (.29) 50. A straight line leaves no room for
+the former among the passages: by a square 43 % of 400 questions had their own passage nearest, by
+this 64 %.
 """
 
 MOST_PASSAGES = 1_500

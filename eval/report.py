@@ -6,16 +6,12 @@ questions and errors are data in it: escaped, and what could steer a screen is s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from typing import Any
 
 from eval import plots
 from eval.compare import Comparison, smallest, verdict
@@ -24,10 +20,8 @@ from eval.judging import Failure, K, Verdict
 from eval.measures import BINS, DESCRIPTIONS, LOWER_IS_BETTER, bin_of
 from eval.runfile import Run
 from eval.score import Scores
+from eval.templates import anchor, render
 from rag import RunError
-
-if TYPE_CHECKING:
-    from jinja2 import Template
 
 HEADLINE = (
     *("hit@5", "MRR@10", "answer_contains_evidence", "abstention_recall", "handled"),
@@ -66,8 +60,6 @@ SNIPPET = 160
 DIGITS = 12
 """Characters of a digest or commit that are shown."""
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
 
 def write_report(run: Run, scores: Scores, out: Path, comparison: Comparison | None = None) -> None:
     """Writes the page of a run.
@@ -92,7 +84,9 @@ def report_html(run: Run, scores: Scores, comparison: Comparison | None = None) 
         comparison: from another run to this one.
     """
     failed = _failures(scores)
-    page = _template().render(
+    return render(
+        "report.html.jinja",
+        (number, chance, short, beginning, place, q_anchor, plots.signed, plots.between),
         title=PurePath(str(run.head.get("questions") or run.path)).stem,
         about=_about(run),
         details={**(run.head.get("settings") or {}), **(run.head.get("packages") or {})},
@@ -105,36 +99,16 @@ def report_html(run: Run, scores: Scores, comparison: Comparison | None = None) 
         failed=failed,
         reasons=Counter(item.verdict.failure for item in failed),
         failed_of=Counter(document for item in failed for document in item.documents),
-    )
-    return _STEERING.sub("\ufffd", page.replace("\r\n", "\n"))
-
-
-def _template() -> Template:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("eval", "page"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    words = (number, count, chance, short, sentence, beginning, place, anchor, sha256)
-    environment.filters |= {word.__name__: word for word in (*words, plots.signed, plots.between)}
-    return environment.get_template(
-        "report.html.jinja",
-        globals={
-            "plots": plots,
-            "verdict": verdict,
-            "smallest": smallest,
-            "DESCRIPTIONS": DESCRIPTIONS,
-            "LOWER_IS_BETTER": LOWER_IS_BETTER,
-            "MEANINGS": MEANINGS,
-            "HEADLINE": HEADLINE,
-            "DRAWN": DRAWN,
-            "COLUMNS": COLUMNS,
-            "K": K,
-        },
+        plots=plots,
+        verdict=verdict,
+        smallest=smallest,
+        DESCRIPTIONS=DESCRIPTIONS,
+        LOWER_IS_BETTER=LOWER_IS_BETTER,
+        MEANINGS=MEANINGS,
+        HEADLINE=HEADLINE,
+        DRAWN=DRAWN,
+        COLUMNS=COLUMNS,
+        K=K,
     )
 
 
@@ -144,16 +118,6 @@ def _template() -> Template:
 def number(value: float | None) -> str:
     """Returns a value with three digits, a dash where there is none."""
     return "–" if value is None else f"{value:.3f}"
-
-
-def count(value: float) -> str:
-    """Returns a whole number with its thousands apart."""
-    return f"{value:,.0f}"
-
-
-def sentence(text: str) -> str:
-    """Returns a text with a capital first and a full stop last."""
-    return text[:1].upper() + text[1:].rstrip(".") + "."
 
 
 def chance(p: float) -> str:
@@ -173,14 +137,9 @@ def beginning(text: str) -> str:
     return line if len(line) <= SNIPPET else line[:SNIPPET].rsplit(" ", 1)[0] + " …"
 
 
-def anchor(question: str) -> str:
-    """Returns the name within the page of a question's block, the same in an id and a link."""
-    return "q-" + quote(question, safe="", errors="replace")
-
-
-def sha256(script: str) -> str:
-    """Returns the digest by which a Content-Security-Policy knows a script."""
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+def q_anchor(question: str) -> str:
+    """Returns the name within the page of a question's block."""
+    return anchor("q", question)
 
 
 def place(item: Mapping[str, Any]) -> str:

@@ -30,7 +30,7 @@ HOME = {
     "httpx": ["ui/client.py"],
     "huggingface_hub": ["rag/models.py"],
     "ir_measures": ["eval/ranking.py"],
-    "jinja2": ["eval/report.py"],
+    "jinja2": ["eval/templates.py"],
     "langchain_text_splitters": ["rag/chunking.py"],
     "lxml": ["rag/documents/office/archive.py", "rag/documents/web/html.py"],
     "mcp": ["ui/mcp_server.py"],
