@@ -46,6 +46,14 @@ if TYPE_CHECKING:
     from eval.coverage_diff import Changed as Changed
     from eval.coverage_diff import CoverageDiff as CoverageDiff
     from eval.coverage_diff import diff as diff
+    from eval.coverage_plots import heat_legend_html as heat_legend_html
+    from eval.coverage_plots import heat_map_html as heat_map_html
+    from eval.coverage_plots import map_legend_html as map_legend_html
+    from eval.coverage_plots import map_svg as map_svg
+    from eval.coverage_plots import picture_css as picture_css
+    from eval.coverage_plots import unit_name as unit_name
+    from eval.coverage_report import coverage_html as coverage_html
+    from eval.coverage_report import write_coverage_report as write_coverage_report
     from eval.dataset import Evidence as Evidence
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
@@ -58,10 +66,16 @@ if TYPE_CHECKING:
     from eval.gaps import Gaps as Gaps
     from eval.gaps import find_gaps as find_gaps
     from eval.gaps import gap_of as gap_of
+    from eval.gaps import Gaps as Gaps
+    from eval.gaps import find_gaps as find_gaps
     from eval.gate import Decision as Decision
     from eval.gate import gate_run as gate_run
     from eval.importing import import_beir as import_beir
     from eval.importing import import_csv as import_csv
+    from eval.mapping import Map as Map
+    from eval.mapping import Wanted as Wanted
+    from eval.mapping import map_notes as map_notes
+    from eval.mapping import wanted_of as wanted_of
     from eval.measures import DESCRIPTIONS as DESCRIPTIONS
     from eval.measures import LOWER_IS_BETTER as LOWER_IS_BETTER
     from eval.measures import Measure as Measure
@@ -123,6 +137,7 @@ _HOME = {
     "Gaps": "eval.gaps",
     "Judge": "eval.support",
     "LOWER_IS_BETTER": "eval.measures",
+    "Map": "eval.mapping",
     "Measure": "eval.measures",
     "Notes": "eval.notes",
     "Now": "eval.proposing",
@@ -141,6 +156,7 @@ _HOME = {
     "Support": "eval.support",
     "Triage": "eval.triage",
     "Trouble": "eval.unanswered",
+    "Wanted": "eval.mapping",
     "Wording": "eval.syllabus",
     "accept": "eval.reviewing",
     "accept_gap": "eval.closing",
@@ -151,6 +167,7 @@ _HOME = {
     "compare_runs": "eval.compare",
     "cover": "eval.coverage",
     "csv_text": "eval.tables",
+    "coverage_html": "eval.coverage_report",
     "diff": "eval.coverage_diff",
     "evaluate": "eval.score",
     "evaluate_collection": "eval.beir",
@@ -159,6 +176,8 @@ _HOME = {
     "fit_questions": "eval.fit",
     "gap_of": "eval.gaps",
     "gate_run": "eval.gate",
+    "heat_legend_html": "eval.coverage_plots",
+    "heat_map_html": "eval.coverage_plots",
     "import_beir": "eval.importing",
     "import_csv": "eval.importing",
     "load_coverage": "eval.coverage",
@@ -169,6 +188,10 @@ _HOME = {
     "propose": "eval.proposing",
     "read_review": "eval.reviewing",
     "reask": "eval.closing",
+    "map_legend_html": "eval.coverage_plots",
+    "map_notes": "eval.mapping",
+    "map_svg": "eval.coverage_plots",
+    "picture_css": "eval.coverage_plots",
     "report_html": "eval.report",
     "run_questions": "eval.run",
     "score_run": "eval.score",
@@ -179,6 +202,11 @@ _HOME = {
     "wordings": "eval.reviewing",
     "write_coverage": "eval.coverage",
     "write_csv": "eval.tables",
+    "unit_name": "eval.coverage_plots",
+    "verdict": "eval.compare",
+    "wanted_of": "eval.mapping",
+    "write_coverage": "eval.coverage",
+    "write_coverage_report": "eval.coverage_report",
     "write_fit": "eval.fit",
     "write_mended": "eval.checking",
     "write_report": "eval.report",
@@ -209,6 +237,7 @@ __all__ = [
     "Gaps",
     "Judge",
     "LOWER_IS_BETTER",
+    "Map",
     "Measure",
     "Notes",
     "Now",
@@ -227,6 +256,7 @@ __all__ = [
     "Support",
     "Triage",
     "Trouble",
+    "Wanted",
     "Wording",
     "accept",
     "accept_gap",
@@ -237,6 +267,7 @@ __all__ = [
     "compare_runs",
     "cover",
     "csv_text",
+    "coverage_html",
     "diff",
     "evaluate",
     "evaluate_collection",
@@ -245,6 +276,8 @@ __all__ = [
     "fit_questions",
     "gap_of",
     "gate_run",
+    "heat_legend_html",
+    "heat_map_html",
     "import_beir",
     "import_csv",
     "load_coverage",
@@ -255,6 +288,10 @@ __all__ = [
     "propose",
     "read_review",
     "reask",
+    "map_legend_html",
+    "map_notes",
+    "map_svg",
+    "picture_css",
     "report_html",
     "run_questions",
     "score_run",
@@ -265,6 +302,11 @@ __all__ = [
     "wordings",
     "write_coverage",
     "write_csv",
+    "unit_name",
+    "verdict",
+    "wanted_of",
+    "write_coverage",
+    "write_coverage_report",
     "write_fit",
     "write_mended",
     "write_report",

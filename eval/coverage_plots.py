@@ -21,6 +21,9 @@ Address = Callable[[str], str]
 LETTERS = {Status.COVERED: "C", Status.THIN: "T", Status.MISSING: "M"}
 """What stands for a status where there is no room for its name."""
 
+COSTS = {Sign.COVERED: 1, Sign.THIN: 1, Sign.MISSING: 5, Sign.GAP: 10}
+"""How bad it is that a name on the map hides a sign."""
+
 PIN_LETTERS = {Sign.THIN: "T", Sign.MISSING: "M", Sign.GAP: "G"}
 
 LEVELS = 5
@@ -187,7 +190,7 @@ def _names(drawn: Map) -> Iterator[str]:
     for dot in drawn.dots:
         places.setdefault(dot.document, []).append((dot.x, dot.y))
         titles[dot.document] = dot.title
-    signs = [(pin.x, pin.y) for pin in drawn.pins]
+    signs = [(pin.x, pin.y, COSTS[pin.wanted.sign]) for pin in drawn.pins]
     taken: list[Box] = []
     for document in sorted(places, key=lambda path: (-len(places[path]), path)):
         title = titles[document]
@@ -211,10 +214,12 @@ def _overlap(a: Box, b: Box) -> bool:
     return abs(a[0] - b[0]) < a[2] + b[2] + 4 and abs(a[1] - b[1]) < LINE
 
 
-def _hidden(box: Box, signs: Sequence[tuple[float, float]]) -> int:
-    """Returns how many signs a name touches."""
+def _hidden(box: Box, signs: Sequence[tuple[float, float, int]]) -> int:
+    """Returns what it costs that a name touches signs."""
     x, y, half = box
-    return sum(abs(x - a) < half + 6 and abs(y - 4 - b) < LINE / 2 + 4 for a, b in signs)
+    return sum(
+        cost for a, b, cost in signs if abs(x - a) < half + 6 and abs(y - 4 - b) < LINE / 2 + 4
+    )
 
 
 def picture_css() -> str:

@@ -29,22 +29,8 @@ DIGITS = 12
 """Characters of a digest that are shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What there is to tell; what is None was not looked at.
-
-    Attributes:
-        remarks: what to know about it.
-    """
-
-    coverage: Coverage | None = None
-    gaps: Gaps | None = None
-    drawn: Map | None = None
-    remarks: tuple[str, ...] = ()
-
-
-def write_coverage_report(told: Told, out: Path, sources: Iterable[Path] = ()) -> None:
-    """Writes the page.
+def write_coverage_report(page: str, out: Path, sources: Iterable[Path] = ()) -> None:
+    """Writes the page to a file.
 
     Args:
         sources: files that it was made of.
@@ -54,32 +40,39 @@ def write_coverage_report(told: Told, out: Path, sources: Iterable[Path] = ()) -
     """
     if out.resolve() in [path.resolve() for path in sources]:
         raise RunError(f"{out} is what the page is made of: name another file with --out.")
-    page = coverage_html(told)
     with replacing(out, RunError) as draft:
         draft.write_bytes(page.encode("utf-8"))
 
 
-def coverage_html(told: Told) -> str:
-    """Returns the page, the same for the same coverage, gaps and map."""
-    coverage = told.coverage
+def coverage_html(
+    coverage: Coverage | None,
+    gaps: Gaps | None = None,
+    drawn: Map | None = None,
+    remarks: Sequence[str] = (),
+) -> str:
+    """Returns the page, the same for the same coverage, gaps and map; what is None is left out.
+
+    Args:
+        remarks: what to know about it, a line each.
+    """
     return render(
         "coverage.html.jinja",
         (in_json, objective_anchor, gap_anchor, plots.unit_name),
         coverage=coverage,
-        gaps=told.gaps,
-        drawn=told.drawn,
-        remarks=told.remarks,
-        about=_about(told),
+        gaps=gaps,
+        drawn=drawn,
+        remarks=remarks,
+        about=_about(coverage, gaps, drawn),
         title=(coverage.source if coverage else "") or "Notes and gaps",
         summary=coverage.summary if coverage else {},
         rows=[_row(item) for item in coverage.found] if coverage else [],
         units=[_unit(part.name, part.found) for part in coverage.units()] if coverage else [],
         matrix=_matrix(coverage) if coverage else None,
-        notes=_notes(coverage, told.drawn) if coverage else [],
-        data=_data(told),
+        notes=_notes(coverage, drawn) if coverage else [],
+        data=_data(coverage, gaps, drawn),
         plots=plots,
         heat=plots.heat_map_html(coverage, _objective_link) if coverage else "",
-        picture=plots.map_svg(told.drawn, _pin_link) if told.drawn else "",
+        picture=plots.map_svg(drawn, _pin_link) if drawn else "",
         Status=Status,
         COVERED=COVERED,
         MISSING=MISSING,
@@ -215,51 +208,43 @@ def _notes(coverage: Coverage, drawn: Map | None) -> list[tuple[str, str, int, l
     ]
 
 
-def _about(told: Told) -> dict[str, str]:
+def _about(coverage: Coverage | None, gaps: Gaps | None, drawn: Map | None) -> dict[str, str]:
     """Returns what the page is about, as far as it is known."""
     said = {}
-    coverage, drawn, gaps = told.coverage, told.drawn, told.gaps
     if coverage:
-        said["Objectives"] = f"{len(coverage.found):,} of {coverage.source or 'a syllabus'}"
+        said["Objectives"] = f"{len(coverage.found):,}"
         said["Units"] = f"{len(coverage.units()):,}"
         said["Judged"] = coverage.made.replace("T", " ").replace("+00:00", " UTC")
-    notes = (
-        len(coverage.notes)
-        if coverage
-        else len({dot.document for dot in drawn.dots})
-        if drawn
-        else 0
-    )
-    passages = f", {drawn.passages:,} passages" if drawn else ""
-    said["Notes"] = f"{notes:,}{passages}" if notes else ""
-    corpus = next((one.corpus for one in (coverage, gaps, drawn) if one and one.corpus), "")
-    said["State of the notes"] = corpus[:DIGITS] + "…" if corpus else ""
+        said["Notes"] = f"{len(coverage.notes):,}" if coverage.notes else ""
+    if drawn:
+        said["Passages"] = f"{drawn.passages:,}"
     if gaps:
         said["Questions of the log"] = f"{gaps.looked_at:,}"
+    corpus = next((one.corpus for one in (coverage, gaps, drawn) if one and one.corpus), "")
+    said["State of the notes"] = corpus and corpus[:DIGITS] + "…"
     return {name: text for name, text in said.items() if text}
 
 
-def _data(told: Told) -> dict[str, Any]:
-    """Returns what the page holds as JSON: a coverage without passages, gaps and places."""
+def _data(coverage: Coverage | None, gaps: Gaps | None, drawn: Map | None) -> dict[str, Any]:
+    """Returns what the page holds as JSON: a coverage without passages, gaps, and the map."""
     data: dict[str, Any] = {}
-    if told.coverage:
-        data = told.coverage.to_record()
+    if coverage:
+        data = coverage.to_record()
         for record in data["objectives"]:
             kept = record["support"]
             record["support"] = {"near": kept["near"], "documents": kept["documents"]}
-    if told.gaps:
-        data["gaps"] = [_gap(gap) for gap in told.gaps.gaps]
-    if told.drawn:
+    if gaps:
+        data["gaps"] = [_gap(gap) for gap in gaps.gaps]
+    if drawn:
         data["map"] = [
             {
                 "id": pin.wanted.id,
                 "sign": pin.wanted.sign,
                 "x": pin.x,
                 "y": pin.y,
-                "near": round(pin.wanted.near, 4),
-                "nearest": told.drawn.dots[pin.dot].document,
+                "nearest": drawn.dots[pin.dot].document,
             }
-            for pin in told.drawn.pins
+            for pin in drawn.pins
         ]
     return data
 
