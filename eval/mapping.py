@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -56,6 +56,9 @@ MOST_GROUPS = 8
 
 STEP = 3
 """Distance of the places at which a question can lie."""
+
+REACHES = (STEP, 4 * STEP)
+"""How much farther from all passages than it should a question may lie; more where it is full."""
 
 APART = 9
 """Least distance of two questions, while there is room."""
@@ -159,32 +162,41 @@ def map_notes(library: Library, wanted: Sequence[Wanted]) -> Map:
 
     contents = library.contents()
     vectors = contents.vectors()
-    asked = library.embed([item.text for item in wanted]) if wanted and len(contents) else None
-    nearest = _nearest(vectors, asked) if asked is not None else np.zeros(0, dtype=np.int64)
+    if len(contents) and wanted:
+        nearest, near = _nearest(vectors, library.embed([item.text for item in wanted]))
+        # What `coverage --json` printed does not say how near its objectives are.
+        asked = [
+            item if item.near else replace(item, near=cosine)
+            for item, cosine in zip(wanted, near.tolist(), strict=True)
+        ]
+    else:
+        nearest, asked = np.zeros(0, dtype=np.int64), []
     rows = np.union1d(_shares(contents.documents, MOST_PASSAGES), nearest)
     places = _fitted(_layout(vectors[rows]))
-    dots = np.searchsorted(rows, nearest)
-    chunks = [contents.chunk(int(row)) for row in rows]
     groups, names = _groups(contents)
+    chunks = [contents.chunk(int(row)) for row in rows]
     return Map(
         dots=tuple(
             _dot(chunk, groups[chunk.document], x, y)
             for chunk, (x, y) in zip(chunks, places.tolist(), strict=True)
         ),
-        pins=_pins(wanted, dots, places) if len(rows) else (),
+        pins=_pins(asked, np.searchsorted(rows, nearest), places) if asked else (),
         groups=names,
         passages=len(contents),
         corpus=contents.corpus,
     )
 
 
-def _nearest(vectors: Vectors, asked: Vectors) -> Rows:
-    """Returns the row of the passage that is nearest to each question, the first of equals."""
+def _nearest(vectors: Vectors, asked: Vectors) -> tuple[Rows, Vectors]:
+    """Returns the row of the passage nearest to each question, the first of equals, and cosines."""
     import numpy as np
 
     # In parts: 100,000 passages and 1,000 questions are 400 MB of cosines.
     parts = [asked[i : i + 100] @ vectors.T for i in range(0, len(asked), 100)]
-    return np.concatenate([part.argmax(axis=1) for part in parts])
+    return (
+        np.concatenate([part.argmax(axis=1) for part in parts]),
+        np.concatenate([part.max(axis=1) for part in parts]),
+    )
 
 
 def _shares(documents: Rows, most: int) -> Rows:
@@ -253,10 +265,10 @@ def _pins(wanted: Sequence[Wanted], dots: Rows, places: Places) -> tuple[Pin, ..
     for number in sorted(range(len(wanted)), key=lambda i: (-wanted[i].near, i)):
         item = wanted[number]
         far = MARGIN * min(1.0, max(0.0, (1 - item.near) / (1 - UNLIKE))) ** BEND
-        fits = (gaps >= far - STEP / 2) & (gaps <= far + STEP)
-        if not fits.any():
-            fits = gaps >= gaps.max() - STEP
-        fits = fits & free if (fits & free).any() else fits
+        enough = gaps >= min(far - STEP / 2, gaps.max() - STEP)
+        # Where others lie already a little farther will do, and on another if need be.
+        bands = [enough & (gaps <= max(far, gaps[enough].min()) + reach) for reach in REACHES]
+        fits = next((band & free for band in bands if (band & free).any()), bands[0])
         away = np.hypot(*(grid - places[dots[number]]).T)
         chosen = int(np.where(fits, away, np.inf).argmin())
         free &= np.hypot(*(grid - grid[chosen]).T) >= APART
