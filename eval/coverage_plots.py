@@ -146,7 +146,7 @@ def _pin(pin: Pin, drawn: Map, address: str) -> str:
     shape = f"<title>{escape(said)}</title>{_sign(pin.wanted.sign, pin.x, pin.y)}"
     if not address:
         return f"<g>{shape}</g>"
-    return f'<a href="{escape(address)}" aria-label="{escape(said)}">{shape}</a>'
+    return f'<a href="{escape(address)}">{shape}</a>'
 
 
 def _sign(sign: Sign, x: float, y: float) -> str:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from ui.common import Json, library_of, print_json
 from ui.completion import coverages, syllabi
+from ui.coverage_report import report
 
 COMMON = "of"
 """What is meant where the first word names no command."""
@@ -102,3 +103,6 @@ def diff(
         print_json(found.to_dict())
     else:
         print_diff(found)
+
+
+app.command()(report)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ui.common import Json, library_of, print_json
-from ui.completion import records
+from ui.completion import syllabi
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from eval import Coverage
-    from eval.coverage import Progress
     from rag import Library
 
 SAVED = ".json"
@@ -27,7 +28,7 @@ def report(
             metavar="[OBJECTIVES]",
             help="Syllabus, or a saved coverage (.json), which is not judged again "
             "[the setting objectives].",
-            autocompletion=records,
+            autocompletion=syllabi,
         ),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Page to write.")] = Path(
@@ -67,12 +68,14 @@ def report(
         count = len(gaps.gaps) if gaps else 0
         print_json({"page": out.as_posix(), "summary": summary, "gaps": count})
         return
-    told = [f"{len(coverage.found):,} objectives"] if coverage else []
-    told += [f"{len(gaps.gaps):,} gaps"] if gaps else []
-    typer.echo(visible(f"{', '.join([*told, f'{drawn.passages:,} passages'])}: {out}"))
+    counts = {"objective": len(coverage.found)} if coverage else {}
+    counts |= {"gap": len(gaps.gaps)} if gaps else {}
+    counts |= {"passage": drawn.passages}
+    told = ", ".join(f"{n:,} {word}{'' if n == 1 else 's'}" for word, n in counts.items())
+    typer.echo(visible(f"{told}: {out}"))
 
 
-def _coverage(library: Library, file: Path, progress: Progress) -> Coverage:
+def _coverage(library: Library, file: Path, progress: Callable[[str, int, int], None]) -> Coverage:
     """Returns what a file keeps of a coverage, or what the notes cover of its objectives."""
     from eval import cover, load_coverage, load_objectives
 
