@@ -47,7 +47,7 @@ def offered(*words: str, shell: Shell = Shell.ZSH) -> list[str]:
         (["eval", "run", "se"], ["sets/"]),
         (["eval", "score", "sets/"], ["sets/a.jsonl"]),
         (["eval", "score", "x", "--by", "k"], ["kind"]),
-        (["coverage", ""], ["diff", "corpus/", "sets/"]),
+        (["coverage", ""], ["diff", "report", "corpus/", "sets/"]),
         (["coverage", "sets/"], ["sets/a.jsonl"]),
         (["coverage", "sets/a.jsonl", "--o"], ["--out"]),
         (["coverage", "--out", ""], [FILES]),
