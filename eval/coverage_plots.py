@@ -32,6 +32,9 @@ LEVELS = 5
 NAME = 26
 """Letters of a note's name on the map."""
 
+MOST_NAMES = 40
+"""Notes that are named on the map: more hide the signs."""
+
 LINE, LETTER = 13, 5.4
 """Height of a line on the map, and mean width of a letter."""
 
@@ -192,7 +195,8 @@ def _names(drawn: Map) -> Iterator[str]:
         titles[dot.document] = dot.title
     signs = [(pin.x, pin.y, COSTS[pin.wanted.sign]) for pin in drawn.pins]
     taken: list[Box] = []
-    for document in sorted(places, key=lambda path: (-len(places[path]), path)):
+    largest = sorted(places, key=lambda path: (-len(places[path]), path))
+    for document in largest[:MOST_NAMES]:
         title = titles[document]
         name = title if len(title) <= NAME else title[: NAME - 1] + "…"
         x, y = (sorted(values)[len(values) // 2] for values in zip(*places[document], strict=True))
