@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag import Library, LibraryError, NotesQAError, RunError
 from ui.asks import Traffic
+from ui.folders import Stamp, name_draft, stamp_of, stems
 from ui.guard import where
 from ui.jobs import Job, Jobs, Report
 
@@ -44,9 +45,6 @@ MOST_NAME = 100
 """Characters of a name in a run file that are told."""
 
 logger = logging.getLogger(__name__)
-
-Stamp = tuple[object, ...]
-"""What tells that a file is what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +127,12 @@ class Evaluations:
 
     def sets(self) -> list[QuestionSet]:
         """Returns the question sets, by name."""
-        return [self._set(name, file) for name, file in sorted(_files(self._sets))]
+        return [self._set(name, file) for name, file in sorted(stems(self._sets, SUFFIX))]
 
     def runs(self) -> list[Listed]:
         """Returns the runs that have ended, newest first."""
         found = []
-        for name, file in _files(self._runs):
+        for name, file in stems(self._runs, SUFFIX):
             with suppress(FileNotFoundError):  # it was deleted meanwhile
                 made = datetime.fromtimestamp(file.stat().st_mtime, UTC)
                 found.append(Listed(name, made, self._known(file)))
@@ -262,7 +260,7 @@ class Evaluations:
         return file
 
     def _set(self, name: str, file: Path) -> QuestionSet:
-        stamp = _stamp(file)
+        stamp = stamp_of(file)
         known = self._read.get(file)
         if known is None or known[0] != stamp:
             self._read[file] = known = stamp, _read_set(name, file)
@@ -285,25 +283,14 @@ class Evaluations:
             run = run_questions(self._library, file, draft, split=split, progress=politely)
             failed = [id_ for id_, outcome in run.outcomes.items() if outcome.failed]
             report("Scoring", len(run.outcomes), len(run.outcomes))
-            name, kept = self._keep(draft, name)
+            kept = name_draft(draft, name)
         finally:
             draft.unlink(missing_ok=True)
         self._try_to_score(kept)
-        return {"run": name, "n": len(run.outcomes), "failed": failed}
-
-    def _keep(self, draft: Path, name: str) -> tuple[str, Path]:
-        """Gives a run its name, or the next that is free, and returns it."""
-        number = 1
-        while True:
-            free = name if number == 1 else f"{name}-{number}"
-            file = self._runs / f"{free}{SUFFIX}"
-            if not file.exists():
-                draft.rename(file)
-                return free, file
-            number += 1
+        return {"run": kept.stem, "n": len(run.outcomes), "failed": failed}
 
     def _score_all(self, report: Report) -> dict[str, Any]:
-        left = [name for name, file in _files(self._runs) if self._known(file) is None]
+        left = [name for name, file in stems(self._runs, SUFFIX) if self._known(file) is None]
         for number, name in enumerate(left):
             report("Scoring", number, len(left))
             if file := self.file(name):
@@ -347,15 +334,15 @@ class Evaluations:
 
     def _stamp(self, file: Path) -> Stamp:
         """Returns what a run's scores depend on: it, the sets, and notes that it does not keep."""
-        sets = tuple(_stamp(set_) for _, set_ in sorted(_files(self._sets)))
+        sets = tuple(stamp_of(set_) for _, set_ in sorted(stems(self._sets, SUFFIX)))
         try:
             generation = self._library.generation
         except LibraryError:
             generation = 0
-        return (_stamp(file), sets, generation)
+        return (stamp_of(file), sets, generation)
 
     def _file(self, folder: Path, name: str) -> Path | None:
-        return dict(_files(folder)).get(name)
+        return dict(stems(folder, SUFFIX)).get(name)
 
 
 @contextmanager
@@ -387,30 +374,6 @@ def _time(said: object) -> datetime | None:
         return datetime.fromisoformat(said).astimezone(UTC) if isinstance(said, str) else None
     except (ValueError, OverflowError):
         return None
-
-
-def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yields the visible JSON Lines of a folder, by name without suffix; no links.
-
-    A name that is no Unicode is left out: no page or address can hold it.
-    """
-    try:
-        with os.scandir(folder) as found:
-            entries = [entry for entry in found if entry.is_file(follow_symlinks=False)]
-    except OSError:
-        return
-    for entry in entries:
-        whole = entry.name.encode("utf-8", "ignore").decode("utf-8") == entry.name
-        if whole and entry.name.endswith(SUFFIX) and not entry.name.startswith("."):
-            yield entry.name.removesuffix(SUFFIX), Path(entry.path)
-
-
-def _stamp(file: Path) -> Stamp:
-    try:
-        found = file.stat()
-    except OSError:
-        return ()
-    return file.name, found.st_mtime_ns, found.st_size
 
 
 def _read_set(name: str, file: Path) -> QuestionSet:
