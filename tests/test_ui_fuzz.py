@@ -34,6 +34,10 @@ NEVER_WRONG = {
     *(("get", "/api/v1/question-sets"), ("get", "/api/v1/runs"), ("get", "/api/v1/jobs/{id}")),
     *(("get", "/api/v1/runs/{name}"), ("delete", "/api/v1/runs/{name}")),
     *(("get", "/api/v1/runs/{name}/report"), ("get", "/api/v1/runs/{name}/file")),
+    *(("get", "/api/v1/objectives"), ("get", "/api/v1/coverage")),
+    *(("get", "/api/v1/coverage/{name}"), ("delete", "/api/v1/coverage/{name}")),
+    *(("get", "/api/v1/coverage/{name}/csv"), ("get", "/api/v1/coverage/{name}/report")),
+    *(("get", "/api/v1/audit"), ("post", "/api/v1/audit"), ("get", "/api/v1/audit/{kind}/csv")),
 }
 """Take nothing, or a name that may be any text: the document forbids no request for them."""
 
@@ -42,6 +46,10 @@ OPERATIONS = NEVER_WRONG | {
     *(("get", "/api/v1/documents/{document}"), ("post", "/api/v1/feedback")),
     *(("post", "/api/v1/ask"), ("post", "/api/v1/upload"), ("post", "/api/v1/runs")),
     *(("get", "/api/v1/comparisons"), ("get", "/api/v1/comparisons/report")),
+    *(("post", "/api/v1/coverage"), ("get", "/api/v1/coverage/{name}/changes")),
+    *(("get", "/api/v1/gaps"), ("post", "/api/v1/gaps"), ("get", "/api/v1/gaps/csv")),
+    *(("get", "/api/v1/gaps/{id}"), ("get", "/api/v1/gaps/{id}/answers")),
+    ("post", "/api/v1/gaps/{id}/answers"),
 }
 
 CHECKS = [

@@ -35,9 +35,9 @@ def test_the_title_says_how_many_notes_and_when_they_changed() -> None:
 @pytest.mark.parametrize(
     ("user", "links"),
     [
-        (None, ["/library", "/evaluation"]),
+        (None, ["/library", "/evaluation", "/coverage"]),
         (User("eve", Role.STUDENT, ""), ["/sign-in"]),
-        (User("ann", Role.INSTRUCTOR, ""), ["/library", "/evaluation", "/sign-in"]),
+        (User("ann", Role.INSTRUCTOR, ""), ["/library", "/evaluation", "/coverage", "/sign-in"]),
     ],
 )
 def test_everybody_is_led_to_what_they_may_see(user: User | None, links: list[str]) -> None:

@@ -9,8 +9,11 @@ from fastapi import FastAPI
 
 from ui import (
     assistants,
+    auditing,
     completions,
+    covering,
     evaluating,
+    looking,
     openapi,
     problems,
     proposing,
@@ -58,6 +61,9 @@ def build_api(
     upkeep.add_routes(api, services)
     evaluating.add_routes(api, services)
     proposing.add_routes(api, services)
+    covering.add_routes(api, services)
+    looking.add_routes(api, services)
+    auditing.add_routes(api, services)
     assistants.add_routes(api, services)
     completions.add_routes(api, services)
 

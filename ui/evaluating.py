@@ -31,15 +31,19 @@ def add_routes(api: FastAPI, services: Services) -> None:
     add_calls(api, services)
 
 
-def report_response(page: str) -> Response:
+def report_response(page: str, *, saves: bool = False) -> Response:
     """Returns a report, which may run the one script that its own head names, and nothing else.
 
     It is shown as if from another origin, so that its script reaches nothing of this one.
+
+    Args:
+        saves: whether the script may hand over files to be kept.
     """
     named = _SCRIPT.search(page)  # in the head, before anything from notes
     policy = (
         f"default-src 'none'; style-src 'unsafe-inline'; script-src {named[1] if named else ''}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts"
+        f"{' allow-downloads' if saves else ''}"
     )
     return HTMLResponse(page, headers={"Content-Security-Policy": policy})
 

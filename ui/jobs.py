@@ -59,7 +59,7 @@ class Job:
     """A piece of work, as it is at one moment.
 
     Attributes:
-        kind: what it does: `index`, `evaluation` or `scores`.
+        kind: what it does, such as `index`, `evaluation` or `coverage`.
         about: of what, or why, as text.
         by: who asked for it; None without sign-in.
         stage: what it is at, in a word.

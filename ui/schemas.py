@@ -471,3 +471,355 @@ class Comparison(Given):
     left_out: dict[str, str]
     """Questions that could not be compared, and why."""
     verdict: str
+
+
+# Of coverage
+
+
+class Objectives(Given):
+    """A file of what the notes are meant to say."""
+
+    name: str
+    objectives: int
+    error: str | None
+    """Why it cannot be judged; null where it can."""
+
+
+class ObjectivesFiles(Given):
+    """The files of objectives of the server: that of the settings first, then by name."""
+
+    objectives: list[Objectives]
+
+
+class Statuses(Given):
+    """How many objectives have each status."""
+
+    covered: int
+    thin: int
+    missing: int
+
+
+class CoverageListed(Given):
+    """What the notes of one moment cover."""
+
+    name: str
+    made: str
+    """When it was judged (ISO 8601)."""
+    objectives: str
+    """The name of the file of objectives; empty where that is not known."""
+    generation: int
+    """Of the notes."""
+    summary: Statuses | None
+    current: bool | None
+    """Whether the notes are still those; null where that is not known."""
+    error: str | None
+    """Why it cannot be read; null where it can."""
+
+
+class Coverages(Given):
+    """What was judged, newest first."""
+
+    coverage: list[CoverageListed]
+
+
+class Covered(Given):
+    """An objective, and what the notes have for it."""
+
+    id: str
+    text: str
+    status: Literal["covered", "thin", "missing"]
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """The probability that the notes answer."""
+    notes: int
+    """How many of them support it independently."""
+    citations: list[Citation]
+    """The best quotes, best first."""
+
+
+class Coverage(Given):
+    """What the notes cover, as `notesqa coverage --json` prints it."""
+
+    objectives: list[Covered]
+    summary: Statuses
+
+
+class StatusAt(Given):
+    """What an objective had at one of two moments."""
+
+    status: Literal["covered", "thin", "missing"]
+    confidence: float
+    notes: int
+
+
+class CoveredChanged(Given):
+    """An objective at two moments."""
+
+    id: str
+    text: str
+    unit: str
+    change: str
+    """What became of it, in words."""
+    reworded: bool
+    old: StatusAt | None
+    """Null where it was not among the objectives."""
+    new: StatusAt | None
+    gained: list[str]
+    """Notes that support it now and did not before."""
+    lost: list[str]
+
+
+class CoverageChanges(Given):
+    """What changed between two moments, as `notesqa coverage diff --json` prints it."""
+
+    notes_changed: bool | None
+    same_syllabus: bool
+    objectives: list[CoveredChanged]
+    summary: dict[str, int]
+    """How many objectives changed in each way."""
+
+
+# Of gaps
+
+
+class AskedAs(Given):
+    """A wording, and how often it was asked."""
+
+    question: str
+    times: int
+
+
+class Triage(Given):
+    """Why questions were not answered well, and what speaks for it."""
+
+    cause: Literal["not in the notes", "in the notes but missed", "off topic"]
+    probability: Annotated[float, Field(ge=0, le=1)]
+    """Of the cause, where all three are as common."""
+    why: str
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    """The probability that the notes answer."""
+    near: float
+    """The best cosine of a wording with anything in the notes."""
+    unknown: list[str]
+    """Words of the questions that no note holds."""
+    citations: list[Citation]
+    passages: list[Passage]
+    """The nearest ones."""
+
+
+class Gap(Given):
+    """Questions of one meaning that got no good answer."""
+
+    id: str
+    terms: list[str]
+    """What tells it from the others, the most telling first."""
+    question: str
+    """The most central one."""
+    people: int | None
+    """How many different people asked; null where nobody was signed in."""
+    times: int
+    first: str
+    """The day on which it was asked first."""
+    last: str
+    unchecked: int
+    """How many of its questions were asked of other notes, and not asked again."""
+    wordings: list[AskedAs]
+    reasons: list[str]
+    """Why answers did not help, in the readers' words."""
+    triage: Triage
+
+
+class Gaps(Given):
+    """What the question log says the notes lack, as `notesqa gaps --json` prints it."""
+
+    looked_at: int
+    since: str | None
+    """The day of the first question."""
+    troubled: dict[str, int]
+    """How many questions got no good answer, by why."""
+    closed: int
+    """Those that are answered well by now."""
+    changed: int
+    """Those whose answer did not help and is another by now."""
+    withheld: int
+    """Questions of groups that too few people asked to be shown."""
+    further: int
+    """Questions of groups that are not listed."""
+    least: int
+    """How many people must have asked."""
+    corpus: str
+    """The digest of the notes."""
+    generation: int
+    gaps: list[Gap]
+    made: str
+    """When they were looked for (ISO 8601)."""
+    stale: bool
+    """Whether questions were asked, or the notes changed, since."""
+
+
+class AskedEvidence(Given):
+    """Words of a note that decide an answer."""
+
+    document: str
+    quote: str
+
+
+class Asking(Given):
+    """One wording of a gap, and what it gets from the notes of now."""
+
+    question: str
+    times: int
+    """How often people asked in these words."""
+    state: Literal["answered", "abstained"]
+    disliked: bool
+    """Whether the answer quotes only what readers said did not help."""
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    evidence: AskedEvidence | None
+    """Null where there is no answer."""
+    passages: list[Passage]
+
+
+class Answers(Given):
+    """The wordings of a gap, by whether they are answered now."""
+
+    answered: list[Asking]
+    left: list[Asking]
+
+
+class Reasked(Given):
+    """What the questions of a gap got when they were asked again."""
+
+    group: str
+    """The gap's id."""
+    n: int
+    """How many questions were asked."""
+    answered: int
+    left: int
+    generation: int
+    questions: Answers
+    made: str
+    """When they were asked again (ISO 8601)."""
+    stale: bool
+    """Whether the notes have changed since."""
+
+
+# Of the audit
+
+
+class Stretch(Given):
+    """A run of a note's words, and where they stand."""
+
+    document: str
+    headings: list[str]
+    """That all of it stands under, outermost first."""
+    location: str
+    start: Annotated[int, Field(ge=0)]
+    end: Annotated[int, Field(ge=0)]
+    text: str
+
+
+class Never(Stretch):
+    """What nothing asked so far has found."""
+
+    passages: int
+    of: int
+    """How many its note has."""
+    near: float | None
+    """The cosine of the nearest wording, which found other passages."""
+    nearest: str
+    """That wording, where enough people asked it to be shown."""
+
+
+class Always(Stretch):
+    """A passage that is cited for very different subjects."""
+
+    askings: int
+    """How many wordings cite it."""
+    share: float
+    """Of all wordings that got an answer."""
+    spread: float
+    """How different they are; 1 is as different as any two."""
+    asked: list[str]
+    """Some of them, where enough people asked them to be shown."""
+
+
+class Versions(Given):
+    """Notes that share so much that each seems to be made of another."""
+
+    documents: list[str]
+    share: float
+    """Of the statements of a note, in another of them: the largest."""
+
+
+class Alike(Given):
+    """What several notes say in the same words, or nearly."""
+
+    statements: int
+    exact: bool
+    differs: list[list[str]]
+    """The words in which the first two that differ do so."""
+    places: list[Stretch]
+
+
+class Disagreeing(Given):
+    """Two statements that cannot both hold, perhaps."""
+
+    kind: str
+    reason: str
+    """On what they disagree, in words."""
+    sure: float
+    """How much else of them is the same, from 0 to 1."""
+    more: int
+    """Other such pairs that either is part of."""
+    one: Stretch
+    other: Stretch
+
+
+class PlaceAsked(Given):
+    """Where in a long part answers come from, with a question that led there."""
+
+    location: str
+    asked: str
+
+
+class Unwieldy(Stretch):
+    """What is too long, or without headings, for what is asked of it."""
+
+    why: str
+    passages: int
+    askings: int
+    places: list[PlaceAsked]
+
+
+class Basis(Given):
+    """What an audit rests on."""
+
+    questions: int
+    objectives: int
+    wordings: int
+    notes: int
+    passages: int
+    statements: int
+    unseen: float | None
+    """The share of what the next question finds that nothing has found yet."""
+    tells_much: bool
+    """Whether enough was asked for what was never found to mean something."""
+    lost: int
+    """Quotes and passages of older answers that stand nowhere any more."""
+    language: str
+
+
+class Audit(Given):
+    """What in the notes deserves a closer look, as `notesqa audit --json` prints it."""
+
+    rests_on: Basis
+    never: list[Never]
+    always: list[Always]
+    versions: list[Versions]
+    alike: list[Alike]
+    disagreeing: list[Disagreeing]
+    unwieldy: list[Unwieldy]
+    generation: int
+    made: str
+    """When somebody looked (ISO 8601)."""
+    stale: bool
+    """Whether questions were asked, or the notes changed, since."""

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from rag import Library, QuestionLog, Watcher
 from ui.asks import AskAs, Pace, Traffic, asks_of, pace_of
+from ui.coverages import Coverages
 from ui.evaluations import Evaluations
 from ui.indexing import Indexer
+from ui.insights import Insights
 from ui.jobs import Jobs
 from ui.readiness import Readiness, State
 from ui.reviews import Reviews
@@ -36,6 +38,8 @@ class Services:
     uploads: Uploads
     evaluations: Evaluations
     reviews: Reviews
+    coverages: Coverages
+    insights: Insights
     watcher: Watcher | None = None
 
     @classmethod
@@ -60,6 +64,7 @@ class Services:
         indexer = indexer or Indexer(library, jobs)
         readiness = Readiness(library, indexer, watched=watcher is not None)
         traffic = Traffic()
+        coverages = Coverages(library, jobs, traffic)
         return cls(
             library,
             asks_of(library, log, readiness.state, traffic, pace),
@@ -71,6 +76,8 @@ class Services:
             Uploads(library.settings),
             Evaluations(library, jobs, traffic),
             Reviews(library, jobs, traffic),
+            coverages,
+            Insights(library, log, jobs, traffic, coverages),
             watcher,
         )
 

@@ -6,6 +6,7 @@ The chat page is Gradio's; it has the same way at its top, and the same colours.
 from __future__ import annotations
 
 import html
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -43,6 +44,10 @@ class Visitor:
 STRANGER = Visitor()
 
 
+COURSE = {"/coverage": "Coverage", "/gaps": "Gaps", "/audit": "Audit"}
+"""The pages of those who write the notes, below one entry."""
+
+
 def visitor_of(user: User | None) -> Visitor:
     """Returns what one who asks may see; without sign-in that is everything."""
     return Visitor(user is None or user.role.covers(Role.INSTRUCTOR), user is not None)
@@ -65,17 +70,24 @@ def ways(here: str, visitor: Visitor) -> str:
     """
     to = {"/": "Ask", "/notes": "Notes"}
     if visitor.looks:
-        to |= {"/library": "Library", "/evaluation": "Evaluation"}
+        to |= {"/library": "Library", "/evaluation": "Evaluation", next(iter(COURSE)): "Course"}
     if visitor.signed_in:
         to |= {"/sign-in": "Account"}
+    inside = here in COURSE
+    current = next(iter(COURSE)) if inside else here
+    said = _nav("Pages", to, current, "true" if inside else "page")
+    return said + (_nav("Course", COURSE, here, "page") if inside else "")
+
+
+def _nav(label: str, to: Mapping[str, str], current: str, how: str) -> str:
     links = [
-        f'<a href="{address}"{" aria-current=page" if address == here else ""}>{name}</a>'
+        f'<a href="{address}"{f" aria-current={how}" if address == current else ""}>{name}</a>'
         for address, name in to.items()
     ]
-    return f'<nav class="ways" aria-label="Pages">{"".join(links)}</nav>'
+    return f'<nav class="ways" aria-label="{label}">{"".join(links)}</nav>'
 
 
-def page(title: str, body: str, style: str, *, top: str = "") -> str:
+def page(title: str, body: str, style: str, *, top: str = "", more: str = "") -> str:
     """Returns a whole page.
 
     Args:
@@ -83,12 +95,14 @@ def page(title: str, body: str, style: str, *, top: str = "") -> str:
         body: HTML, in which everything from notes is escaped.
         style: the name of the page's own style sheet, `source.css`.
         top: HTML above the body, such as `ways`; none in the frame beside the chat.
+        more: style sheets of what else is in the body.
     """
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(visible(title))}</title>"
-        f"<style>{variables()}{sheet('ways.css')}{sheet('base.css')}{sheet(style)}</style></head>"
+        f"<style>{variables()}{sheet('ways.css')}{sheet('base.css')}{sheet(style)}{more}"
+        "</style></head>"
         f"<body>{top}<main>{body}</main></body></html>"
     )
 

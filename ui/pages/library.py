@@ -77,13 +77,14 @@ def progress(name: str, share: float | None, said: str, *, still: bool, here: st
         share: None where it is not known.
         said: what it is at, as text.
         still: whether the page is not asked for again by itself.
-        here: its address.
+        here: its address, as HTML.
     """
     value = "" if share is None else f' value="{share:.4f}"'
+    stop = f"{here}{'&amp;' if '?' in here else '?'}still=true"
     way = (
         f'<a href="{here}">Look again</a>'
         if still
-        else f'This page looks again by itself. <a href="{here}?still=true">Stop refreshing</a>'
+        else f'This page looks again by itself. <a href="{stop}">Stop refreshing</a>'
     )
     return (
         f'<div class="progress"><p><label for="share">{_shown(name)}</label>'

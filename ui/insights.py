@@ -1,0 +1,300 @@
+"""What a server finds out from the question log and the notes: gaps, and what to look at in notes.
+
+Input: the library, its log and the states of its coverage; output: `eval`'s records. What too few
+people asked is in none of them: groups are withheld where they are made, and single wordings here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rag import Asked, Library, LibraryError, QuestionLog
+from ui.asks import Traffic
+from ui.coverages import Coverages
+from ui.folders import Stamp, stamp_of, stems
+from ui.jobs import Job, Jobs, Report
+from ui.kept import Kept, Made
+
+if TYPE_CHECKING:
+    from eval import Accepted, Audit, Coverage, Gap, Gaps, Map, Question, Reasked
+
+GAPS, AUDIT, ASKING, MAP = "gaps", "audit", "asking again", "map"
+"""The kinds of the jobs."""
+
+NOTES = "the notes"
+"""What an audit is about."""
+
+UNKNOWN = "a question that too few people asked to be shown"
+
+
+class Insights:
+    """What is known of a library's gaps and notes. May be used from several threads."""
+
+    def __init__(
+        self,
+        library: Library,
+        questions: QuestionLog,
+        jobs: Jobs,
+        traffic: Traffic,
+        coverages: Coverages,
+    ) -> None:
+        self._library = library
+        self._questions = questions
+        self._coverages = coverages
+        self._counted = 0
+        self._gaps: Kept[Gaps] = Kept(GAPS, jobs, traffic)
+        self._audits: Kept[Audit] = Kept(AUDIT, jobs, traffic)
+        self._reasked: Kept[Reasked] = Kept(ASKING, jobs, traffic)
+        self._maps: Kept[Map] = Kept(MAP, jobs, traffic)
+
+    @property
+    def days(self) -> int:
+        """Returns how many days questions are kept."""
+        return self._library.settings.log_days
+
+    # Gaps
+
+    def gaps(self, days: int) -> Made[Gaps] | None:
+        """Returns the gaps of so many days; None until they were looked for."""
+        self._forget_what_was_deleted()
+        return self._gaps.get(_about(days), self._stamp())
+
+    def gap(self, days: int, id_: str) -> Gap | None:
+        """Returns one of them, or one that was asked again and may be closed; else None."""
+        known, asked = self.gaps(days), self.reasked(id_)
+        found = (gap for gap in (known.found.gaps if known else ()) if gap.id == id_)
+        return next(found, asked.found.gap if asked else None)
+
+    def look_for_gaps(self, days: int, by: str | None = None) -> Job:
+        """Returns the job that looks for the gaps of so many days.
+
+        Raises:
+            BusyError: too much else waits.
+        """
+        from eval import find_gaps
+
+        def make(report: Report) -> Gaps:
+            return find_gaps(self._library, self._asked(days), progress=report)
+
+        def told(found: Gaps) -> dict[str, Any]:
+            return {"gaps": len(found.gaps), "withheld": found.withheld, "days": days}
+
+        return self._gaps.start(_about(days), self._stamp, make, told, by)
+
+    def gaps_job(self, days: int, *, wait: bool = False) -> tuple[Job | None, str]:
+        """Returns the job that looks for them, if any, and why the last one failed, if it did."""
+        if wait:
+            self._gaps.wait(_about(days))
+        return self._gaps.job(_about(days)), self._gaps.failed(_about(days))
+
+    # One of them
+
+    def reasked(self, id_: str) -> Made[Reasked] | None:
+        """Returns what the questions of a gap got when they were asked again; None before that."""
+        self._forget_what_was_deleted()
+        return self._reasked.get(id_, (self._generation(),))
+
+    def ask_again(self, gap: Gap, by: str | None = None) -> Job:
+        """Returns the job that asks the questions of a gap again.
+
+        Raises:
+            BusyError: too much else waits.
+        """
+        from eval import reask
+
+        def told(found: Reasked) -> dict[str, Any]:
+            answered, left = found.n
+            return {"group": gap.id, "answered": answered, "left": left}
+
+        def make(report: Report) -> Reasked:
+            return reask(self._library, gap, report)
+
+        return self._reasked.start(gap.id, lambda: (self._generation(),), make, told, by)
+
+    def asking_job(self, id_: str, *, wait: bool = False) -> tuple[Job | None, str]:
+        """Returns the job that asks a gap again, if any, and why the last one failed, if it did."""
+        if wait:
+            self._reasked.wait(id_)
+        return self._reasked.job(id_), self._reasked.failed(id_)
+
+    def accept(
+        self, found: Reasked, questions: str, wordings: Sequence[str], split: str = ""
+    ) -> Accepted | None:
+        """Returns what joined a question set; None where there is none of that name.
+
+        Args:
+            questions: the name of the set, without its suffix.
+            wordings: those that a person has looked at and chose.
+
+        Raises:
+            QuestionSetError: the set cannot take them.
+        """
+        from eval import accept_gap
+
+        file = dict(stems(Path(self._library.settings.question_sets), ".jsonl")).get(questions)
+        if file is None:
+            return None
+        chosen = set(wordings)
+
+        def review(question: Question) -> Question | None:
+            return question if question.question in chosen else None
+
+        return accept_gap(found, file, self._library, review=review, split=split)
+
+    # The notes
+
+    def audit(self) -> Made[Audit] | None:
+        """Returns what to look at in the notes; None until somebody looked."""
+        self._forget_what_was_deleted()
+        return self._audits.get(NOTES, self._audit_stamp())
+
+    def look_at_notes(self, by: str | None = None) -> Job:
+        """Returns the job that looks at the notes.
+
+        Raises:
+            BusyError: too much else waits.
+        """
+        from eval import audit_notes
+
+        def make(report: Report) -> Audit:
+            asked = self._asked(self.days)
+            coverage = self._coverages.newest()
+            found = audit_notes(self._library, asked, coverage, report)
+            objectives = [item.objective.text for item in coverage.found] if coverage else []
+            return _guarded(found, self._told(asked, objectives))
+
+        def told(found: Audit) -> dict[str, Any]:
+            kinds = ("never", "always", "versions", "alike", "disagreeing", "unwieldy")
+            return {kind: len(getattr(found, kind)) for kind in kinds}
+
+        return self._audits.start(NOTES, self._audit_stamp, make, told, by)
+
+    def audit_job(self, *, wait: bool = False) -> tuple[Job | None, str]:
+        """Returns the job that looks at the notes, if any, and why the last one failed."""
+        if wait:
+            self._audits.wait(NOTES)
+        return self._audits.job(NOTES), self._audits.failed(NOTES)
+
+    # The map
+
+    def map(self, name: str) -> Made[Map] | None:
+        """Returns the map of a state of the coverage; None until it was drawn."""
+        return self._maps.get(name, self._map_stamp())
+
+    def draw(self, name: str, found: Coverage, by: str | None = None) -> Job:
+        """Returns the job that draws the map of a state, with the gaps that are known.
+
+        Raises:
+            BusyError: too much else waits.
+        """
+        from eval import map_notes, wanted_of
+
+        def make(report: Report) -> Map:
+            report("Drawing", 0, 1)
+            gaps = self.gaps(self.days)
+            return map_notes(self._library, wanted_of(found, gaps.found if gaps else None))
+
+        def told(drawn: Map) -> dict[str, Any]:
+            return {"passages": len(drawn.dots), "questions": len(drawn.pins)}
+
+        return self._maps.start(name, self._map_stamp, make, told, by)
+
+    def map_job(self, name: str, *, wait: bool = False) -> tuple[Job | None, str]:
+        """Returns the job that draws the map, if any, and why the last one failed, if it did."""
+        if wait:
+            self._maps.wait(name)
+        return self._maps.job(name), self._maps.failed(name)
+
+    def report(self, name: str) -> str | None:
+        """Returns the report of a state, whole HTML, with gaps and map where they are known.
+
+        None where there is no state of that name.
+
+        Raises:
+            RunError: it cannot be read.
+        """
+        from eval import coverage_html
+
+        found = self._coverages.coverage(name)
+        if found is None:
+            return None
+        gaps, drawn = self.gaps(self.days), self.map(name)
+        return coverage_html(
+            found,
+            gaps.found if gaps and not gaps.stale else None,
+            drawn.found if drawn and not drawn.stale else None,
+        )
+
+    def _map_stamp(self) -> Stamp:
+        gaps = self.gaps(self.days)
+        return self._generation(), gaps.at if gaps else None
+
+    def _told(self, asked: Sequence[Asked], objectives: Sequence[str]) -> Callable[[str], str]:
+        """Returns what gives a wording back where enough people asked it, or it is an objective."""
+        least = self._library.settings.least_askers
+        people: dict[str, set[str | None]] = defaultdict(set)
+        for one in asked:
+            people[_plain(one.question)].add(one.user)
+        known = {_plain(text) for text in objectives}
+        known |= {words for words, who in people.items() if who == {None} or len(who) >= least}
+        return lambda text: text if not text or _plain(text) in known else UNKNOWN
+
+    def _asked(self, days: int) -> Sequence[Asked]:
+        return list(self._questions.since(datetime.now(UTC) - timedelta(days=days)))
+
+    def _forget_what_was_deleted(self) -> None:
+        """Forgets what was found out where questions have left the log since."""
+        count = self._count()
+        if count < self._counted:
+            for kept in (self._gaps, self._reasked, self._audits, self._maps):
+                kept.forget()
+        self._counted = count
+
+    def _count(self) -> int:
+        try:
+            return self._questions.count()
+        except LibraryError:
+            return 0
+
+    def _stamp(self) -> Stamp:
+        return stamp_of(self._questions.file), self._generation()
+
+    def _audit_stamp(self) -> Stamp:
+        names = tuple(state.name for state in self._coverages.states())
+        return *self._stamp(), names[:1]
+
+    def _generation(self) -> int:
+        try:
+            return self._library.generation
+        except LibraryError:
+            return 0
+
+
+def _about(days: int) -> str:
+    return f"questions of {days} {'day' if days == 1 else 'days'}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.casefold().split()).rstrip("?!. ")
+
+
+def _guarded(found: Audit, told: Callable[[str], str]) -> Audit:
+    """Returns an audit without wordings that would tell what a single person asked."""
+
+    def several(wordings: Sequence[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(told, wordings)))
+
+    return replace(
+        found,
+        never=tuple(replace(item, nearest=told(item.nearest)) for item in found.never),
+        always=tuple(replace(item, asked=several(item.asked)) for item in found.always),
+        unwieldy=tuple(
+            replace(item, places=tuple((where, told(said)) for where, said in item.places))
+            for item in found.unwieldy
+        ),
+    )

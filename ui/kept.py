@@ -1,0 +1,122 @@
+"""What takes long to find out: made by one job at a time, and kept until the server ends.
+
+Whoever asks gets what there is, with the time it is of and whether it still holds; finding out anew
+is another request, so that no page makes anybody wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from ui.asks import Traffic
+from ui.evaluations import WAY_SECONDS
+from ui.folders import Stamp
+from ui.jobs import Job, Jobs, Report
+
+MOST_KEPT = 3
+"""Results of a kind; the oldest goes first."""
+
+SOON = 1.0
+"""Seconds that a page waits for a job that may be done by then, rather than say that it runs."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Generic[T]):
+    """What was found out.
+
+    Attributes:
+        at: when, in UTC.
+        stale: whether something that it depends on has changed since.
+    """
+
+    found: T
+    at: datetime
+    stale: bool
+
+
+class Kept(Generic[T]):
+    """Results of one kind, by what they are about. May be used from several threads."""
+
+    def __init__(self, kind: str, jobs: Jobs, traffic: Traffic) -> None:
+        """Args: `traffic` is what the work gives way to."""
+        self.kind = kind
+        self._jobs = jobs
+        self._traffic = traffic
+        self._kept: OrderedDict[str, tuple[Stamp, datetime, T]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._adding = threading.Lock()
+
+    def get(self, about: str, stamp: Stamp) -> Made[T] | None:
+        """Returns what is known; None where nothing is.
+
+        Args:
+            stamp: what tells that all it depends on is what it was.
+        """
+        with self._lock:
+            known = self._kept.get(about)
+        return Made(known[2], known[1], known[0] != stamp) if known else None
+
+    def job(self, about: str) -> Job | None:
+        """Returns the job that finds it out, or waits to; None where there is none."""
+        return next((job for job in self._jobs.all() if self._is(job, about, ended=False)), None)
+
+    def failed(self, about: str) -> str:
+        """Returns why it could not be found out last; empty where it could, or nobody tried."""
+        last = next((job for job in self._jobs.all() if self._is(job, about, ended=True)), None)
+        return (last.error or "") if last else ""
+
+    def start(
+        self,
+        about: str,
+        stamp: Callable[[], Stamp],
+        make: Callable[[Report], T],
+        told: Callable[[T], dict[str, Any]],
+        by: str | None = None,
+    ) -> Job:
+        """Returns the job that finds it out: the one that is there already, or a new one.
+
+        Args:
+            stamp: as for `get`, asked before the work begins.
+            make: does the work.
+            told: gives the job's result of it.
+
+        Raises:
+            BusyError: too much else waits.
+        """
+
+        def work(report: Report) -> dict[str, Any]:
+            def politely(stage: str, done: int, total: int) -> None:
+                self._traffic.wait_for_none(WAY_SECONDS)
+                report(stage, done, total)
+
+            before = stamp()
+            found = make(politely)
+            with self._lock:
+                self._kept[about] = before, datetime.now(UTC), found
+                self._kept.move_to_end(about)
+                while len(self._kept) > MOST_KEPT:
+                    self._kept.popitem(last=False)
+            return told(found)
+
+        with self._adding:
+            return self.job(about) or self._jobs.add(self.kind, work, about=about, by=by)
+
+    def forget(self) -> None:
+        """Forgets all that is known."""
+        with self._lock:
+            self._kept.clear()
+
+    def wait(self, about: str) -> None:
+        """Returns once its job has ended, or soon."""
+        if job := self.job(about):
+            self._jobs.wait(job.id, SOON)
+
+    def _is(self, job: Job, about: str, *, ended: bool) -> bool:
+        return job.kind == self.kind and job.about == about and job.ended is ended
