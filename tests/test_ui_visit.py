@@ -5,21 +5,38 @@ What axe-core calls serious or critical is found on no page, in light and in dar
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import visiting
-from conftest import quick
+from conftest import quick, served
 from playwright.sync_api import Browser, Response, expect
-from visiting import ASKED, FOLLOW_UP, OWLS, QUESTION, REFUSED, TIDES, Asked, Visit, axe, visit
+from visiting import (
+    ASKED,
+    FOLLOW_UP,
+    OWLS,
+    QUESTION,
+    REFUSED,
+    SORTING,
+    TIDES,
+    Asked,
+    Visit,
+    axe,
+    visit,
+)
 
+from ui.app import build_app
 from ui.auth import Role, Users
+from ui.jobs import Job
 from ui.pages.frame import Visitor, ways
 from ui.routes import Route, route_of
+from ui.services import Services
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
 
@@ -27,10 +44,12 @@ PASSWORD = "owls hunt at night"
 
 PAGES = [
     address
-    for address in re.findall(r'href="([^"]+)"', ways("", Visitor(looks=True)))
+    for address in dict.fromkeys(
+        re.findall(r'href="([^"]+)"', ways("/coverage", Visitor(looks=True)))
+    )
     if isinstance(route_of("GET", address), Route)
 ]
-"""Where the way between the pages leads."""
+"""Where the ways between the pages lead."""
 
 FOCUSED = """() => {
   const focused = document.activeElement;
@@ -271,4 +290,84 @@ def test_axe_finds_nothing_serious_on_any_page(
             visitor.page.wait_for_timeout(300)
             visitor.picture(f"page-{scheme}{re.sub(r'[/?]', '-', here)}")
             found[here] = axe(visitor.page)
+    assert not any(found.values()), told(found)
+
+
+def done(services: Services, job: Job | None) -> dict[str, Any]:
+    """Returns what a job made."""
+    ended = job and services.jobs.wait(job.id, 60)
+    assert ended and ended.result is not None, ended
+    return ended.result
+
+
+def at_work(folder: Path) -> Services:
+    """Returns the services of an instructor who has objectives, runs and questions to look at."""
+    (folder / "sets").mkdir()
+    lines = [
+        json.dumps(
+            {"id": f"q{n}", "fact": f"q{n}", "question": asked.question, "kind": "paraphrase"}
+            | {"evidence": [{"document": asked.document, "quote": asked.words}]}
+        )
+        for n, asked in enumerate((OWLS, SORTING))
+    ]
+    (folder / "sets/asked.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    syllabus = f"# Birds\n- {OWLS.question}\n# Buses\n- {REFUSED}\n- {FOLLOW_UP[1]}\n"
+    (folder / "sets/syllabus.md").write_text(syllabus, encoding="utf-8")
+    settings = {"question_sets": str(folder / "sets"), "uploads": True}
+    services = Services.of(visiting.library_in(folder, **settings))
+    for question in (REFUSED, REFUSED.upper(), OWLS.question):
+        services.ask(question, door="page")
+    services.questions.close()
+    return services
+
+
+def test_axe_finds_nothing_serious_where_an_instructor_works(
+    chromium: Browser, tmp_path: Path, scheme: str, checked: None
+) -> None:
+    services = at_work(tmp_path)
+    runs = [done(services, services.evaluations.start("asked"))["run"] for _ in range(2)]
+    names = ("syllabus.md", "asked.jsonl")
+    states = [done(services, services.coverages.start(name))["coverage"] for name in names]
+    days = services.insights.days
+    done(services, services.insights.look_for_gaps(days))
+    known = services.insights.gaps(days)
+    assert known is not None
+    gap = known.found.gaps[0]
+    (tmp_path / "notes/buses.md").write_text(
+        f"# Buses\n\n{REFUSED[:-1].replace('Which bus', 'Bus 7')}.\n", encoding="utf-8"
+    )
+    services.library.index()
+    done(services, services.insights.ask_again(gap))
+    done(services, services.insights.look_at_notes())
+    coverage = services.coverages.coverage(states[0])
+    assert coverage is not None
+    done(services, services.insights.draw(states[0], coverage))
+    pair, two = f"?a={runs[0]}&b={runs[1]}", f"?a={states[0]}&b={states[1]}"
+    found = {}
+    with served(build_app(services)) as port, visit(chromium, dark=scheme == "dark") as visitor:
+        for name, here in {
+            "evaluation": "/evaluation",
+            "comparison": f"/evaluation/comparison{pair}",
+            "run": f"/api/v1/runs/{runs[0]}/report",
+            "coverage": "/coverage",
+            "state": f"/coverage/state?name={states[0]}",
+            "changes": f"/coverage/changes{two}",
+            "map": f"/coverage/map?name={states[0]}",
+            "coverage-report": f"/api/v1/coverage/{states[0]}/report",
+            "gaps": "/gaps",
+            "gap": f"/gaps/group?id={gap.id}",
+            "audit": "/audit",
+        }.items():
+            assert opened(visitor, f"http://127.0.0.1:{port}{here}").status == 200, here
+            visitor.page.evaluate(
+                "document.querySelectorAll('details').forEach(part => part.open = true)"
+            )
+            visitor.picture(f"work-{scheme}-{name}")
+            found[name] = axe(visitor.page)
+            width = visitor.page.evaluate("document.documentElement.scrollWidth")
+            assert width <= 1280, here
+        with services.indexer.turn() as report:
+            report("Indexing: owls.md", 4, 10)
+            opened(visitor, f"http://127.0.0.1:{port}/library?still=true")
+            found["indexing"] = axe(visitor.page)
     assert not any(found.values()), told(found)

@@ -19,7 +19,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from conftest import ROOT, browser, free_port, served
 from making_office import pptx, shape, slide
@@ -127,13 +127,14 @@ def _notes() -> Mapping[str, bytes]:
     }
 
 
-def library_in(folder: Path) -> Library:
+def library_in(folder: Path, **settings: Any) -> Library:
     """Returns the five notes indexed with the packaged model: `folder/lib` of `folder/notes`."""
     for name, content in _notes().items():
         note = folder / "notes" / name
         note.parent.mkdir(parents=True, exist_ok=True)
         note.write_bytes(content)
-    library = Library(Settings(library=str(folder / "lib"), corpus=str(folder / "notes")))
+    made = Settings(library=str(folder / "lib"), corpus=str(folder / "notes"), **settings)
+    library = Library(made)
     library.index()
     return library
 
