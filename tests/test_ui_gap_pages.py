@@ -252,3 +252,14 @@ def test_the_notes_are_looked_at_on_request(client: TestClient, services: Servic
     assert len(set(places)) == 2
     for place in places:
         assert '<mark id="marked">Hippopotamuses' in client.get(html.unescape(place)).text
+
+
+def test_what_is_deleted_from_the_log_is_gone_from_the_pages(
+    client: TestClient, services: Services
+) -> None:
+    id_ = group(client, services)
+    services.jobs.wait(client.post(f"/api/v1/gaps/{id_}/answers").json()["id"], 20)
+    assert SHARED in client.get("/gaps/group", params={"id": id_}).text
+    services.questions.purge()
+    for address in ("/gaps", f"/gaps/group?id={id_}", f"/api/v1/gaps/{id_}/answers"):
+        assert SHARED not in client.get(address).text, address
