@@ -19,6 +19,7 @@ from rag import Library, QuestionLog, Verdict
 from ui import schemas
 from ui.api import build_api
 from ui.auth import Role, User
+from ui.insights import UNKNOWN
 from ui.services import Services
 
 HERE = "http://127.0.0.1:7860"
@@ -26,7 +27,7 @@ EVIL = "<script>alert(1)</script>"
 SHARED = "When do owls hunt at night"
 REASON = f"it says nothing of the hour {EVIL}"
 WORD = "Unmentionable"
-SECRET = f"{WORD} hippopotamuses"
+SECRET = f"{WORD} hippopotamuses, notwithstanding uninterruptedly"
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def services(tmp_path: Path) -> Services:
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets/asked.jsonl").write_text("", encoding="utf-8")
     library = owls_in(tmp_path, question_sets=str(tmp_path / "sets"))
-    for n in range(12):  # so that not all questions find the same
+    for n in range(30):  # so that not all questions find the same
         note = f"# Zoo {n}\n\nHippopotamuses, notwithstanding cage {n}, wallow uninterruptedly.\n"
         (tmp_path / f"notes/zoo {n}.md").write_text(note, encoding="utf-8")
     library.index()
@@ -244,7 +245,7 @@ def test_the_notes_are_looked_at_on_request(client: TestClient, services: Servic
     assert services.jobs.wait(services.jobs.all()[0].id, 20)
     page = client.get("/audit").text
     assert f"Looked at {datetime.now(UTC):%Y-%m-%d}" in page
-    assert "13 notes with 13 passages, 7 questions and 0 objectives" in page
+    assert "31 notes with 31 passages, 7 questions and 0 objectives" in page
     only = client.get("/audit", params={"kind": "disagreeing", "q": "zoo"}).text
     assert 'id="disagreeing"' in only and 'id="never"' not in only
     pair = only[only.index('<div class="sides">') :].split("</blockquote></div></div>")[0]
@@ -263,3 +264,12 @@ def test_what_is_deleted_from_the_log_is_gone_from_the_pages(
     services.questions.purge()
     for address in ("/gaps", f"/gaps/group?id={id_}", f"/api/v1/gaps/{id_}/answers"):
         assert SHARED not in client.get(address).text, address
+
+
+def test_the_audit_tells_no_wording_of_a_single_person(
+    client: TestClient, services: Services
+) -> None:
+    job = client.post("/api/v1/audit").json()["id"]
+    services.jobs.wait(job, 20)
+    never = client.get("/api/v1/audit").json()["never"]
+    assert {item["nearest"] for item in never} == {UNKNOWN}
