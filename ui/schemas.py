@@ -670,8 +670,8 @@ class Asking(Given):
     times: int
     """How often people asked in these words."""
     state: Literal["answered", "abstained"]
-    disliked: bool
-    """Whether the answer quotes only what readers said did not help."""
+    trouble: str | None
+    """Why that is no good answer either; null where it is one."""
     confidence: Annotated[float, Field(ge=0, le=1)]
     evidence: AskedEvidence | None
     """Null where there is no answer."""

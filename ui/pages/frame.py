@@ -44,7 +44,12 @@ class Visitor:
 STRANGER = Visitor()
 
 
-COURSE = {"/coverage": "Coverage", "/gaps": "Gaps", "/audit": "Audit"}
+COURSE = {
+    "/coverage": "Coverage",
+    "/gaps": "Gaps",
+    "/audit": "Audit",
+    "/proposals": "Questions",
+}
 """The pages of those who write the notes, below one entry."""
 
 

@@ -161,8 +161,8 @@ def _options(found: QuestionSet) -> str:
 
 
 def _left(reply: Reply) -> str:
-    why = ", what it got did not help before" if reply.disliked else ""
-    return f"{shown(reply.question)} <small>asked {times(reply.times, None)}{why}</small>"
+    got = f": {reply.trouble}" if reply.trouble else ""
+    return f"{shown(reply.question)} <small>asked {times(reply.times, None)}{got}</small>"
 
 
 def _joined(accepted: Accepted) -> Iterator[str]:
