@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from eval.reviewing import accept as accept
     from eval.reviewing import read_review as read_review
     from eval.reviewing import sets_in as sets_in
-    from eval.reviewing import wordings as wordings
+    from eval.reviewing import wordings_in as wordings_in
     from eval.reviewing import write_review as write_review
     from eval.run import run_questions as run_questions
     from eval.runfile import Run as Run
@@ -199,7 +199,7 @@ _HOME = {
     "unit_name": "eval.coverage_plots",
     "verdict": "eval.compare",
     "wanted_of": "eval.mapping",
-    "wordings": "eval.reviewing",
+    "wordings_in": "eval.reviewing",
     "write_coverage": "eval.coverage",
     "write_coverage_report": "eval.coverage_report",
     "write_csv": "eval.tables",
@@ -297,7 +297,7 @@ __all__ = [
     "unit_name",
     "verdict",
     "wanted_of",
-    "wordings",
+    "wordings_in",
     "write_coverage",
     "write_coverage_report",
     "write_csv",

@@ -66,7 +66,7 @@ class Reviewed:
     evidence: Evidence
 
 
-def wordings(text: str) -> tuple[str, ...]:
+def wordings_in(text: str) -> tuple[str, ...]:
     """Returns the paraphrases that a field holds, one a line or with `|` between, each once."""
     said = (" ".join(part.split()) for part in re.split(r"[|\n\r]", text))
     return tuple(dict.fromkeys(filter(None, said)))
@@ -169,7 +169,7 @@ def _reviewed(file: Path, row: Row, text_of: TextOf) -> Reviewed | None:
                 number,
                 f"the quote does not stand in {evidence.document} any more: propose anew.",
             )
-    return Reviewed(cells["id"], choice, question, wordings(cells["paraphrases"]), evidence)
+    return Reviewed(cells["id"], choice, question, wordings_in(cells["paraphrases"]), evidence)
 
 
 def _quote(file: Path, number: int, cells: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import ROOT
@@ -244,3 +245,9 @@ def test_every_exported_name_is_there(package: object) -> None:
         assert getattr(package, name) is not None
     with pytest.raises(AttributeError):
         _ = package.no_such_name  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("package", [rag, evaluation])
+def test_no_export_is_hidden_by_a_module_of_its_name(package: Any) -> None:
+    names = {file.stem for file in (ROOT / package.__name__).glob("*.py")}
+    assert names.isdisjoint(package.__all__)

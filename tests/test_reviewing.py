@@ -19,7 +19,7 @@ from eval import (
     load_questions,
     read_review,
     sets_in,
-    wordings,
+    wordings_in,
     write_review,
 )
 from eval.proposing import id_of
@@ -131,7 +131,7 @@ def test_a_row_that_does_not_hold_is_refused_by_its_number(
 
 def test_what_is_accepted_joins_a_set_as_one_fact(tmp_path: Path) -> None:
     file = tmp_path / "set.jsonl"
-    ways = wordings("At which time?\nowls, when?|At which time?")
+    ways = wordings_in("At which time?\nowls, when?|At which time?")
     night = Reviewed(NIGHT.id, Choice.ACCEPTED, "When?", ways, Evidence("owls.md", NIGHT.quote))
     food = replace(night, id=FOOD.id, choice=Choice.REJECTED)
     added = accept([night, food], file, text_of)

@@ -114,7 +114,7 @@ class Reviews:
             QuestionSetError: there is no such proposal or set, no question, or it cannot join.
             LibraryError: what was said cannot be kept.
         """
-        from eval import Choice, Evidence, Reviewed, accept, wordings
+        from eval import Choice, Evidence, Reviewed, accept, wordings_in
 
         proposal = next((p for p in self._made[1] if p.id == id_), None)
         if proposal is None:
@@ -125,7 +125,7 @@ class Reviews:
         if name not in self.sets():
             raise QuestionSetError("There is no such question set: choose one of those listed.")
         evidence = Evidence(proposal.document, proposal.quote)
-        reviewed = Reviewed(id_, Choice.ACCEPTED, asked, wordings(paraphrases), evidence)
+        reviewed = Reviewed(id_, Choice.ACCEPTED, asked, wordings_in(paraphrases), evidence)
         added = accept([reviewed], self._sets / f"{name}{SUFFIX}", self._library.source, split)
         self.say(id_, Choice.ACCEPTED)
         return added

@@ -90,7 +90,7 @@ ROUTES = (
     Route("GET HEAD", "/audit", role=Role.INSTRUCTOR, page=True),
     Route("POST", "/audit/look", role=Role.INSTRUCTOR, page=True),
     Route("GET HEAD POST", "/api/v1/audit", role=Role.INSTRUCTOR),
-    Route("GET HEAD", "/api/v1/audit/[a-z]+/csv", role=Role.INSTRUCTOR),
+    Route("GET HEAD", "/api/v1/audit/[^/]+/csv", role=Role.INSTRUCTOR),
     # Gradio's
     Route("GET HEAD", PAGE, page=True),
     Route("GET HEAD", r"/assets/[\w.-]+", lasting=True),
