@@ -78,6 +78,18 @@ def ask(page: Page, question: str = ASKED) -> None:
     expect(page.locator("#nq-searching")).to_be_hidden()
 
 
+def exports(page: Page, folder: Path) -> dict[str, str]:
+    files = {}
+    for kind in ("Markdown", "JSON"):
+        with page.expect_download() as download:
+            page.get_by_text("Export", exact=True).click()
+            page.get_by_role("button", name=f"Export {kind}").click()
+        expect(page.get_by_role("button", name=f"Export {kind}")).to_be_hidden()
+        download.value.save_as(folder / kind)
+        files[download.value.suggested_filename] = (folder / kind).read_text("utf-8")
+    return files
+
+
 def talks(page: Page) -> list[dict[str, object]]:
     found: list[dict[str, object]] = page.evaluate(
         "JSON.parse(Object.entries(localStorage).find(([key]) => key.startsWith("
@@ -134,14 +146,7 @@ def test_an_answer_is_copied_and_a_conversation_exported(
     expect(page.locator("#nq-live")).to_have_text("Copied as Markdown.")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith(f"## {ASKED}\n\n> **Owls hunt at night, by their ears \\<b>only")
-    files = {}
-    for kind in ("Markdown", "JSON"):
-        with page.expect_download() as download:
-            page.get_by_text("Export", exact=True).click()
-            page.get_by_role("button", name=f"Export {kind}").click()
-        expect(page.get_by_role("button", name=f"Export {kind}")).to_be_hidden()
-        download.value.save_as(tmp_path / kind)
-        files[download.value.suggested_filename] = (tmp_path / kind).read_text("utf-8")
+    files = exports(page, tmp_path)
     assert set(files) == {"notesqa-conversation.md", "notesqa-conversation.json"}
     assert copied in files["notesqa-conversation.md"]
     assert files["notesqa-conversation.md"].startswith("# Questions to the notes, 20")
@@ -370,6 +375,48 @@ def test_a_conversation_outlives_the_page_and_is_gone_when_it_is_deleted(page: P
     opened(page, page.url)
     page.wait_for_timeout(500)
     expect(page.locator(".nq-exchange")).to_have_count(0)
+
+
+def test_a_conversation_that_was_given_back_is_as_it_was(
+    page: Page, context: BrowserContext, tmp_path: Path
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ask(page)
+    ask(page, "Do zebras gallop?")
+    ask(page, "Who sings?")
+    ask(page, "And why?")
+    before, shown = exports(page, tmp_path), page.locator("#nq-chat").inner_text()
+    beside = page.locator("iframe[name=nq-source]")
+    address = beside.get_attribute("src")
+    first, *_, last = json.loads(before["notesqa-conversation.json"])
+    assert first["passages"] and last["passages"] and last["carried"]
+    # What is no exchange is left out, and the others keep what is theirs.
+    page.evaluate(
+        """() => {
+            const key = Object.keys(localStorage).find((one) => one.startsWith("notesqa:"));
+            const [talk] = JSON.parse(localStorage.getItem(key));
+            talk.exchanges.unshift({ question: "changed" });
+            localStorage.setItem(key, JSON.stringify([talk]));
+        }"""
+    )
+    for _ in range(2):
+        page.reload()
+        expect(page.locator(".nq-exchange")).to_have_count(4, timeout=20_000)
+        expect(page.locator("#nq-searching")).to_be_hidden()
+        assert exports(page, tmp_path) == before
+        assert page.locator("#nq-chat").inner_text() == shown
+        assert beside.get_attribute("src") == address
+    page.get_by_role("button", name="Copy as Markdown").first.click()
+    expect(page.locator("#nq-live")).to_have_text("Copied as Markdown.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied in before["notesqa-conversation.md"] and copied.startswith(f"## {ASKED}")
+    page.locator(".nq-quote a").first.click()
+    expect(beside.content_frame.locator("#marked")).to_contain_text("Owls hunt at night")
+    page.get_by_role("button", name="Undo: ask it alone").click()
+    expect(page.locator(".nq-searched")).to_have_count(0)
+    ask(page, "And when?")
+    expect(page.locator(".nq-exchange")).to_have_count(5)
+    assert len(json.loads(exports(page, tmp_path)["notesqa-conversation.json"])) == 5
 
 
 def test_a_kept_conversation_that_somebody_changed_is_text(page: Page) -> None:

@@ -49,7 +49,7 @@ def note(text: str) -> Note:
 def restore(text: str) -> None:
     for answer in (answered(text), replace(refused("x"), reason=text)):
         told = json.loads(kept([Exchange(text, answer)], 0, 1, replaces=False))
-        for exchange in restored(json.dumps(told["exchanges"]), 30):
+        for exchange in restored(json.dumps(told["exchanges"]), 30, 10**8).values():
             reply_html(exchange)
             markdown_of(exchange)
 

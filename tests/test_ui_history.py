@@ -3,16 +3,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from conftest import owls_in, served
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag import Answer, Citation, Level, Passage, Span
+from rag import Answer, Citation, Level, Passage, Span, Turn
 from rag.types import AnswerSentence
-from ui.pages.exchange import Exchange, markdown_of, reply_html, source_of
+from ui.app import build_app
+from ui.calls import KEPT
+from ui.pages.exchange import Exchange, markdown_of, question_html, reply_html, source_of
 from ui.pages.history import kept, restored
+from ui.services import Services
 
 QUOTE = "Owls hunt at night."
 CITED = Citation(1, "birds/owls.md", "Owls", ("Owls",), "line 3", Span(8, 8 + len(QUOTE)), QUOTE)
@@ -32,6 +38,10 @@ TALK = [
     Exchange("", None, "The question is empty.", lasting=True),
 ]
 
+LEAN = replace(TALK[0], answer=replace(ANSWER, passages=()))
+
+MOST = 400_000
+
 
 def given_out(conversation: list[Exchange]) -> list[dict[str, Any]]:
     told = json.loads(kept(conversation, 0, 1, replaces=False))
@@ -40,13 +50,42 @@ def given_out(conversation: list[Exchange]) -> list[dict[str, Any]]:
 
 
 def test_what_a_browser_kept_comes_back_as_it_was() -> None:
-    assert restored(json.dumps(given_out(TALK)), 30) == TALK
-    assert restored(json.dumps(given_out(TALK)), 2) == TALK[1:]
+    sent = json.dumps(given_out(TALK))
+    assert restored(sent, 30, MOST) == {0: LEAN, 1: TALK[1], 2: TALK[2]}
+    assert restored(sent, 2, MOST) == {1: TALK[1], 2: TALK[2]}
+
+
+def test_only_the_newest_come_back_of_what_is_too_much() -> None:
+    sent = json.dumps(given_out(TALK))
+    weights = [exchange.weight for exchange in TALK]
+    assert list(restored(sent, 30, sum(weights))) == [0, 1, 2]
+    assert list(restored(sent, 30, sum(weights) - 1)) == [1, 2]
+    assert list(restored(sent, 30, weights[2])) == [2]
+    assert restored(sent, 30, weights[2] - 1) == {}
+
+
+def test_an_exchange_weighs_what_is_held_of_it() -> None:
+    signs = sum(map(len, (question_html(LEAN), reply_html(LEAN))))
+    assert signs + 300 < TALK[0].weight == LEAN.weight < signs + 1000
+    markup = replace(ANSWER, query="&" * 10_000)
+    assert replace(TALK[0], answer=markup).weight > 60_000
+    near = replace(REFUSAL, passages=ANSWER.passages * 10)
+    assert len(replace(TALK[1], answer=near).lean.answer.passages) == 3
+
+
+def test_a_follow_up_leans_on_what_came_back() -> None:
+    near = replace(REFUSAL, passages=ANSWER.passages * 10)
+    for exchange in (TALK[0], replace(TALK[1], answer=near)):
+        (back,) = restored(json.dumps(given_out([exchange])), 30, MOST).values()
+        assert exchange.turn == back.turn != Turn("", "")
+        assert reply_html(back) == reply_html(exchange)
+        assert markdown_of(back) == markdown_of(exchange)
+        assert source_of(back) == source_of(exchange)
 
 
 def test_a_record_of_before_levels_comes_back_without_one() -> None:
-    (exchange,) = restored(changed(lambda one: one["record"].pop("level")), 30)
-    assert exchange.answer == replace(ANSWER, level=None)
+    (exchange,) = come_back(changed(lambda one: one["record"].pop("level")))
+    assert exchange.answer == replace(ANSWER, level=None, passages=())
 
 
 def test_the_page_is_told_what_is_new() -> None:
@@ -56,6 +95,19 @@ def test_the_page_is_told_what_is_new() -> None:
     told = json.loads(kept(TALK, 0, 8, replaces=True))
     assert [new["markdown"] for new in told["exchanges"]] == [markdown_of(TALK[0])]
     assert json.loads(kept([], 0, 9, replaces=False))["exchanges"] == []
+
+
+def test_the_page_is_told_what_it_lacks_of_what_it_sent() -> None:
+    sent = ["changed by somebody", *given_out(TALK)]
+    found = restored(json.dumps(sent), 30, MOST)
+    told = json.loads(kept([*found.values()], 0, 7, places=[*found]))
+    assert [new["of"] for new in told["exchanges"]] == [1, 2, 3]
+    assert [{**sent[new.pop("of")], **new} for new in told["exchanges"]] == sent[1:]
+    assert all(set(new) == {"markdown", "sure"} for new in told["exchanges"])
+
+
+def come_back(sent: str) -> list[Exchange]:
+    return [*restored(sent, 30, MOST).values()]
 
 
 def changed(change: Callable[[dict[str, Any]], object]) -> str:
@@ -94,12 +146,12 @@ def changed(change: Callable[[dict[str, Any]], object]) -> str:
     ],
 )
 def test_what_was_not_given_out_so_is_left_out(change: Callable[[dict[str, Any]], object]) -> None:
-    assert restored(changed(change), 30) == []
+    assert come_back(changed(change)) == []
 
 
 @pytest.mark.parametrize("sent", ["", "{}", "null", "[", "[" * 100_000, "[NaN]", "[1, {}, []]"])
 def test_what_is_no_conversation_is_an_empty_one(sent: str) -> None:
-    assert restored(sent, 30) == []
+    assert come_back(sent) == []
 
 
 def test_what_was_changed_and_has_the_shape_is_text() -> None:
@@ -114,7 +166,7 @@ def test_what_was_changed_and_has_the_shape_is_text() -> None:
             quote=said, start=0, end=len(said), title=said, headings=[said], location=said
         )
 
-    (exchange,) = restored(changed(change), 30)
+    (exchange,) = come_back(changed(change))
     assert exchange.id is None
     page = reply_html(exchange)
     assert "<img" not in page and "&lt;img src=x" in page
@@ -135,7 +187,7 @@ def test_whatever_is_sent_can_be_shown(changes: list[tuple[int, Any]]) -> None:
         holders = [(holder, key) for item in items for holder, key in places(item)]
         holder, key = holders[place % len(holders)]
         holder[key] = value
-    for exchange in restored(json.dumps(items), 30):
+    for exchange in come_back(json.dumps(items)):
         assert "<script" not in reply_html(exchange)
         assert kept([exchange], 0, 1, replaces=False)
         assert source_of(exchange).startswith("/source/")
@@ -147,3 +199,31 @@ def places(value: Any) -> list[tuple[Any, Any]]:
     )
     own = [(value, key) for key in keys]
     return own + [inner for _, key in own for inner in places(value[key])]
+
+
+def test_a_session_holds_little_of_what_is_given_back(tmp_path: Path) -> None:
+    first, refused = given_out([TALK[0], replace(TALK[1], answer=REFUSAL)])
+    for one in (first, refused):
+        one["record"]["passages"] = [
+            {**given_out(TALK[:1])[0]["record"]["passages"][0], "text": "x" * 3000}
+        ] * 10
+    sent = json.dumps([first, refused] * 14)
+    assert len(sent) > 850_000
+    app: Any = build_app(Services.of(owls_in(tmp_path)))
+    page = next(mounted.app for mounted in app.routes if mounted.path == "").get_blocks()
+    (number,) = (
+        number
+        for number, handler in page.fns.items()
+        if handler.fn and KEPT in [block.elem_id for block in handler.inputs]
+    )
+    with served(app) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}/gradio_api") as to:
+        call = {"data": [sent], "fn_index": number, "session_hash": "abc"}
+        assert to.post("/queue/join", json=call).status_code == 200
+        told = to.get("/queue/data", params={"session_hash": "abc"}, timeout=20).text
+    assert "process_completed" in told and "nq-quote" in told
+    (held,) = page.state_holder.session_data.values()
+    (conversation,) = (value for value in held.state_data.values() if value)
+    assert [len(one.answer.passages) for one in conversation] == [0, 3] * 14
+    shown = sum(len(question_html(one)) + len(reply_html(one)) for one in conversation)
+    values = [str(config["props"].get("value")) for config in held.config_values.values()]
+    assert shown < sum(map(len, values)) < 3 * shown < 700_000

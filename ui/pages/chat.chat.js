@@ -92,6 +92,7 @@ window.notesqa = {
   },
   giveBack() {
     sending();
+    givenBack = JSON.parse(given);
     return [given];
   },
   arrived(said) {
@@ -99,6 +100,7 @@ window.notesqa = {
     if (said === lastNews) return;
     lastNews = said;
     const news = JSON.parse(said);
+    news.exchanges = news.exchanges.map(whole);
     placeNews(news);
     byId("nq-page").classList.toggle("nq-talking", news.count > 0);
     keepTalk();

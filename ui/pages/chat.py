@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -19,7 +20,14 @@ from typing import Any
 from rag import LibraryError
 from ui.calls import KEPT
 from ui.guard import user_of
-from ui.pages.conversation import MOST_EXCHANGES, Ask, ask_again, left_to_mend, respond
+from ui.pages.conversation import (
+    MOST_EXCHANGES,
+    MOST_SIGNS,
+    Ask,
+    ask_again,
+    left_to_mend,
+    respond,
+)
 from ui.pages.exchange import (
     EMPTY_SOURCE,
     Exchange,
@@ -163,7 +171,7 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
     number, suggestion = (gr.Number(0, precision=0, visible=False) for _ in range(2))
 
     def show(
-        after: list[Exchange], first: int, *, replaces: bool = False
+        after: list[Exchange], first: int, *, replaces: bool = False, places: Sequence[int] = ()
     ) -> tuple[list[Exchange], list[Any], str, str]:
         messages = [
             message
@@ -174,8 +182,10 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
             )
         ]
         shown = after[first] if replaces else after[-1] if after else None
-        said = kept(after, first, time.time_ns() // 1_000_000, replaces=replaces)
-        return after, messages, source_frame(source_of(shown)), said
+        serial = time.time_ns() // 1_000_000
+        said = kept(after, first, serial, replaces=replaces, places=places)
+        lean = [exchange.lean for exchange in after]
+        return lean, messages, source_frame(source_of(shown)), said
 
     def asked_by(request: Any) -> tuple[Ask, bool]:
         """Returns what answers who asks, and whether they are told all that fails."""
@@ -196,8 +206,10 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
         after, new = ask_again(chosen, offered, before, ask, insider=insider)
         return show(after, new, replaces=offered < 0 and new < len(after))
 
-    def handle_restore(text: str) -> tuple[list[Exchange], list[Any], str, str]:
-        return show(restored(text, MOST_EXCHANGES), 0)
+    def handle_restore(text: str) -> tuple[str, list[Exchange], list[Any], str, str]:
+        found = restored(text, MOST_EXCHANGES, MOST_SIGNS)
+        # Gradio would hold what was sent for as long as the page is open.
+        return "", *show([*found.values()], 0, places=[*found])
 
     for handler in (handle, handle_again):
         # Gradio passes the request by this type, and cannot look up a name of this function.
@@ -230,7 +242,7 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
     restore.click(
         handle_restore,
         inputs=sent,
-        outputs=shown,
+        outputs=[sent, *shown],
         js="() => window.notesqa.giveBack()",
         **_QUIET,
     ).then(**arrived)

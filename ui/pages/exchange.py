@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 
 from rag import Answer, Span, Turn, turn_of
 from ui.asks import Reply
 from ui.markdown import answer_markdown, exchange_markdown, markdown
-from ui.render import answer_html, escape, source_url
+from ui.render import NEAREST_SHOWN, answer_html, escape, source_url
 
 EMPTY_SOURCE = "/source/"
 
@@ -51,6 +52,21 @@ class Exchange:
     def turn(self) -> Turn | None:
         """Returns what the next question may lean on."""
         return turn_of(self.answer) if self.answer else None
+
+    @property
+    def lean(self) -> Exchange:
+        """Returns it without the passages that are not shown."""
+        if self.answer is None:
+            return self
+        near = () if self.answer.answered else self.answer.passages[:NEAREST_SHOWN]
+        return replace(self, answer=replace(self.answer, passages=near))
+
+    @property
+    def weight(self) -> int:
+        """Returns the signs that are held of it, on the page and beside it, where it is `lean`."""
+        lean = self.lean
+        record = json.dumps(lean.answer.to_record(), ensure_ascii=False) if lean.answer else ""
+        return len(record) + len(question_html(lean)) + len(reply_html(lean))
 
     @property
     def suggestions(self) -> tuple[str, ...]:

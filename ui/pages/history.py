@@ -1,5 +1,8 @@
 """Conversations as browsers keep them: exchanges become JSON, and such JSON exchanges again.
 
+Gradio holds a page's conversation, and what the page is told of it, for as long as the page is
+open, and there may be a thousand: of what a browser sends back the server holds what it shows.
+
 What a browser sends back may be anything. It becomes an exchange only where it has the shape that
 was given out, and is then shown like any other: as escaped text.
 """
@@ -53,13 +56,21 @@ _MOST_ITEMS = 100
 """Of one list, as the setting `passages` allows."""
 
 
-def kept(conversation: Sequence[Exchange], first: int, serial: int, *, replaces: bool) -> str:
+def kept(
+    conversation: Sequence[Exchange],
+    first: int,
+    serial: int,
+    *,
+    replaces: bool = False,
+    places: Sequence[int] = (),
+) -> str:
     """Returns what the page's script is told after a change, as JSON.
 
     Args:
         first: the exchange from which on they are new, or the one that is.
         serial: another one each time.
         replaces: whether one exchange stands where there was another.
+        places: of those that are new, in what the browser sent; it is told only what it lacks.
     """
     news = conversation[first : first + 1] if replaces else conversation[first:]
     return json.dumps(
@@ -68,7 +79,12 @@ def kept(conversation: Sequence[Exchange], first: int, serial: int, *, replaces:
             "at": first,
             "count": len(conversation),
             "replaces": replaces,
-            "exchanges": [_given_out(exchange) for exchange in news],
+            "exchanges": [
+                {"of": place, **_made_of(exchange)}
+                for place, exchange in zip(places, news, strict=True)
+            ]
+            if places
+            else [_given_out(exchange) for exchange in news],
         }
     )
 
@@ -80,9 +96,13 @@ def _given_out(exchange: Exchange) -> dict[str, Any]:
         "id": exchange.id,
         "record": exchange.answer.to_record() if exchange.answer else None,
         "failed": exchange.failed,
-        "markdown": markdown_of(exchange),
-        "sure": _summed(exchange),
+        **_made_of(exchange),
     }
+
+
+def _made_of(exchange: Exchange) -> dict[str, str]:
+    """Returns what a browser does not keep."""
+    return {"markdown": markdown_of(exchange), "sure": _summed(exchange)}
 
 
 def _summed(exchange: Exchange) -> str:
@@ -93,26 +113,33 @@ def _summed(exchange: Exchange) -> str:
     return sureness(answer) if answer.answered else refusal(exchange.within)
 
 
-def restored(sent: str, most: int) -> list[Exchange]:
-    """Returns the exchanges of a conversation that a browser kept; what is none is left out.
+def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
+    """Returns the exchanges of a conversation that a browser kept, by their places in it.
+
+    What is none is left out, and so are the passages that are not shown.
 
     Args:
         sent: JSON, of whoever wrote it.
         most: exchanges, the newest of those sent.
+        most_signs: that the newest of them may weigh together.
     """
     try:
         found = json.loads(sent, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        return []
+        return {}
     if not isinstance(found, list):
-        return []
-    exchanges = []
-    for item in found[-most:]:
+        return {}
+    newest: dict[int, Exchange] = {}
+    for place in range(len(found) - 1, max(len(found) - most, 0) - 1, -1):
         try:
-            exchanges.append(_exchange(item))
+            exchange = _exchange(found[place]).lean
         except ValueError:
             continue
-    return exchanges
+        most_signs -= exchange.weight
+        if most_signs < 0:
+            break
+        newest[place] = exchange
+    return dict(reversed(newest.items()))
 
 
 def _exchange(item: Any) -> Exchange:
