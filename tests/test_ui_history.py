@@ -38,8 +38,6 @@ TALK = [
     Exchange("", None, "The question is empty.", lasting=True),
 ]
 
-LEAN = replace(TALK[0], answer=replace(ANSWER, passages=()))
-
 MOST = 400_000
 
 
@@ -51,7 +49,7 @@ def given_out(conversation: list[Exchange]) -> list[dict[str, Any]]:
 
 def test_what_a_browser_kept_comes_back_as_it_was() -> None:
     sent = json.dumps(given_out(TALK))
-    assert restored(sent, 30, MOST) == {0: LEAN, 1: TALK[1], 2: TALK[2]}
+    assert restored(sent, 30, MOST) == dict(enumerate(TALK))
     assert restored(sent, 2, MOST) == {1: TALK[1], 2: TALK[2]}
 
 
@@ -65,18 +63,20 @@ def test_only_the_newest_come_back_of_what_is_too_much() -> None:
 
 
 def test_an_exchange_weighs_what_is_held_of_it() -> None:
-    signs = sum(map(len, (question_html(LEAN), reply_html(LEAN))))
-    assert signs + 300 < TALK[0].weight == LEAN.weight < signs + 1000
+    lean = TALK[0].lean
+    assert lean == replace(TALK[0], answer=replace(ANSWER, passages=()))
+    signs = len(question_html(lean)) + len(reply_html(lean))
+    assert signs + 300 < TALK[0].weight == lean.weight < signs + 1000
     markup = replace(ANSWER, query="&" * 10_000)
     assert replace(TALK[0], answer=markup).weight > 60_000
     near = replace(REFUSAL, passages=ANSWER.passages * 10)
-    assert len(replace(TALK[1], answer=near).lean.answer.passages) == 3
+    assert replace(TALK[1], answer=near).lean.answer == replace(near, passages=near.passages[:3])
 
 
-def test_a_follow_up_leans_on_what_came_back() -> None:
+def test_what_is_held_shows_and_carries_what_all_of_it_did() -> None:
     near = replace(REFUSAL, passages=ANSWER.passages * 10)
     for exchange in (TALK[0], replace(TALK[1], answer=near)):
-        (back,) = restored(json.dumps(given_out([exchange])), 30, MOST).values()
+        (back,) = come_back(json.dumps(given_out([exchange.lean])))
         assert exchange.turn == back.turn != Turn("", "")
         assert reply_html(back) == reply_html(exchange)
         assert markdown_of(back) == markdown_of(exchange)
@@ -85,7 +85,7 @@ def test_a_follow_up_leans_on_what_came_back() -> None:
 
 def test_a_record_of_before_levels_comes_back_without_one() -> None:
     (exchange,) = come_back(changed(lambda one: one["record"].pop("level")))
-    assert exchange.answer == replace(ANSWER, level=None, passages=())
+    assert exchange.answer == replace(ANSWER, level=None)
 
 
 def test_the_page_is_told_what_is_new() -> None:

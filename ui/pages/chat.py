@@ -184,8 +184,9 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
         shown = after[first] if replaces else after[-1] if after else None
         serial = time.time_ns() // 1_000_000
         said = kept(after, first, serial, replaces=replaces, places=places)
-        lean = [exchange.lean for exchange in after]
-        return lean, messages, source_frame(source_of(shown)), said
+        # Gradio holds it, and what is told, for as long as the page is open: for a thousand pages.
+        held = [exchange.lean for exchange in after]
+        return held, messages, source_frame(source_of(shown)), said
 
     def asked_by(request: Any) -> tuple[Ask, bool]:
         """Returns what answers who asks, and whether they are told all that fails."""
@@ -208,7 +209,7 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
 
     def handle_restore(text: str) -> tuple[str, list[Exchange], list[Any], str, str]:
         found = restored(text, MOST_EXCHANGES, MOST_SIGNS)
-        # Gradio would hold what was sent for as long as the page is open.
+        # Gradio would hold what was sent as well.
         return "", *show([*found.values()], 0, places=[*found])
 
     for handler in (handle, handle_again):

@@ -1,8 +1,5 @@
 """Conversations as browsers keep them: exchanges become JSON, and such JSON exchanges again.
 
-Gradio holds a page's conversation, and what the page is told of it, for as long as the page is
-open, and there may be a thousand: of what a browser sends back the server holds what it shows.
-
 What a browser sends back may be anything. It becomes an exchange only where it has the shape that
 was given out, and is then shown like any other: as escaped text.
 """
@@ -116,7 +113,7 @@ def _summed(exchange: Exchange) -> str:
 def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
     """Returns the exchanges of a conversation that a browser kept, by their places in it.
 
-    What is none is left out, and so are the passages that are not shown.
+    What is none is left out.
 
     Args:
         sent: JSON, of whoever wrote it.
@@ -132,7 +129,7 @@ def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
     newest: dict[int, Exchange] = {}
     for place in range(len(found) - 1, max(len(found) - most, 0) - 1, -1):
         try:
-            exchange = _exchange(found[place]).lean
+            exchange = _exchange(found[place])
         except ValueError:
             continue
         most_signs -= exchange.weight
