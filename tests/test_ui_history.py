@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from rag import Answer, Citation, Level, Passage, Span, Turn
 from rag.types import AnswerSentence
 from ui.app import build_app
 from ui.calls import KEPT
-from ui.pages.exchange import Exchange, markdown_of, question_html, reply_html, source_of
+from ui.pages.exchange import Exchange, markdown_of, page_html, question_html, reply_html, source_of
 from ui.pages.history import kept, restored
 from ui.services import Services
 
@@ -38,7 +39,7 @@ TALK = [
     Exchange("", None, "The question is empty.", lasting=True),
 ]
 
-MOST = 400_000
+MOST = 600_000
 
 
 def given_out(conversation: list[Exchange]) -> list[dict[str, Any]]:
@@ -65,12 +66,22 @@ def test_only_the_newest_come_back_of_what_is_too_much() -> None:
 def test_an_exchange_weighs_what_is_held_of_it() -> None:
     lean = TALK[0].lean
     assert lean == replace(TALK[0], answer=replace(ANSWER, passages=()))
-    signs = len(question_html(lean)) + len(reply_html(lean))
+    signs = sum(map(len, page_html(lean)))
     assert signs + 300 < TALK[0].weight == lean.weight < signs + 1000
     markup = replace(ANSWER, query="&" * 10_000)
     assert replace(TALK[0], answer=markup).weight > 60_000
     near = replace(REFUSAL, passages=ANSWER.passages * 10)
     assert replace(TALK[1], answer=near).lean.answer == replace(near, passages=near.passages[:3])
+
+
+def test_the_page_is_the_same_in_ascii() -> None:
+    said = "\u201cUhu\u201d › 🦉 & \u0441\u043e\u0432\u0430"
+    exchange = replace(TALK[0], question=said, answer=replace(ANSWER, query=said))
+    page = page_html(exchange)
+    assert all(part.isascii() for part in page)
+    whole = (question_html(exchange), reply_html(exchange))
+    assert [unescape(part) for part in page] == [unescape(part) for part in whole]
+    assert exchange.weight > sum(map(len, page)) > sum(map(len, whole))
 
 
 def test_what_is_held_shows_and_carries_what_all_of_it_did() -> None:
@@ -224,6 +235,6 @@ def test_a_session_holds_little_of_what_is_given_back(tmp_path: Path) -> None:
     (held,) = page.state_holder.session_data.values()
     (conversation,) = (value for value in held.state_data.values() if value)
     assert [len(one.answer.passages) for one in conversation] == [0, 3] * 14
-    shown = sum(len(question_html(one)) + len(reply_html(one)) for one in conversation)
+    shown = sum(len(part) for one in conversation for part in page_html(one))
     values = [str(config["props"].get("value")) for config in held.config_values.values()]
     assert shown < sum(map(len, values)) < 3 * shown < 700_000

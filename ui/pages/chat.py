@@ -21,8 +21,8 @@ from rag import LibraryError
 from ui.calls import KEPT
 from ui.guard import user_of
 from ui.pages.conversation import (
+    MOST_BYTES,
     MOST_EXCHANGES,
-    MOST_SIGNS,
     Ask,
     ask_again,
     left_to_mend,
@@ -31,8 +31,7 @@ from ui.pages.conversation import (
 from ui.pages.exchange import (
     EMPTY_SOURCE,
     Exchange,
-    question_html,
-    reply_html,
+    page_html,
     source_of,
 )
 from ui.pages.frame import visitor_of
@@ -174,12 +173,9 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
         after: list[Exchange], first: int, *, replaces: bool = False, places: Sequence[int] = ()
     ) -> tuple[list[Exchange], list[Any], str, str]:
         messages = [
-            message
+            {"role": role, "content": gr.HTML(said)}
             for exchange in after
-            for message in (
-                {"role": "user", "content": gr.HTML(question_html(exchange))},
-                {"role": "assistant", "content": gr.HTML(reply_html(exchange))},
-            )
+            for role, said in zip(("user", "assistant"), page_html(exchange), strict=True)
         ]
         shown = after[first] if replaces else after[-1] if after else None
         serial = time.time_ns() // 1_000_000
@@ -208,7 +204,7 @@ def _wire_conversation(parts: Parts, services: Services) -> None:
         return show(after, new, replaces=offered < 0 and new < len(after))
 
     def handle_restore(text: str) -> tuple[str, list[Exchange], list[Any], str, str]:
-        found = restored(text, MOST_EXCHANGES, MOST_SIGNS)
+        found = restored(text, MOST_EXCHANGES, MOST_BYTES)
         # Gradio would hold what was sent as well.
         return "", *show([*found.values()], 0, places=[*found])
 

@@ -15,8 +15,8 @@ from ui.problems import told
 MOST_EXCHANGES = 30
 """Exchanges of a conversation that are kept and shown; beyond, the oldest go."""
 
-MOST_SIGNS = 400_000
-"""Of a conversation that a browser gives back, by `Exchange.weight`; beyond, the oldest go.
+MOST_BYTES = 600_000
+"""Of a conversation that a browser gives back, by its exchanges' `weight`; beyond, the oldest go.
 
 Measured on two courses' notes (n = 150 questions each): 10,000 an exchange, 20,000 the longest.
 """

@@ -63,10 +63,10 @@ class Exchange:
 
     @property
     def weight(self) -> int:
-        """Returns the signs that are held of it, on the page and beside it, where it is `lean`."""
-        lean = self.lean
-        record = json.dumps(lean.answer.to_record(), ensure_ascii=False) if lean.answer else ""
-        return len(record) + len(question_html(lean)) + len(reply_html(lean))
+        """Returns about how many bytes are held of it: its page, and what it is where `lean`."""
+        answer = self.lean.answer
+        record = json.dumps(answer.to_record(), ensure_ascii=False) if answer else ""
+        return len(record.encode()) + sum(map(len, page_html(self)))
 
     @property
     def suggestions(self) -> tuple[str, ...]:
@@ -89,6 +89,19 @@ def failed(question: str, said: str, within: str, *, lasting: bool) -> Exchange:
     cut = len(question) > MOST_SHOWN
     shown = f"{question[:MOST_SHOWN]} …" if cut else question
     return Exchange(shown, None, said, lasting or cut, within)
+
+
+def page_html(exchange: Exchange) -> tuple[str, str]:
+    """Returns the HTML of the question and of what came back, in ASCII.
+
+    One other sign, and Python holds each sign of a text in two or four bytes, and once more where
+    it was sent: the pages that are open were three times as large.
+    """
+    question, reply = (
+        shown.encode("ascii", "xmlcharrefreplace").decode("ascii")
+        for shown in (question_html(exchange), reply_html(exchange))
+    )
+    return question, reply
 
 
 def question_html(exchange: Exchange) -> str:

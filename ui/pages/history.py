@@ -110,7 +110,7 @@ def _summed(exchange: Exchange) -> str:
     return sureness(answer) if answer.answered else refusal(exchange.within)
 
 
-def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
+def restored(sent: str, most: int, most_bytes: int) -> dict[int, Exchange]:
     """Returns the exchanges of a conversation that a browser kept, by their places in it.
 
     What is none is left out.
@@ -118,7 +118,7 @@ def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
     Args:
         sent: JSON, of whoever wrote it.
         most: exchanges, the newest of those sent.
-        most_signs: that the newest of them may weigh together.
+        most_bytes: that the newest of them may weigh together.
     """
     try:
         found = json.loads(sent, parse_constant=_refuse)
@@ -132,8 +132,8 @@ def restored(sent: str, most: int, most_signs: int) -> dict[int, Exchange]:
             exchange = _exchange(found[place])
         except ValueError:
             continue
-        most_signs -= exchange.weight
-        if most_signs < 0:
+        most_bytes -= exchange.weight
+        if most_bytes < 0:
             break
         newest[place] = exchange
     return dict(reversed(newest.items()))
