@@ -11,7 +11,7 @@ QUESTIONS := eval/questions/transfer-learning.jsonl
 BASELINE := eval/baseline/transfer-learning.jsonl.xz
 RUN := .notesqa/runs/gate.jsonl
 
-.PHONY: demo test crash fuzz gate baseline fit bench bench-peers bench-growth bench-http bench-edit \
+.PHONY: demo test crash fuzz gate baseline fit scales bench bench-peers bench-growth bench-http bench-edit \
 	constraints clean
 
 demo: .venv/installed
@@ -46,6 +46,11 @@ baseline: .venv/installed
 fit: .venv/installed
 	$(BIN)/notesqa index
 	$(BIN)/notesqa eval fit $(QUESTIONS) --split fit --expect 0.1 --out rag/fit.json
+
+# Makes what coverage and triage judge by, of the fitting split and notes with a fifth hidden.
+scales: .venv/installed
+	$(BIN)/python -m eval.bench.support
+	$(BIN)/python -m eval.bench.triage --fit
 
 # One after the other, since each wants the machine to itself. ARGS is for one of them:
 # make bench-peers ARGS='--corpus NOTES --rounds 3'

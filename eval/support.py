@@ -133,9 +133,10 @@ class Scale:
 def signals(drafts: Sequence[Draft], fit: Fit, document: str = "") -> dict[str, float]:
     """Returns what speaks for an answer, by name; empty where a wording finds nothing.
 
-    `score_mean` and `score_best` are of the wordings' best passages, as logits of what is shown;
-    `sure_best` is the highest confidence of a wording's answer; `agreement` the share of wordings
-    whose best passage lies in the note where most do.
+    `score` is the best passage's of any wording, as the logit of what is shown; `sure` the highest
+    confidence of a wording's answer; `agreement` the share of wordings whose best passage lies in
+    the note where most do. The mean of the scores beside it, and the fall of the score to the
+    tenth passage, gained nothing (cross-validated over facts, 6,875 rows).
 
     Args:
         document: only the passages of this note are looked at; of all by default.
@@ -150,9 +151,8 @@ def signals(drafts: Sequence[Draft], fit: Fit, document: str = "") -> dict[str, 
         firsts.append(draft.passages[0].document)
     most = Counter(firsts).most_common(1)[0][1]
     return {
-        "score_mean": sum(scores) / len(scores),
-        "score_best": max(scores),
-        "sure_best": max(fit.probability(draft.signals) for draft in drafts),
+        "score": max(scores),
+        "sure": max(fit.probability(draft.signals) for draft in drafts),
         "agreement": (firsts.count(document) if document else most) / len(firsts),
     }
 
@@ -300,7 +300,8 @@ class Judge:
 
 
 def _probability(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit))
+    """Returns the probability of a logit, no nearer to certainty than known words are."""
+    return min(max(1 / (1 + math.exp(-logit)), 1 - KNOWN), KNOWN)
 
 
 def _logit(share: float) -> float:

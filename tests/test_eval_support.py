@@ -123,9 +123,8 @@ def test_signals_pool_the_wordings(make: Make) -> None:
     drafts = judge.drafts([Wording("Who hunts hares?"), Wording("Barn owls hunt by what?")])
     scores = [math.log(s / (1 - s)) for s in (draft.passages[0].score for draft in drafts)]
     found = signals(drafts, fit)
-    assert found["score_mean"] == pytest.approx(sum(scores) / 2)
-    assert found["score_best"] == pytest.approx(max(scores))
-    assert found["sure_best"] == max(fit.probability(draft.signals) for draft in drafts)
+    assert found["score"] == pytest.approx(max(scores))
+    assert found["sure"] == max(fit.probability(draft.signals) for draft in drafts)
     assert found["agreement"] == 1
     assert signals(drafts, fit, "elsewhere.md")["agreement"] == 0
 

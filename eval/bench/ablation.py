@@ -55,6 +55,7 @@ def states(
     library: Path, corpus: Path, documents: Sequence[str]
 ) -> Iterator[tuple[frozenset[str], Library]]:
     """Yields the whole notes, then `DRAWS` states in each of which a fifth of them is hidden."""
+    embedder = Library().embedder
     with tempfile.TemporaryDirectory() as scratch:
         for draw in range(-1, DRAWS):
             size = round(len(documents) * SHARE)
@@ -64,7 +65,7 @@ def states(
             shutil.copytree(corpus, notes)
             for document in hidden:
                 (notes / document).unlink()
-            found = Library(Settings(library=str(library), corpus=str(notes)))
+            found = Library(Settings(library=str(library), corpus=str(notes)), embedder)
             found.index(notes)
             yield frozenset(hidden), found
 
@@ -208,6 +209,7 @@ def interviews(library: Path, folder: Path) -> None:
     }
     before: dict[str, dict[str, Status]] = {}
     rows: dict[str, list[Told]] = {name: [] for name in ways}
+    embedder = Library().embedder
     for draw in range(-1, DRAWS):
         size = round(len(listed) * SHARE)
         hidden = [] if draw < 0 else random.Random(draw).sample(range(len(listed)), size)
@@ -217,7 +219,7 @@ def interviews(library: Path, folder: Path) -> None:
             (notes / "theory.md").write_text(
                 without(notes / "theory.md", [listed[n]["question"] for n in hidden]), "utf-8"
             )
-            state = Library(Settings(library=str(library), corpus=str(notes)))
+            state = Library(Settings(library=str(library), corpus=str(notes)), embedder)
             state.index(notes)
             lost = frozenset(map(str, hidden)) - empty
             never = empty

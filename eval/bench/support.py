@@ -25,7 +25,7 @@ from eval.syllabus import Wording
 
 OUT = Path("eval/support.json")
 
-SIGNALS = ("score_mean", "score_best", "sure_best", "agreement")
+SIGNALS = ("score", "sure", "agreement")
 
 STRENGTHS = {"asked": 0.3, "gone": 1.0}
 """Inverse strengths of the L2 penalty: of few signals and many rows, of fewer rows."""
