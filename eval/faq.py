@@ -18,9 +18,6 @@ from dataclasses import dataclass
 
 from rag import Span, plain, terms
 
-LEAST_TERMS = 3
-"""A line of fewer terms asks nothing that stands alone ("Which layer?")."""
-
 SAME = 0.8
 """The share of the terms of both from which two questions are one. The nearest two different ones
 of the 166 share .77."""
@@ -32,7 +29,7 @@ shipped notes, which are none, ask five at most."""
 ANSWER_TERMS = 3
 """An answer says this many terms that its question does not."""
 
-_LINE = re.compile(r"[^\n]*\?[^\w\n]*$", re.MULTILINE)
+_LINE = re.compile(r"^[^\n]*\?[^\w\n?]*$", re.MULTILINE)
 _HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
 _MOST_CHARS = 300
 _READ_CHARS = 3_000
@@ -66,7 +63,7 @@ def asked_lines(text: str, language: str) -> list[AskedLine]:
     lines = []
     for match in _LINE.finditer(text):
         said = frozenset(terms(plain(match[0]), language))
-        if len(said) >= LEAST_TERMS and len(match[0]) <= _MOST_CHARS:
+        if said and len(match[0]) <= _MOST_CHARS:
             lines.append((Span(*match.span()), said))
     found = []
     for number, (span, said) in enumerate(lines):

@@ -1,11 +1,12 @@
 """Quotes that are known to answer become places in the notes, where the notes still say them.
 
-Input: the evidence of a question set, or an expected answer; output: where at least half of its
-characters stand, by the words alone (`relocation`), in its own document or any that is found by it.
+Input: the evidence of a question set, or an expected answer; output: where its words stand
+(`relocation`), in its own document or in those that are found by it, and how much of it does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eval.cases import Place
@@ -18,7 +19,8 @@ LEAST_TERMS = 3
 fewer found: it stands anywhere."""
 
 HALF = 0.5
-"""As for a passage that finds its evidence."""
+"""Of a quote that stands in part this share of the characters is needed, as of a passage that finds
+its evidence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,12 @@ class Stands:
 
     Attributes:
         places: of the whole of it, or of its sentences; none where the notes do not say half of it.
+        share: 0 to 1, of its characters that stand there.
         near: the best cosine of the quote with anything in the notes.
     """
 
     places: tuple[Place, ...]
+    share: float
     near: float
 
 
@@ -40,51 +44,57 @@ class Standing:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._language = library.contents().language
-        self._notes: dict[str, str] = {}
-        self._relocator = Relocator(self._notes)
+        self._notes: dict[str, tuple[Relocator, str]] = {}
 
     def says_something(self, evidence: Evidence) -> bool:
         """Returns whether a quote holds enough words to be told from others."""
-        return len(set(terms(evidence.quote, self._language))) >= LEAST_TERMS
+        return self._is_telling(evidence.quote)
+
+    def _is_telling(self, words: str) -> bool:
+        return len(set(terms(words, self._language))) >= LEAST_TERMS
 
     def of(self, evidence: Evidence) -> Stands:
         """Returns where a quote stands; raises as `Library.ask`."""
-        found = self._read(evidence.document) and self._places(evidence)
-        if found:
-            return Stands(tuple(found), 1.0)
+        places, share = self._places(evidence, [evidence.document])
+        if places:
+            return Stands(places, share, 1.0)
         draft = self._library.draft(evidence.quote[: self._library.settings.max_question_chars])
-        for passage in draft.passages:
-            self._read(passage.document)
-        near = draft.signals.get("unit_similarity", 0.0)
-        return Stands(tuple(self._places(evidence)), near)
+        found = list(dict.fromkeys(passage.document for passage in draft.passages))
+        places, share = self._places(evidence, found)
+        return Stands(places, share, draft.signals.get("unit_similarity", 0.0))
 
-    def _read(self, document: str) -> bool:
-        """Returns whether there is such a document, whose text is known from then on."""
-        if document and document not in self._notes:
-            try:
-                self._notes[document] = self._library.source(document)
-            except LibraryError:
-                return False
-        return document in self._notes
-
-    def _places(self, evidence: Evidence) -> list[Place]:
-        if whole := self._whole(evidence):
-            return [whole]
+    def _places(
+        self, evidence: Evidence, documents: Sequence[str]
+    ) -> tuple[tuple[Place, ...], float]:
+        """Returns where a quote stands in one of some documents, and how much of it."""
+        for document in documents:
+            if whole := self._whole(evidence, document):
+                return (whole,), 1.0
         pieces = [piece.of(evidence.quote) for piece in sentences(evidence.quote)]
-        found: list[Place] = []
-        said = 0
-        for piece in pieces:
-            if len(set(terms(piece, self._language))) < LEAST_TERMS:
-                continue
-            if place := self._whole(Evidence(evidence.document, piece)):
-                found.append(place)
-                said += len(piece)
-        return found if said >= HALF * sum(map(len, pieces)) else []
+        telling = [piece for piece in pieces if self._is_telling(piece)]
+        best: tuple[tuple[Place, ...], float] = ((), 0.0)
+        for document in documents:
+            found = [(self._whole(Evidence(document, piece), document), piece) for piece in telling]
+            said = sum(len(piece) for place, piece in found if place)
+            share = said / sum(map(len, pieces))
+            if share >= HALF and share > best[1]:
+                best = tuple(place for place, _ in found if place), share
+        return best
 
-    def _whole(self, evidence: Evidence) -> Place | None:
-        """Returns where the words stand together, in the quote's own document first."""
-        found: tuple[Evidence, ...] = (evidence,)
-        here = occurrences(evidence.quote, self._notes.get(evidence.document, ""))
-        if not here and (found := self._relocator.candidates(evidence)):
-            here = occurrences(found[0].quote, self._notes[found[0].document])
-        return (found[0].document, here[0]) if here else None
+    def _whole(self, evidence: Evidence, document: str) -> Place | None:
+        """Returns where all words of a quote stand together in a document."""
+        relocator, text = self._read(document)
+        here = occurrences(evidence.quote, text)
+        if not here and (found := relocator.candidates(evidence)):
+            here = occurrences(found[0].quote, text)
+        return (document, here[0]) if here else None
+
+    def _read(self, document: str) -> tuple[Relocator, str]:
+        """Returns what finds words in a document, and its text; empty where there is none."""
+        if document not in self._notes:
+            try:
+                text = self._library.source(document)
+            except LibraryError:
+                text = ""
+            self._notes[document] = Relocator({document: text}), text
+        return self._notes[document]

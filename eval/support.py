@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,15 +31,15 @@ from eval.dataset import Evidence, Question
 from eval.faq import SAME, AskedLine, above, asked_lines
 from eval.standing import Standing
 from eval.syllabus import Wording
-from rag import Citation, Draft, Fit, Library, Passage, Span, terms
+from rag import Citation, Contents, Draft, Fit, Library, Passage, Span, terms
 
 COVERED, MISSING = 0.75, 0.5
 """It is covered where that is right three times of four, and missing where it is likelier than
 not that no note says it."""
 
 KNOWN = 0.99
-"""Where words stand that are known to answer. The labels of the shipped set were reviewed, no more
-is known of their errors."""
+"""Where words stand that are known to answer; less by the share of them that does not. The labels
+of the shipped set were reviewed, no more is known of their errors."""
 
 ASKED_ANSWERED, ASKED_OPEN = 0.97, 0.05
 """Where the notes ask the very question, with an answer below it and with none (see `faq`)."""
@@ -130,12 +131,15 @@ class Scale:
         return cls(Weights(**found["asked"]), Weights(**found["gone"]), found["fitted_on"])
 
 
-def signals(drafts: Sequence[Draft], fit: Fit, document: str = "") -> dict[str, float]:
+def signals(
+    drafts: Sequence[Draft], fit: Fit, contents: Contents, document: str = ""
+) -> dict[str, float]:
     """Returns what speaks for an answer, by name; empty where a wording finds nothing.
 
     `score` is the best passage's of any wording, as the logit of what is shown; `sure` the highest
     confidence of a wording's answer; `agreement` the share of wordings whose best passage lies in
-    the note where most do. The mean of the scores beside it, and the fall of the score to the
+    the note where most do; `unknown` the share of the words of all wordings that no note holds.
+    The mean of the scores beside it, and the fall of the score to the
     tenth passage, gained nothing (cross-validated over facts, 6,875 rows).
 
     Args:
@@ -154,7 +158,14 @@ def signals(drafts: Sequence[Draft], fit: Fit, document: str = "") -> dict[str, 
         "score": max(scores),
         "sure": max(fit.probability(draft.signals) for draft in drafts),
         "agreement": (firsts.count(document) if document else most) / len(firsts),
+        "unknown": _unknown([draft.query for draft in drafts], contents),
     }
+
+
+def _unknown(queries: Sequence[str], contents: Contents) -> float:
+    said = {word for query in queries for word in re.findall(r"\w+", query.lower())}
+    telling = [word for word in said if terms(word, contents.language)]
+    return sum(not contents.knows(word) for word in telling) / max(1, len(telling))
 
 
 class Judge:
@@ -209,7 +220,7 @@ class Judge:
             documents=(),
             passages=best.passages,
         )
-        told = signals(drafts, fit)
+        told = signals(drafts, fit, self._contents)
         if not told:
             return found
         logit = self._scale.asked.logit(told)
@@ -219,31 +230,31 @@ class Judge:
             for evidence in expected
             if self._standing.says_something(evidence)
         ]
-        stand = [stands.places for stands in looked_up]
-        if stand and (all(stand) if needs_all else any(stand)):
-            places = [place for one in stand for place in one]
+        shares = [stands.share for stands in looked_up]
+        if shares and (said := min(shares) if needs_all else max(shares)):
+            places = [place for stands in looked_up for place in stands.places]
             return replace(
                 found,
-                confidence=KNOWN,
+                confidence=round(KNOWN * said, 2),
                 citations=self._cited(places),
                 documents=_once([document for document, _ in places], supporting),
             )
-        if looked_up:
-            near = max(stands.near for stands in looked_up)
-            sure = _probability(self._scale.gone.logit({"asked": logit, "near": near}))
-        elif line := self._asked_in(drafts, wordings):
+        line = self._asked_in(drafts, wordings)
+        if line and not looked_up:
             sure = ASKED_ANSWERED if line.answered else ASKED_OPEN
         else:
-            sure = _probability(logit)
-            if self._is_under_another(drafts, best):
-                sure *= UNDER_ANOTHER
+            if looked_up:
+                near = max(stands.near for stands in looked_up)
+                logit = self._scale.gone.logit({"asked": logit, "near": near})
+            elsewhere = line is None and self._is_under_another(drafts, best)
+            sure = _probability(logit) * (UNDER_ANOTHER if elsewhere else 1)
         return replace(found, confidence=round(sure, 2), documents=_once(supporting))
 
     def _supporting(self, drafts: Sequence[Draft], fit: Fit) -> list[str]:
         """Returns the notes that would do alone, likeliest first; where none would, the best."""
         documents = list(dict.fromkeys(p.document for draft in drafts for p in draft.passages))
         sure = {
-            document: self._scale.asked.logit(signals(drafts, fit, document))
+            document: self._scale.asked.logit(signals(drafts, fit, self._contents, document))
             for document in documents
         }
         ranked = sorted(documents, key=lambda document: -sure[document])
@@ -290,13 +301,18 @@ class Judge:
         return max(found, key=lambda line: line.answered, default=None)
 
     def _is_under_another(self, drafts: Sequence[Draft], best: Draft) -> bool:
-        """Returns whether the answer stands under a question about something else."""
-        if not best.citations:
+        """Returns whether the answer to a question stands under one about something else.
+
+        It does not where it holds what is asked for itself; and of a statement nobody knows how the
+        notes would ask for it.
+        """
+        if not best.citations or not any(draft.query.endswith("?") for draft in drafts):
             return False
         place = best.citations[0]
         line = above(self._lines_of(place.document), place.span.start)
+        said = set(terms(place.quote, self._language))
         asked = [set(terms(draft.query, self._language)) for draft in drafts]
-        return line is not None and not any(line.includes(words) for words in asked)
+        return line is not None and not any(line.includes(a) or a <= said for a in asked)
 
 
 def _probability(logit: float) -> float:

@@ -52,6 +52,7 @@ def test_a_quote_is_found_in_another_note_than_its_own(standing: Standing) -> No
 def test_half_of_a_quote_is_enough_and_less_is_not(standing: Standing) -> None:
     kept = "Their left ear sits higher than the right one. "
     assert said(standing, Evidence("owls.md", kept + "So they turn it.")) == [kept.strip()]
+    assert standing.of(Evidence("owls.md", kept + "So they turn it.")).share == 46 / 62
     other = "Snowy owls breed in the tundra, on mounds from which they see far over the land. "
     assert said(standing, Evidence("owls.md", other + kept)) == []
 

@@ -107,13 +107,17 @@ def test_an_answer_under_another_question_counts_for_less(make: Make) -> None:
     judge = make(faq)
     scale = Scale.shipped().asked
     drafts = judge.drafts([Wording(asked)])
-    alone = 1 / (1 + math.exp(-scale.logit(signals(drafts, judge.library.fit))))
+    alone = 1 / (
+        1 + math.exp(-scale.logit(signals(drafts, judge.library.fit, judge.library.contents())))
+    )
     assert of(judge, asked).confidence == round(alone * UNDER_ANOTHER, 2) < MISSING
     (Path(judge.library.settings.corpus) / "owls.md").write_text(plain, encoding="utf-8")
     judge.library.index()
     judge = Judge(judge.library)
     drafts = judge.drafts([Wording(asked)])
-    alone = 1 / (1 + math.exp(-scale.logit(signals(drafts, judge.library.fit))))
+    alone = 1 / (
+        1 + math.exp(-scale.logit(signals(drafts, judge.library.fit, judge.library.contents())))
+    )
     assert of(judge, asked).confidence == round(alone, 2)
 
 
@@ -122,11 +126,15 @@ def test_signals_pool_the_wordings(make: Make) -> None:
     fit = judge.library.fit
     drafts = judge.drafts([Wording("Who hunts hares?"), Wording("Barn owls hunt by what?")])
     scores = [math.log(s / (1 - s)) for s in (draft.passages[0].score for draft in drafts)]
-    found = signals(drafts, fit)
+    contents = judge.library.contents()
+    found = signals(drafts, fit, contents)
     assert found["score"] == pytest.approx(max(scores))
     assert found["sure"] == max(fit.probability(draft.signals) for draft in drafts)
     assert found["agreement"] == 1
-    assert signals(drafts, fit, "elsewhere.md")["agreement"] == 0
+    assert found["unknown"] == 0
+    (strange,) = judge.drafts([Wording("Do zeppelins hunt?")])
+    assert signals([strange], fit, contents)["unknown"] == 1 / 2
+    assert signals(drafts, fit, contents, "elsewhere.md")["agreement"] == 0
 
 
 def test_weights_are_a_logistic_regression() -> None:

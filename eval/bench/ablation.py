@@ -3,8 +3,9 @@
     python -m eval.bench.ablation                     the shipped notes
     python -m eval.bench.ablation --interviews DIR    questions and answers, with qa.jsonl beside
 
-Of the reporting split, and in two ways: with the quotes that the set holds as expected answers, and
-of the questions alone, as of a syllabus. A question is gone where every quote of it lay in a hidden
+Of the reporting split, in three ways: with the quotes that the set holds as expected answers, so
+that the words of hidden notes are looked up and not found; by the wordings of each fact; and by one
+wording each, as of a syllabus. A question is gone where every quote of it lay in a hidden
 note; a draw's precision is the share of gone ones among those called missing that the notes once
 answered, its recall the share of gone ones that are called missing.
 """
@@ -259,7 +260,6 @@ def _letters(text: str) -> str:
 def main() -> None:
     """Runs the command that the module's docstring names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--fit", action="store_true", help="make eval/support.json anew")
     parser.add_argument(
         "--interviews", type=Path, metavar="DIR", help="folder with notes, qa.jsonl"
     )

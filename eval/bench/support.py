@@ -2,9 +2,10 @@
 
     python -m eval.bench.support
 
-The shipped questions are asked of the shipped notes, and of ten states in each of which a fifth of
-the notes is hidden; what the fitting split says makes the constants, and what they are worth on the
-reporting split is printed and kept beside them.
+The shipped questions, and the headings of the notes as a syllabus would name them, are asked of the
+shipped notes, and of ten states in each of which a fifth of the notes is hidden. What the fitting
+split says makes the constants; what they are worth on the reporting split is printed, and kept
+beside them.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from eval.bench.ablation import CORPUS, DRAWS, QUESTIONS, gone, notes_of, states
 from eval.dataset import Evidence, Question, load_questions
 from eval.support import Judge, Weights, signals
 from eval.syllabus import Wording
+from rag import Contents, terms
 
 OUT = Path("eval/support.json")
 
-SIGNALS = ("score", "sure", "agreement")
+SIGNALS = ("score", "sure", "agreement", "unknown")
 
 STRENGTHS = {"asked": 0.3, "gone": 1.0}
 """Inverse strengths of the L2 penalty: of few signals and many rows, of fewer rows."""
+
+NAMING = 2
+"""Terms of a heading that names something by itself ("When does it help?" has one)."""
 
 NEVER_COUNTS = 0.3
 """What a question that the notes never answered counts in each of the states, in all of which it
@@ -49,18 +54,58 @@ class Row:
     holds: bool
     weight: float = 1.0
     whole: bool = True
+    kind: str = "question"
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a note says that it is about, as a syllabus would name it.
+
+    Attributes:
+        split: of the questions about the note.
+    """
+
+    text: str
+    document: str
+    split: str
+
+
+def headings(contents: Contents, split_of: Mapping[str, str]) -> list[Heading]:
+    """Returns the headings that stand in one note alone, and name something by themselves."""
+    found: dict[str, set[str]] = {}
+    for row in range(len(contents)):
+        chunk = contents.chunk(row)
+        for unit in contents.units(row):
+            for heading in unit.headings:
+                found.setdefault(heading, set()).add(chunk.document)
+    return [
+        Heading(heading, document, split_of[document])
+        for heading, documents in sorted(found.items())
+        if len(documents) == 1 and len(set(terms(heading, contents.language))) >= NAMING
+        for document in documents & split_of.keys()
+    ]
 
 
 def collect(library: Path) -> tuple[list[Row], list[Row], dict[str, Any]]:
     """Returns what was asked, what was asked after a quote had gone, and the conditions."""
     facts: dict[str, list[Question]] = {}
+    split_of: dict[str, str] = {}
     for question in load_questions(QUESTIONS):
         facts.setdefault(question.fact, []).append(question)
+        for evidence in question.evidence[:1]:
+            split_of[evidence.document] = question.split
+    named: list[Heading] = []
     asked: list[Row] = []
     lost: list[Row] = []
     conditions: dict[str, Any] = {}
     for hidden, state in states(library, CORPUS, notes_of(CORPUS)):
         judge, serving, conditions = Judge(state), state.fit, state.conditions()
+        contents = state.contents()
+        if not hidden:
+            named = headings(contents, split_of)
+        for heading in named:
+            told = signals(judge.drafts([Wording(heading.text)]), serving, contents)
+            asked.append(Row(heading.split, told, heading.document not in hidden, kind="heading"))
         for wordings in facts.values():
             first = wordings[0]
             drafts = judge.drafts([Wording(q.question, q.earlier) for q in wordings])
@@ -68,13 +113,13 @@ def collect(library: Path) -> tuple[list[Row], list[Row], dict[str, Any]]:
             weight = 1.0 if first.answerable else NEVER_COUNTS
             groups = [drafts, *([draft] for draft in drafts if len(drafts) > 1)]
             asked += [
-                Row(first.split, signals(group, serving), holds, weight, group is drafts)
+                Row(first.split, signals(group, serving, contents), holds, weight, group is drafts)
                 for group in groups
             ]
             missing = [evidence for evidence in first.evidence if evidence.document in hidden]
             if missing:
                 near = max(_near(judge, evidence) for evidence in missing)
-                told = {**signals(drafts, serving), "near": near}
+                told = {**signals(drafts, serving, contents), "near": near}
                 lost.append(Row(first.split, told, holds))
     return asked, lost, conditions
 
@@ -118,6 +163,7 @@ def scale(library: Path) -> dict[str, Any]:
         for row in lost
     ]
     of_gone = learn(told, ("asked", "near"), STRENGTHS["gone"])
+    questions = [row for row in asked if row.kind == "question"]
     return {
         "asked": asdict(of_asked),
         "gone": asdict(of_gone),
@@ -129,8 +175,14 @@ def scale(library: Path) -> dict[str, Any]:
             "conditions": conditions,
             "asked": sum(row.split == "fit" for row in asked),
             "gone": sum(row.split == "fit" for row in lost),
-            "AUROC, facts": area([row for row in asked if row.whole], of_asked),
-            "AUROC, single wordings": area([row for row in asked if not row.whole], of_asked),
+            **{
+                f"AUROC, {name}": area(rows, of_asked)
+                for name, rows in {
+                    "facts": [row for row in questions if row.whole],
+                    "single wordings": [row for row in questions if not row.whole],
+                    "headings": [row for row in asked if row.kind == "heading"],
+                }.items()
+            },
             "AUROC, quotes gone": area(told, of_gone),
         },
     }
