@@ -21,7 +21,7 @@ from eval.dataset import Evidence, Question, load_questions, some
 from eval.files import read_json
 from eval.outlines import BETWEEN, Stated, bare, read_outline, with_given_ids
 from eval.statements import is_lead_in, subject_of
-from eval.tables import DELIMITERS, header_of, places_of, read_rows
+from eval.tables import DELIMITERS, header_of, places_of, read_rows, refuse
 from rag import QuestionSetError, plain
 
 COLUMNS = {
@@ -206,8 +206,11 @@ def _of_table(path: Path) -> list[Objective]:
             f"{path}, row 1: expected the names of columns, objective, outcome, question, text or "
             f"topic among them; found {', '.join(filter(None, names))[:200]}."
         )
-    lines = csv.reader(io.StringIO(text, newline=""))
-    return of_statements([Stated(bare(",".join(line))) for line in lines])
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        return of_statements([Stated(bare(",".join(line))) for line in reader])
+    except csv.Error as error:
+        refuse(path, reader.line_num, f"cannot be read as a row of a table ({error}).")
 
 
 def _of_rows(rows: Sequence[Sequence[str]], unit: str) -> list[Stated]:
@@ -252,8 +255,9 @@ def _of_records(path: Path) -> list[Objective]:
             except (ValueError, TypeError) as error:
                 raise QuestionSetError(f"{path}, line {number}: no JSON object.") from error
     if any("evidence" in record for _, record in records):
+        questions = load_questions(path)  # so that each record has an id
         units = {r["id"]: r["unit"] for _, r in records if isinstance(r.get("unit"), str)}
-        return of_questions(load_questions(path), units)
+        return of_questions(questions, units)
     rows = []
     for number, record in records:
         said = {name.casefold(): v for name, v in record.items() if isinstance(v, str | int)}

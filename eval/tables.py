@@ -110,8 +110,11 @@ def _text(file: Path) -> str:
 
 
 def header_of(text: str, delimiter: str) -> list[str]:
-    """Returns the cells of the first row, in lower case."""
-    row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    """Returns the cells of the first row, in lower case; none where it cannot be read as a row."""
+    try:
+        row = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error:
+        return []
     return [cell.strip().casefold() for cell in row]
 
 

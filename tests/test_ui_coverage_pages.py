@@ -16,7 +16,7 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from eval import cover, load_coverage, load_objectives
+from eval import Objective, cover, load_coverage, load_objectives
 from rag import Library, QuestionError
 from ui import schemas
 from ui.api import build_api
@@ -75,6 +75,24 @@ def test_objectives_are_those_of_the_settings_and_those_beside_question_sets(
     page = client.get("/coverage").text
     assert re.findall(r'<option value="([^"]*)"', page) == ["birds &amp; more.md", "asked.jsonl"]
     assert "broken.jsonl cannot be judged by" in page
+
+
+def test_a_file_that_cannot_be_read_harms_no_other(
+    client: TestClient, services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path) -> list[Objective]:
+        if path.stem == "broken":
+            raise RuntimeError(str(tmp_path))
+        return load_objectives(path)
+
+    monkeypatch.setattr("eval.load_objectives", fail)
+    sent = client.get("/api/v1/objectives")
+    found = {one["name"]: one for one in sent.json()["objectives"]}
+    assert found["broken.jsonl"]["error"] == (
+        "broken.jsonl cannot be read: see the log of the server."
+    )
+    assert found["asked.jsonl"] == {"name": "asked.jsonl", "objectives": 1, "error": None}
+    assert client.get("/coverage").status_code == 200
 
 
 def test_a_state_is_what_the_command_line_says_of_the_same_notes(

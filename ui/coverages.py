@@ -267,6 +267,9 @@ def _count(name: str, file: Path, first: bool) -> Syllabus:
         return Syllabus(name, len(load_objectives(file)), first=first)
     except NotesQAError as error:
         return Syllabus(name, 0, _said(error, file), first)
+    except Exception as error:
+        logger.error("a file of objectives cannot be read: %s", where(error))
+        return Syllabus(name, 0, f"{file.name} cannot be read: see the log of the server.", first)
 
 
 def _head_of(file: Path) -> _Head:
