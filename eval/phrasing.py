@@ -16,6 +16,9 @@ LONGEST = 160
 MOST_SUBJECT = 7
 """A subject of more words holds a verb as likely as not."""
 
+FEW_TERMS = 5
+"""A question of so few terms may ask about anything: it is told what its note is about."""
+
 Ordinary = frozenset[str]
 """The terms of words that lose their capital inside a sentence."""
 
@@ -51,13 +54,21 @@ def regarding(topic: str, question: str) -> str:
     return f"Regarding {topic}, {question[0].lower()}{question[1:]}"
 
 
+def in_context(question: str, topic: str) -> str:
+    """Returns a question, with what it is about where its few words do not name that."""
+    few = len(set(terms(question))) <= FEW_TERMS
+    named = {_singular(words.split()[-1]) for words in _NOUN_ENDS.split(topic) if words.strip()}
+    said = {_singular(word) for word in re.findall(r"\w+", question)}
+    return regarding(topic, question) if topic and few and named.isdisjoint(said) else question
+
+
 def asked_of_reason(said: str, ordinary: Ordinary) -> str:
     """Returns the question why, for a sentence that says so and whose subject is plain."""
     found = _REASON.match(said)
     if not found or _LEANING.search(found["main"]):
         return ""
     parts = _INVERTED.fullmatch(found["main"].rstrip(" ,"))
-    if not parts or not _is_subject(parts["subject"]):
+    if not parts or not _is_subject(parts["subject"]) or _OF_MANY.fullmatch(parts["rest"]):
         return ""
     return _question("Why {verb} {subject} {rest}?", parts.groupdict(), ordinary)
 
@@ -96,6 +107,11 @@ def _question(form: str, parts: dict[str, str], ordinary: Ordinary) -> str:
         parts["count"] = "" if parts["count"].lower() in _VAGUE else f"{parts['count'].lower()} "
     asked = " ".join(form.format(**parts).split()).replace(" ?", "?")
     return asked if len(asked) <= LONGEST else ""
+
+
+def _singular(word: str) -> str:
+    """Returns a word as it is compared; a stem would not do: weights are no weighting."""
+    return re.split(r"\W", word.casefold())[-1].removesuffix("s")
 
 
 def _small(subject: str, ordinary: Ordinary) -> str:
@@ -231,6 +247,10 @@ _REASON = re.compile(
 _INVERTED = re.compile(
     rf"(?P<subject>[^,]+?) (?P<verb>{'|'.join(_AUXILIARIES)}) (?P<rest>(?:not )?[^,]{{4,}})"
 )
+_OF_MANY = re.compile(r"the (?:\w+est|best|worst|(?:most|least) \w+)")
+"""The easiest of what stands in the sentences before."""
+_NOUN_ENDS = re.compile(r"[()]| (?:of|for|in|with|from|to|and) ")
+"""What stands behind the noun of a phrase."""
 _NO_SUBJECT = re.compile(
     r"^(?:In|With|At|For|To|On|Under|By|When|If|As|After|Before|Because|Since|While|Although|Note"
     r"|But|And|Or|So|Yes|No|Then|Also|There|What|Which|How|Why|Where|Who|From|Of|Among|Only|Here"

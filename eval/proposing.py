@@ -18,7 +18,8 @@ from typing import Any
 
 from eval.appending import asked_as
 from eval.dataset import Question, occurrences
-from eval.sections import Kind, Part, questions_of
+from eval.quoting import Part
+from eval.sections import Kind, questions_of
 from rag import (
     Contents,
     Library,
@@ -101,7 +102,7 @@ def propose(
     """Returns questions that the notes could be asked: first those that they do not answer now.
 
     Else they come by note and place. Notes are read until there are enough, and each question is
-    asked once: 100 of the shipped notes' take some 2 s.
+    asked once.
 
     Args:
         known: questions that there are; neither their wordings nor their evidence come again.

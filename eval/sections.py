@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain
 
-from eval.phrasing import asked_of_heading, asked_of_lead_in, asked_of_reason, regarding
+from eval.phrasing import asked_of_heading, asked_of_lead_in, asked_of_reason, in_context, regarding
+from eval.quoting import ITEM, LONGEST_QUOTE, WHAT_IS, Part, Tellers, answering, beginning
 from rag import (
     ENGLISH,
-    Name,
-    Span,
-    StoredChunk,
-    Told,
-    Unit,
     UnitKind,
     asked_for,
     is_prose,
@@ -32,21 +27,12 @@ from rag import (
     told,
 )
 
-LONGEST_QUOTE = 1_500
-"""Characters of a list that is quoted whole."""
-
-NEAR = 3
-"""Parts at the beginning of a section among which a list is what its heading asks for."""
-
-SENTENCES = 3
-LONGEST_BEGINNING = 500
-"""Sentences and characters of a paragraph's beginning that are quoted."""
-
-FEW_TERMS = 3
-"""A question of so few terms may ask about anything: it is told what its note is about."""
-
 LEAST_WORDS = 3
 """A heading of fewer words that is a question may ask about anything ("Which layer?")."""
+
+
+LEAST_DEFINING = 3
+"""Words behind "is a" without which nothing is defined, but for what the thing is not."""
 
 
 class Kind(StrEnum):
@@ -57,27 +43,6 @@ class Kind(StrEnum):
     LIST = "list"
     REASON = "reason"
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A unit of a note, in its chunk."""
-
-    chunk: StoredChunk
-    unit: Unit
-
-    @property
-    def said(self) -> str:
-        """Returns the words, verbatim."""
-        return self.chunk.said(self.unit.span)
-
-    @property
-    def heading(self) -> str:
-        """Returns the innermost heading that it stands under; empty without one."""
-        return self.unit.headings[-1] if self.unit.headings else ""
-
-
-Tellers = dict[Name, tuple[Part, Told]]
-"""Sentences that say what something is, by its name: the first one counts."""
 
 Asked = tuple[str, Kind, Part]
 """A question, what it was made of, and what answers it."""
@@ -99,7 +64,7 @@ def questions_of(parts: Sequence[Part], ordinary: frozenset[str], language: str)
     for heading, section in _sections(parts):
         question = _asked(heading, ordinary, topic, language)
         several = english and not _ONE_THING.match(question)
-        answer = _answering(question, section, tellers, several=several) if question else None
+        answer = answering(question, section, tellers, several=several) if question else None
         if answer:
             yield question, Kind.HEADING, answer
     if not english:
@@ -110,18 +75,26 @@ def questions_of(parts: Sequence[Part], ordinary: frozenset[str], language: str)
             about = topic or _topic(part, ordinary, tellers)
             if question := asked_of_lead_in(_lead_in(part.said), about, ordinary):
                 yield question, Kind.LIST, part
-    yield from _of_sentences(parts, ordinary)
+    yield from _of_sentences(parts, ordinary, topic)
 
 
 def _tellers(parts: Sequence[Part]) -> Tellers:
-    """Returns the sentences that say what something is; one that defines it before others."""
+    """Returns the sentences that say what something is; one that defines it before others.
+
+    One that does not define it counts at the beginning and under the thing's own heading only:
+    elsewhere it may as well tell a fault of it.
+    """
     found: Tellers = {}
+    first = next((p.heading for p in parts if p.is_sentence and is_prose(p.said)), "")
     for defines in (True, False):
         for part in parts:
-            if part.unit.kind is not UnitKind.SENTENCE or not is_prose(part.said):
+            if not part.is_sentence or not is_prose(part.said):
                 continue
             explained = told(part.said)
-            if explained and (not defines or _DEFINED.match(part.said)):
+            if explained is None or _is_thin(part.said):
+                continue
+            near = part.heading == first or explained.name in names_of(plain(part.heading))
+            if _DEFINED.match(part.said) if defines else near:
                 found.setdefault(explained.name, (part, explained))
     return found
 
@@ -140,83 +113,16 @@ def _sections(parts: Sequence[Part]) -> Iterator[tuple[str, list[Part]]]:
         yield question or heading, section
 
 
-def _answering(
-    question: str, section: Sequence[Part], tellers: Tellers, *, several: bool
-) -> Part | None:
-    """Returns what of a section answers its heading; None where nothing can be shown.
-
-    That is the sentence that says what the thing is; else a list or table near the beginning, where
-    several things may be asked for; else how the first paragraph begins. The nearest sentence by
-    meaning was worse: one in the middle of a section leans on those before it.
-
-    Args:
-        several: whether several things may be asked for.
-    """
-    fit = [part for part in section if _answers(part)]
-    if asked := _WHAT_IS.fullmatch(question):
-        for name in names_of(asked["subject"]):
-            if name in tellers and tellers[name][0] in fit:
-                return tellers[name][0]
-    whole = [part for part in fit[:NEAR] if part.unit.kind is not UnitKind.SENTENCE]
-    if whole and several:
-        return _without_marks(whole[0])
-    return _beginning(fit) if fit else None
-
-
-def _without_marks(part: Part) -> Part:
-    """Returns a list without what leads into it where that is no word, as behind bold questions."""
-    item = _ITEM.search(part.said)
-    if (
-        part.unit.kind is not UnitKind.LIST
-        or not item
-        or re.search(r"\w", part.said[: item.start()])
-    ):
-        return part
-    begin = part.unit.span.start + item.start() + len(item[0]) - len(item[0].lstrip())
-    return replace(part, unit=replace(part.unit, span=Span(begin, part.unit.span.end)))
-
-
-def _beginning(fit: Sequence[Part]) -> Part:
-    """Returns the first part; of a paragraph the sentences behind it too, up to a few."""
-    first, *others = fit
-    first = _without_marks(first)
-    span = first.unit.span
-    if first.unit.kind is UnitKind.SENTENCE:
-        for part in others[: SENTENCES - 1]:
-            after = part.unit.span
-            follows = (
-                part.unit.kind is UnitKind.SENTENCE
-                and part.chunk is first.chunk
-                and span.end <= after.start
-                and after.end - span.start <= LONGEST_BEGINNING
-            )
-            if not follows or not _GAP.fullmatch(first.chunk.said(Span(span.end, after.start))):
-                break
-            span = Span(span.start, after.end)
-    return replace(first, unit=replace(first.unit, span=span))
-
-
-def _answers(part: Part) -> bool:
-    """Returns whether words can be shown as an answer: a sentence of prose, or a whole list."""
-    said = part.said
-    if part.unit.kind is UnitKind.SENTENCE:
-        return (
-            is_prose(said) and not _ANNOUNCING.match(said) and not said.rstrip("*_ ").endswith("?")
-        )
-    whole = part.unit.kind in (UnitKind.LIST, UnitKind.TABLE)
-    return whole and len(said) <= LONGEST_QUOTE and "](" not in said and "<" not in said
-
-
 def _lead_in(said: str) -> str:
     """Returns the words before a list's first item, without markup; they end in a colon."""
-    lead = plain(_ITEM.split(said, maxsplit=1)[0])
+    lead = plain(ITEM.split(said, maxsplit=1)[0])
     return lead if lead.endswith(":") else ""
 
 
 def _topic(part: Part, ordinary: frozenset[str], tellers: Tellers) -> str:
     """Returns what a note, or else a section of it, is about, as inside a sentence."""
     for heading in (part.chunk.title, *part.unit.headings):
-        subject = subject_of(_WHAT_IS.sub(r"\g<subject>", heading), ordinary)
+        subject = subject_of(WHAT_IS.sub(r"\g<subject>", heading), ordinary)
         if asked_for(subject, "") and not subject.endswith("ed"):
             name = next((name for name in names_of(subject) if name in tellers), None)
             article = tellers[name][1].article if name else ""
@@ -236,9 +142,11 @@ def _asked(heading: str, ordinary: frozenset[str], topic: str, language: str) ->
     fits = question.endswith("?") and len(question.split()) >= LEAST_WORDS
     if not fits or not is_question(question, language):
         return ""
-    said = set(terms(question))
-    poor = language in ENGLISH and len(said) <= FEW_TERMS and said.isdisjoint(terms(topic))
-    return regarding(topic, question) if topic and poor else question
+    if language not in ENGLISH:
+        return question
+    what = WHAT_IS.fullmatch(question)
+    alone = topic or not (what and what["subject"].endswith("ed"))  # "What is transferred?"
+    return in_context(question, topic) if alone and not _OF_TWO.search(question) else ""
 
 
 def _bare_heading(heading: str) -> str:
@@ -267,16 +175,33 @@ def _of_subjects(
             yield question, Kind.DEFINITION, part
 
 
-def _of_sentences(parts: Sequence[Part], ordinary: frozenset[str]) -> Iterator[Asked]:
-    """Yields what single sentences answer: what something is called, what it is, and why."""
-    words = " ".join(plain(part.said) for part in parts if part.unit.kind is UnitKind.SENTENCE)
-    for part in parts:
-        if part.unit.kind is not UnitKind.SENTENCE or not is_prose(part.said):
+def _of_sentences(parts: Sequence[Part], ordinary: frozenset[str], topic: str) -> Iterator[Asked]:
+    """Yields what single sentences answer: what something is called, what it is, and why.
+
+    A sentence that defines a thing in a word or two is quoted with those behind it.
+    """
+    words = " ".join(plain(part.said) for part in parts if part.is_sentence)
+    for place, part in enumerate(parts):
+        if not part.is_sentence or not is_prose(part.said):
             continue
         if question := _what(part.said, words.casefold(), ordinary):
-            yield question, Kind.DEFINITION, part
+            said = set(terms(question))
+            if topic and len(said) == 1 and said.isdisjoint(terms(topic)):
+                question = regarding(topic, question)
+            whole = beginning(parts[place:]) if _is_thin(part.said) else part
+            if whole is part or whole.unit.span != part.unit.span:
+                yield question, Kind.DEFINITION, whole
         elif question := asked_of_reason(plain(part.said), ordinary):
-            yield question, Kind.REASON, part
+            yield in_context(question, topic), Kind.REASON, part
+
+
+def _is_thin(said: str) -> bool:
+    """Returns whether a sentence defines a thing in a word or two: "is a schedule"."""
+    found = _DEFINED.match(said)
+    if not found:
+        return False
+    behind = re.split(r"\b(?:instead of|rather than|and not|not)\b", said[found.end() :])[0]
+    return len(behind.split()) < LEAST_DEFINING
 
 
 def _what(said: str, words: str, ordinary: frozenset[str]) -> str:
@@ -299,20 +224,14 @@ def _what(said: str, words: str, ordinary: frozenset[str]) -> str:
     return asked_for(subject, article) if fits else ""
 
 
-_ANNOUNCING = re.compile(
-    r"There (?:is|are) (?:no|several|many|various|two|three|four|a few|a number of)\b[^:]*$"
-)
-"""A sentence that says that something is told, and does not tell it."""
 _VAGUE = re.compile(r"^(?:\S+ ){1,5}?(?:tr(?:y|ies) to|are (?:\w+ly )?used)\b")
 """How a sentence begins that says what a thing does, and not what it is."""
 _CODE = re.compile(r"`|\w\(|\w\.\w")
-_GAP = re.compile(r"[ \t\r]*\n?[ \t]*")
-"""What stands between the sentences of one paragraph."""
+_OF_TWO = re.compile(r"\bboth\b(?! of\b)(?!.*\band\b)|\bthe (?:two|other|latter|former)\b")
+"""Words of a heading that stand for things which were named before it."""
 _ONE_THING = re.compile(
     r"(?:why|is|are|was|does|do|did|can|could|should|will|what(?: is|['’]s))\b", re.IGNORECASE
 )
-_ITEM = re.compile(r"\n\s*(?:[-*+•]|\(?\d+[.)])\s")
-_WHAT_IS = re.compile(r"what (?:is|are) (?:an? |the )?(?P<subject>.+?)\?", re.IGNORECASE)
 _BOLD = re.compile(r"(?:\*\*|__)(?:\d+[.)] )?(?P<question>[^*_\n]{8,120}\?)(?:\*\*|__)?\s*$")
 _POINTING = re.compile(
     r"(?:this|that|these|those|it|its|they|their|he|she|such|here|there|so|thus|then|but|and|or"

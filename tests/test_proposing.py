@@ -89,7 +89,7 @@ def test_headings_definitions_lists_and_reasons_are_asked_for(library: Library) 
             "reason",
             "The male owl is usually paler because its feathers wear off sooner.",
         ),
-        "What is a parliament?": (
+        "Regarding barn owls, what is a parliament?": (
             "definition",
             "A group of them is called a *parliament*, as in an old poem.",
         ),
@@ -170,6 +170,81 @@ def test_of_another_language_only_headings_that_ask_are_taken(tmp_path: Path) ->
     (found,) = propose(library_of(tmp_path, ("eulen.md", text), language="german"))
     assert found.question == "Warum jagen Eulen nachts?"
     assert found.quote == "Ihre Ohren hören die Maus im Dunkeln sehr gut."
+
+
+TITS = """# Blue tits
+
+Of all birds of the gardens blue tits are here all year, and brooding goes on until June.
+
+## Why do they die?
+
+They freeze. Hunger is the beginning of most of these deaths. Mind the following causes.
+
+**Cold.** Long nights without food kill the smallest ones first.
+
+**Cats.** Young ones that sit on the ground are caught in June.
+
+## When do parents leave?
+
+**Food.** Where there are no caterpillars, they look for others.
+
+**Noise.** Saws and children drive them from the nest for good.
+
+## Which foods are eaten?
+
+Three foods are usually distinguished. The names come first.
+
+| Food | Season |
+|---|---|
+| seeds | winter |
+
+## Why not feed both?
+
+Whoever feeds two of them has no seeds left for the third.
+
+## The price
+
+Blue tits are birds that wake whoever sleeps near them too early.
+
+*Brooding* is a duty instead of a long rest. The hen sits on the eggs for two weeks without a pause.
+
+*Moulting* is a change instead of one more rest.
+
+Windows are the worst, because nobody sees glass that is clean.
+"""
+
+
+def test_what_announces_or_tells_a_fault_is_no_answer(tmp_path: Path) -> None:
+    found = made(library_of(tmp_path, ("tits.md", TITS)))
+    assert {question: p.quote.split("\n")[0] for question, p in found.items()} == {
+        "Regarding blue tits, when do parents leave?": (
+            "**Food.** Where there are no caterpillars, they look for others."
+        ),
+        "Regarding blue tits, which foods are eaten?": "| Food | Season |",
+        "Regarding blue tits, what is brooding?": (
+            "*Brooding* is a duty instead of a long rest. The hen sits on the eggs for two weeks "
+            "without a pause."
+        ),
+    }
+    left = found["Regarding blue tits, when do parents leave?"].quote
+    assert left.endswith("for good.")
+
+
+def test_a_question_says_what_it_is_about_unless_it_names_that(tmp_path: Path) -> None:
+    text = """# Importance weighting
+
+## Where do the weights come from?
+
+They come from a classifier that tells the two sides apart.
+
+## How can importance weighting fail in such cases?
+
+Then importance weighting gives a single item all of the weight that there is.
+"""
+    assert set(made(library_of(tmp_path, ("weights.md", text)))) == {
+        "Regarding importance weighting, where do the weights come from?",
+        "How can importance weighting fail in such cases?",
+    }
 
 
 def test_notes_that_define_nothing_make_no_proposals(tmp_path: Path) -> None:
