@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from eval.dataset import Evidence, Question, TextOf, load_questions, places
-from eval.files import replacing
+from eval.files import in_turn, replacing
 from rag import QuestionSetError
-
-_TURN = threading.Lock()
-"""Two that append at once in one server would lose what the first of them added."""
 
 
 def append_questions(path: Path, new: Sequence[Question], text_of: TextOf) -> list[Question]:
@@ -26,7 +22,8 @@ def append_questions(path: Path, new: Sequence[Question], text_of: TextOf) -> li
 
     A question that the set asks already, in the same words, is left out. One whose id is empty gets
     that of its fact with the first number that is free: `tl-001-p3`. A fact whose evidence is that
-    of a fact of the set, in its split, joins it. The lines that are there stay byte for byte.
+    of a fact of the set, in its split, joins it. The lines that are there stay byte for byte. Those
+    who append at the same time, on the page and the command line, wait for one another.
 
     Args:
         path: made where it is missing.
@@ -37,7 +34,7 @@ def append_questions(path: Path, new: Sequence[Question], text_of: TextOf) -> li
         QuestionSetError: the set cannot be read or written; a quote does not stand in its note; an
             id stands twice; or a question has a split where the set has none, or none of the set's.
     """
-    with _TURN:
+    with in_turn(path):
         old = load_questions(path) if path.exists() and path.stat().st_size else []
         _refuse_splits(path, old, new)
         added = list(_fresh(old, new))

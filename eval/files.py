@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from rag import NotesQAError, QuestionSetError
+from rag import NotesQAError, QuestionSetError, alone
 
 
 def read_json(text: str) -> Any:
@@ -56,3 +56,20 @@ def replacing(path: Path, error: type[NotesQAError] = QuestionSetError) -> Itera
             shutil.rmtree(draft, ignore_errors=True)
         with suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def in_turn(path: Path, error: type[NotesQAError] = QuestionSetError) -> Iterator[None]:
+    """Holds a file against other threads and processes that read it and then replace it.
+
+    A hidden file beside it is what they wait for; it stays, since it cannot be removed safely.
+
+    Raises:
+        NotesQAError: its folder cannot be written; of the type `error`.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(alone(path.parent / f".{path.name}"))
+        except OSError as problem:
+            raise error(f"{path} cannot be written: {problem.strerror}.") from problem
+        yield

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from eval.appending import append_questions
 from eval.dataset import Evidence, Question, TextOf, load_questions, places
-from eval.files import read_json, replacing
+from eval.files import in_turn, read_json, replacing
 from eval.proposing import Proposal, id_of
 from eval.tables import Row, read_rows, refuse, unquoted, write_csv
 from rag import LibraryError, QuestionSetError
@@ -38,8 +37,6 @@ COLUMNS = (
 """Of the table, in order; a person fills the first, and may change the two behind it."""
 
 YES, NO = ("y", "yes", "x", "1", "true"), ("n", "no", "0", "false")
-
-_TURN = threading.Lock()
 
 
 class Choice(StrEnum):
@@ -219,7 +216,7 @@ class Decisions:
         Raises:
             LibraryError: the file cannot be read or written.
         """
-        with _TURN:
+        with in_turn(self.file, LibraryError):
             self._write(self.all() | said)
 
     def forget(self) -> None:
@@ -228,7 +225,7 @@ class Decisions:
         Raises:
             LibraryError: the file cannot be read or written.
         """
-        with _TURN:
+        with in_turn(self.file, LibraryError):
             said = self.all()
             self._write({name: c for name, c in said.items() if c is Choice.ACCEPTED})
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ def test_a_set_is_made_where_there_is_none(tmp_path: Path) -> None:
     )
     assert [question.id for question in added] == ["f-p1", "f-p2"]
     assert load_questions(file) == added
-    assert not list(file.parent.glob(".*"))
+    assert {there.name for there in file.parent.iterdir()} == {"set.jsonl", ".set.lock"}
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
@@ -99,4 +101,45 @@ def test_what_would_break_the_set_is_refused_and_nothing_written(
     before = file.read_bytes()
     with pytest.raises(QuestionSetError, match=said):
         append_questions(file, [asked("g", "And frogs?", FROGS, split=new.split), new], text_of)
-    assert file.read_bytes() == before and list(tmp_path.iterdir()) == [file]
+    assert file.read_bytes() == before
+    assert {there.name for there in tmp_path.iterdir()} == {"set.jsonl", ".set.lock"}
+
+
+APPENDING = """
+import sys
+from pathlib import Path
+from eval import Evidence, Question, append_questions
+
+file, who = Path(sys.argv[1]), sys.argv[2]
+print(flush=True)
+sys.stdin.readline()
+for number in range(20):
+    asked = f"{who} asks {number}?"
+    new = Question("", "f", asked, "proposed", (Evidence("a.md", "Owls."),))
+    append_questions(file, [new], lambda _: "Owls.")
+"""
+
+
+def test_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "set.jsonl"
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", APPENDING, file, who],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+        )
+        for who in ("Ada", "Bob")
+    ]
+    for writer in writers:
+        assert writer.stdout and writer.stdout.readline() == "\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("\n")
+        writer.stdin.flush()
+    for writer in writers:
+        writer.communicate(timeout=60)
+        assert writer.returncode == 0
+    asked = load_questions(file)
+    assert len({question.question for question in asked}) == len(asked) == 40
+    assert {question.id for question in asked} == {f"f-p{number}" for number in range(1, 41)}

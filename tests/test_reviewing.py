@@ -158,7 +158,7 @@ def test_what_was_said_is_kept_and_can_be_forgotten(tmp_path: Path) -> None:
     }
     decisions.forget()
     assert decisions.all() == {"b": Choice.ACCEPTED}
-    assert [file.name for file in tmp_path.iterdir()] == ["proposals.json"]
+    assert {file.name for file in tmp_path.iterdir()} == {"proposals.json", ".proposals.lock"}
 
 
 @pytest.mark.parametrize("said", ["", "[]", "{}", '{"said": 1}', '{"said": {"a": "perhaps"}}'])
