@@ -18,7 +18,7 @@ from typing import Any
 
 from eval.appending import asked_as
 from eval.dataset import Question, occurrences
-from eval.quoting import Part
+from eval.parts import Part
 from eval.sections import Kind, questions_of
 from rag import (
     Contents,

@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import chain
 
 from eval.phrasing import asked_of_heading, asked_of_lead_in, asked_of_reason, in_context, regarding
-from eval.quoting import ITEM, LONGEST_QUOTE, WHAT_IS, Part, Tellers, answering, beginning
+from eval.parts import ITEM, LONGEST_QUOTE, WHAT_IS, Part, Tellers, answering, beginning
 from rag import (
     ENGLISH,
     UnitKind,
