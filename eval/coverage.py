@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from eval.dataset import Evidence
 from eval.files import read_json, replacing
+from eval.quoting import Quoter, is_outcome
+from eval.replies import Reply, reply_to
 from eval.support import Judge, Status, Support
 from eval.syllabus import Objective, Wording
 from rag import Citation, Library, Passage, QuestionSetError, RunError
@@ -26,10 +28,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Covered:
-    """An objective, and what the notes have for it."""
+    """An objective, what the notes have for it, and what `ask` did with it, where it is known."""
 
     objective: Objective
     support: Support
+    reply: Reply | None = None
 
     @property
     def status(self) -> Status:
@@ -65,6 +68,7 @@ class Covered:
             "wordings": [[*wording.earlier, wording.text] for wording in self.objective.wordings],
             "expected": [[one.document, one.quote] for one in self.objective.expected],
             "needs_all": self.objective.needs_all,
+            "ask": self.reply and self.reply.to_dict(),
             "support": {
                 "near": support.near,
                 "documents": list(support.documents),
@@ -103,7 +107,8 @@ class Covered:
             documents=tuple(documents),
             passages=tuple(Passage.from_dict(one) for one in kept.get("passages", ())),
         )
-        return cls(objective, support)
+        reply = found.get("ask")
+        return cls(objective, support, Reply.from_dict(reply) if reply else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,7 @@ def cover(
             "several objectives."
         )
     contents = library.contents()
-    judge = Judge(library)
+    judge, quoter = Judge(library), Quoter(library)
     known: dict[tuple[tuple[Wording, ...], tuple[Evidence, ...], bool], Support] = {}
     found = []
     for number, objective in enumerate(objectives):
@@ -243,7 +248,10 @@ def cover(
         if asked not in known:
             wordings, expected, needs_all = asked
             known[asked] = judge.support(wordings, expected, needs_all=needs_all)
-        found.append(Covered(objective, known[asked]))
+        support = known[asked]
+        if is_outcome(objective) and support.status is not Status.MISSING:
+            support = replace(support, citations=quoter.citations(objective.text, support))
+        found.append(Covered(objective, support, reply_to(objective, judge)))
     return Coverage(
         found=tuple(found),
         corpus=contents.corpus,

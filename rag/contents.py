@@ -53,10 +53,14 @@ class Contents:
         """Returns a chunk with its words, headings and place."""
         return self._engine.texts.chunk(row)
 
+    def rows(self, document: str) -> list[int]:
+        """Returns the rows of a document's chunks, by its path; none where it has none."""
+        return self._rows.get(document, [])
+
     def headings(self, document: str, offset: int) -> tuple[str, ...]:
         """Returns those above a place of a document, the outermost first, if it has any."""
         found: tuple[str, ...] = ()
-        for row in self._rows.get(document, ()):
+        for row in self.rows(document):
             for unit in self.units(row):
                 if unit.span.start <= offset:
                     found = unit.headings

@@ -23,6 +23,7 @@ from eval import (
     load_coverage,
     write_coverage,
 )
+from eval.replies import Reply
 from eval.support import Judge
 from rag import Citation, QuestionSetError, RunError, Span
 
@@ -166,6 +167,18 @@ def test_the_same_wordings_are_judged_once(tmp_path: Path, monkeypatch: pytest.M
     assert [item.objective.id for item in found.found] == ["1", "2"]
     assert judged == [one.wordings]
     assert steps == [(0, 2), (1, 2)]
+
+
+def test_it_is_kept_what_ask_does_with_each_and_json_stays_as_it_is(tmp_path: Path) -> None:
+    library = owls_in(tmp_path)
+    texts = ["When do owls hunt?", "Who pays for parking permits in Lisbon?"]
+    found = cover(library, [objective(text) for text in texts])
+    answers = [library.ask(text) for text in texts]
+    assert [item.reply for item in found.found] == [
+        Reply(answer.answered, answer.confidence) for answer in answers
+    ]
+    assert str(Reply(answered=False, confidence=0.46)) == "ask refuses it today (0.46)"
+    assert "ask" not in found.to_dict()["objectives"][0]
 
 
 def test_an_objective_that_is_too_long_is_named(tmp_path: Path) -> None:
