@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from eval.coverage import Part as Part
     from eval.coverage import cover as cover
     from eval.coverage import load_coverage as load_coverage
+    from eval.coverage import twice as twice
     from eval.coverage import write_coverage as write_coverage
     from eval.coverage_diff import Change as Change
     from eval.coverage_diff import Changed as Changed
@@ -98,6 +99,8 @@ if TYPE_CHECKING:
     from eval.score import evaluate as evaluate
     from eval.score import score_run as score_run
     from eval.stretches import Stretch as Stretch
+    from eval.support import COVERED as COVERED
+    from eval.support import MISSING as MISSING
     from eval.support import Judge as Judge
     from eval.support import Status as Status
     from eval.support import Support as Support
@@ -115,6 +118,7 @@ _HOME = {
     "Accepted": "eval.closing",
     "Audit": "eval.audit",
     "Basis": "eval.audit",
+    "COVERED": "eval.support",
     "Cause": "eval.triage",
     "Change": "eval.coverage_diff",
     "Changed": "eval.coverage_diff",
@@ -135,6 +139,7 @@ _HOME = {
     "Gaps": "eval.gaps",
     "Judge": "eval.support",
     "LOWER_IS_BETTER": "eval.measures",
+    "MISSING": "eval.support",
     "Map": "eval.mapping",
     "Measure": "eval.measures",
     "Notes": "eval.notes",
@@ -196,6 +201,7 @@ _HOME = {
     "sets_in": "eval.reviewing",
     "smallest": "eval.compare",
     "splits_of": "eval.appending",
+    "twice": "eval.coverage",
     "unit_name": "eval.coverage_plots",
     "verdict": "eval.compare",
     "wanted_of": "eval.mapping",
@@ -213,6 +219,7 @@ __all__ = [
     "Accepted",
     "Audit",
     "Basis",
+    "COVERED",
     "Cause",
     "Change",
     "Changed",
@@ -233,6 +240,7 @@ __all__ = [
     "Gaps",
     "Judge",
     "LOWER_IS_BETTER",
+    "MISSING",
     "Map",
     "Measure",
     "Notes",
@@ -294,6 +302,7 @@ __all__ = [
     "sets_in",
     "smallest",
     "splits_of",
+    "twice",
     "unit_name",
     "verdict",
     "wanted_of",

@@ -20,7 +20,7 @@ from eval.files import read_json, replacing
 from eval.quoting import Quoter, is_outcome
 from eval.replies import Reply, reply_to
 from eval.support import Judge, Status, Support
-from eval.syllabus import Objective, Wording
+from eval.syllabus import Objective, Wording, sameness
 from rag import Citation, Library, Passage, QuestionSetError, RunError
 
 Progress = Callable[[str, int, int], None]
@@ -260,6 +260,14 @@ def cover(
         source=source,
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def twice(coverage: Coverage) -> list[tuple[int, str]]:
+    """Returns which objectives stand there more than once in the same words, and how often."""
+    texts: dict[str, list[str]] = {}
+    for item in coverage.found:
+        texts.setdefault(sameness(item.objective.text), []).append(item.objective.text)
+    return [(len(same), same[0]) for same in texts.values() if len(same) > 1]
 
 
 def write_coverage(coverage: Coverage, path: Path) -> None:

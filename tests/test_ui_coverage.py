@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import Done, Run
 
-from eval import Judge, Support
+from eval import COVERED, MISSING, Judge, Support
 
 SYLLABUS = """\
 # Animals
@@ -71,7 +71,8 @@ def test_coverage_says_what_is_covered_by_unit(run: Run) -> None:
         "  covered 0.90  Otters eat crabs at night",
         "      “Otters eat crabs at night.”",
     ]
-    assert lines[6].startswith("      otters.md › otters, line 3")
+    assert f"covered from {COVERED:g} on, missing below {MISSING:g}" in lines[1]
+    assert lines[6].startswith("      otters.md › otters, line 3 · ask ")
     assert "Badgers: 2 of 2 covered" in lines
     assert "  covered 0.90  Explain \ufffd[31msetts" in lines
 
@@ -86,9 +87,17 @@ def test_what_is_missing_is_a_result_and_no_failure(
     assert done.out.startswith("0 of 3 objectives covered, 0 thin, 3 missing.\n")
     assert "  missing 0.00  Otters eat crabs at night" in done.out
     assert "“" not in done.out
+    assert "      nearest: otters.md › otters, line 3 · ask " in done.out
     title, *idle = done.out[done.out.index("Notes that support none") :].splitlines()
     assert title == "Notes that support none of the objectives: 3 of 3"
     assert idle == ["  badgers.md", "  otters.md", "  zz.md"]
+
+
+@pytest.mark.usefixtures("notes")
+def test_objectives_in_the_same_words_are_said_to_be_the_same(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "two.txt").write_text("Define owls\nDefine mice\nDEFINE owls.\n", encoding="utf-8")
+    said = run("coverage", "two.txt").out.splitlines()
+    assert said[2] == "2 objectives are the same: Define owls"
 
 
 @pytest.mark.usefixtures("notes")

@@ -6,14 +6,25 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from eval import Change, Changed, Coverage, CoverageDiff, Covered, Part, Status
+from eval import (
+    COVERED,
+    MISSING,
+    Change,
+    Changed,
+    Coverage,
+    CoverageDiff,
+    Covered,
+    Part,
+    Status,
+    twice,
+)
 from ui.console import say
 from ui.render import flowing, place, snippet, visible
 
 STYLES = {Status.MISSING: "bold red", Status.THIN: "yellow", Status.COVERED: "green"}
 
-IDLE = 20
-"""Notes that support nothing of which so many are named."""
+IDLE = 10, 20
+"""Notes that support nothing of which so many are named: few, and where objectives are many."""
 
 QUOTED = 150
 """Characters of a quote that are shown: two lines of a terminal."""
@@ -31,8 +42,11 @@ def print_coverage(coverage: Coverage) -> None:
             f"{counts['missing']} missing.",
             style="bold",
         ),
-        "The number beside each is the probability that the notes answer it.",
+        "The number beside each is the probability that the notes answer it: covered from "
+        f"{COVERED:g} on, missing below {MISSING:g}, thin between. The weakest unit comes first.",
     )
+    for count, text in twice(coverage):
+        say(f"{count} objectives are the same: {visible(snippet(text, LONGEST))}")
     for unit in units:
         if len(units) > 1 or unit.name:
             name = visible(snippet(unit.name)) or "Without a unit"
@@ -55,13 +69,17 @@ def _print_objective(item: Covered) -> None:
     mark = f"{item.status.value:<7} {item.support.confidence:.2f}"
     text = visible(snippet(item.objective.text, LONGEST))
     say(Text.assemble((mark, STYLES[item.status]), f"  {text}"), indent=2)
+    reply = Text(f" · {item.reply}" if item.reply else "")
     if not item.citations:
+        near = [*item.support.citations, *item.support.passages]
+        where = Text(f"nearest: {place(near[0])}" if near else "nothing near", style="cyan")
+        say(Text.assemble(where, reply), indent=6)
         return
     best, others = item.citations[0], len(item.documents) - 1
     more = f", and {others} more {'note' if others == 1 else 'notes'}" if others > 0 else ""
     say(
         f"“{visible(snippet(flowing(best.quote), QUOTED))}”",
-        Text(f"{place(best)}{more}", style="cyan"),
+        Text.assemble((f"{place(best)}{more}", "cyan"), reply),
         indent=6,
     )
 
@@ -72,10 +90,12 @@ def _print_idle(idle: Sequence[str], coverage: Coverage) -> None:
         return
     title = f"Notes that support none of the objectives: {len(idle)} of {len(coverage.notes)}"
     say("", Text(title, style="bold"))
-    for path in idle[:IDLE]:
+    few, many = IDLE
+    named = min(many, max(few, len(coverage.found)))
+    for path in idle[:named]:
         say(visible(path), indent=2)
-    if len(idle) > IDLE:
-        say(f"and {len(idle) - IDLE} more: all of them with --out", indent=2)
+    if len(idle) > named:
+        say(f"and {len(idle) - named} more: all of them with --out", indent=2)
 
 
 TITLES = {
