@@ -110,9 +110,14 @@ def audit_notes(
     library: Library,
     asked: Sequence[Asked],
     coverage: Coverage | None = None,
+    least: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Audit:
     """Returns what to look at in the notes.
+
+    Args:
+        least: people who must have asked in some words for these to be told, where people are
+            known; `settings.least_askers` if left out.
 
     Raises:
         LibraryError, ModelError: as for `Library.ask`.
@@ -120,7 +125,8 @@ def audit_notes(
     library.ensure_ready()
     contents = library.contents()
     shelf = Shelf(library, contents)
-    used = usage(shelf, asked, coverage)
+    least = library.settings.least_askers if least is None else least
+    used = usage(shelf, asked, coverage, least)
     subjects = Subjects(library, used.askings)
     compared = compare(shelf, progress)
     return Audit(

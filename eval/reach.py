@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from eval.stretches import Section, Shelf, Stretch, common, sections
-from eval.usage import Asking, Usage
+from eval.usage import WITHHELD, Asking, Usage
 from rag import Library, Span
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ def _nearest(passages: Vectors, subjects: Subjects) -> tuple[list[float], list[s
     for first in range(0, len(passages), 1024):
         cosines = passages[first : first + 1024] @ subjects.vectors.T  # type: ignore[union-attr]
         near += cosines.max(axis=1).tolist()
-        nearest += [subjects.askings[place].text for place in cosines.argmax(axis=1).tolist()]
+        nearest += [subjects.askings[place].told for place in cosines.argmax(axis=1).tolist()]
     return near, nearest
 
 
@@ -222,14 +222,15 @@ def always_cited(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Always]
         spread = (1 - _mean_cosine(vectors)) / max(usual, 1e-9)
         if spread >= LEAST_SPREAD:
             chunk = shelf.contents.chunk(row)
-            order = (vectors @ vectors.mean(axis=0)).argsort()[:SHOWN].tolist()
+            order = (vectors @ vectors.mean(axis=0)).argsort().tolist()
+            told = dict.fromkeys(subjects.askings[places[place]].told for place in order)
             found.append(
                 Always(
                     shelf.stretch(chunk.document, chunk.headings, chunk.span),
                     counts[row],
                     round(share, 3),
                     round(spread, 2),
-                    tuple(subjects.askings[places[place]].text for place in order),
+                    tuple(told)[:SHOWN],
                 )
             )
     return sorted(found, key=lambda item: (-item.askings, item.stretch.document, item.stretch.span))
@@ -252,15 +253,15 @@ def unwieldy(shelf: Shelf, usage: Usage) -> list[Unwieldy]:
     if not parts:
         return []
     median = statistics.median(len(part.span) for part in parts)
-    quotes: dict[str, list[tuple[Span, str]]] = defaultdict(list)
+    quotes: dict[str, list[tuple[Span, Asking]]] = defaultdict(list)
     for asking in usage.askings:
         for document, span in asking.quotes:
-            quotes[document].append((span, asking.text))
+            quotes[document].append((span, asking))
     several = {part.document for part in parts if part.headings}
     found = []
     for part in parts:
-        inside = [(span, text) for span, text in quotes[part.document] if part.span.overlap(span)]
-        askings = len({text for _, text in inside})
+        inside = [known for known in quotes[part.document] if part.span.overlap(known[0])]
+        askings = len({asking.text for _, asking in inside})
         bare = not part.headings and part.document not in several
         long = len(part.rows) >= LONG
         if bare and long and (askings or not usage.askings):
@@ -274,24 +275,24 @@ def unwieldy(shelf: Shelf, usage: Usage) -> list[Unwieldy]:
     return sorted(found, key=lambda item: (-item.askings * item.passages, item.stretch.document))
 
 
-def _scattered(inside: Sequence[tuple[Span, str]], part: Section) -> bool:
+def _scattered(inside: Sequence[tuple[Span, Asking]], part: Section) -> bool:
     """Returns whether enough is asked of a section, at places that lie half of it apart."""
     starts = {span.start for span, _ in inside}
-    if len({text for _, text in inside}) < LEAST_ASKINGS or len(starts) < LEAST_PLACES:
+    if len({asking.text for _, asking in inside}) < LEAST_ASKINGS or len(starts) < LEAST_PLACES:
         return False
     return max(starts) - min(starts) >= len(part.span) / 2
 
 
 def _places(
-    shelf: Shelf, part: Section, inside: Sequence[tuple[Span, str]]
+    shelf: Shelf, part: Section, inside: Sequence[tuple[Span, Asking]]
 ) -> tuple[tuple[str, str], ...]:
     asked: dict[Span, list[str]] = defaultdict(list)
-    for span, text in inside:
-        asked[span].append(text)
+    for span, asking in inside:
+        asked[span].append(asking.told)
     often: list[tuple[Span, str]] = []
     for span, texts in sorted(asked.items(), key=lambda item: (-len(item[1]), item[0])):
         if len(often) < SHOWN and not any(span.overlap(known) for known, _ in often):
-            often.append((span, texts[0]))
+            often.append((span, min(texts, key=lambda told: told == WITHHELD)))
     return tuple(
         (shelf.stretch(part.document, (), span).location, text) for span, text in sorted(often)
     )

@@ -19,6 +19,9 @@ from eval.dataset import occurrences
 from eval.stretches import Shelf
 from rag import Asked, Contents, LibraryError, Span, Spot
 
+WITHHELD = "a question that too few people asked to be shown"
+"""Stands for a wording that would tell what single people asked."""
+
 KNOWN_BY = 60
 """First characters by which a passage or a quote of a coverage record is known again."""
 
@@ -28,12 +31,16 @@ class Asking:
     """A question or an objective, with what every time it was asked gave.
 
     Attributes:
+        told: the wording as whoever looks at the notes may see it.
+        people: who asked, those who are known.
         found: rows of the passages that were found for it, those it cites among them.
         cited: rows of the passages that an answer quotes.
         quotes: where the quotes stand, each `(document, span)`.
     """
 
     text: str
+    told: str
+    people: set[str] = field(default_factory=set)
     found: set[int] = field(default_factory=set)
     cited: set[int] = field(default_factory=set)
     quotes: set[tuple[str, Span]] = field(default_factory=set)
@@ -73,20 +80,32 @@ class Usage:
         return sum(count == 1 for count in counts.values()) / total if total else None
 
 
-def usage(shelf: Shelf, asked: Sequence[Asked], coverage: Coverage | None = None) -> Usage:
-    """Returns what questions and objectives use of the notes as they are now."""
+def usage(
+    shelf: Shelf, asked: Sequence[Asked], coverage: Coverage | None = None, least: int = 1
+) -> Usage:
+    """Returns what questions and objectives use of the notes as they are now.
+
+    Args:
+        least: people who must have asked in some words for these to be told, where people are
+            known. Of objectives, and of questions of people unknown, all are.
+    """
     places = _Places(shelf)
     askings: dict[str, Asking] = {}
     for question in asked:
         asking = _of(askings, question.question)
+        asking.people |= {question.user} if question.user else set()
         today = question.generation == shelf.contents.generation
         for spot in question.retrieved:
             asking.found |= places.overlapping(spot, today=today)
         for spot in question.cited:
             _cite(asking, places, spot)
+    for asking in askings.values():
+        if asking.people and len(asking.people) < least:
+            asking.told = WITHHELD
     covered = coverage.found if coverage else ()
     for item in covered:
         asking = _of(askings, item.objective.text)
+        asking.told = item.objective.text
         for passage in item.support.passages:
             known = Spot(passage.document, passage.span, passage.text[:KNOWN_BY])
             if place := places.standing(known):
@@ -99,7 +118,8 @@ def usage(shelf: Shelf, asked: Sequence[Asked], coverage: Coverage | None = None
 
 def _of(askings: dict[str, Asking], text: str) -> Asking:
     """Returns the asking of a wording; case, white space and the mark at its end do not matter."""
-    return askings.setdefault(" ".join(text.casefold().split()).rstrip("?!. "), Asking(text))
+    plain = " ".join(text.casefold().split()).rstrip("?!. ")
+    return askings.setdefault(plain, Asking(text, told=text))
 
 
 def _cite(asking: Asking, places: _Places, spot: Spot) -> None:

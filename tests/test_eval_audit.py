@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from conftest import CORPUS, WordLengths, constant_fit
 
 from eval import (
     Audit,
+    Coverage,
     Objective,
     Wording,
     audit_notes,
@@ -22,6 +24,7 @@ from eval import (
 )
 from eval import reach as reaching
 from eval.reach import Why
+from eval.usage import WITHHELD
 from rag import Asked, Library, Settings, Span, Spot
 
 BATTERY = "The battery of the small robot lasts {} hours in the laboratory."
@@ -136,6 +139,24 @@ def test_objectives_count_as_asked(tmp_path: Path) -> None:
     found = audit_notes(library, [], coverage)
     assert (found.basis.objectives, found.basis.questions, found.basis.wordings) == (1, 0, 1)
     assert found.never == ()
+
+
+def test_a_wording_is_told_where_enough_people_asked_it_or_none_is_known(tmp_path: Path) -> None:
+    library = library_of(tmp_path, owls="# Owls\n\nOwls hunt.\n", wheels=LONG)
+    question = asked(library, "Which of them turns?", ("wheels.md", "Wheel 7 turns"))
+    ann, bob = (replace(question, user=user) for user in ("ann", "bob"))
+    text = question.question
+    objective = cover(library, [Objective("1", text, "", (Wording(text),))])
+
+    def told(*questions: Asked, objective: Coverage | None = None) -> set[str]:
+        found = audit_notes(library, questions, objective, least=2)
+        nearest = {item.nearest for item in found.never}
+        return nearest | {said for item in found.unwieldy for _, said in item.places}
+
+    assert told(question) == told(ann, bob) == told(question, ann, bob) == {text}
+    assert told(ann) == told(ann, ann) == told(question, ann) == {WITHHELD}
+    assert told(ann, objective=objective) == {text}
+    assert not any(text in str(item) for item in audit_notes(library, [ann]).to_dict().values())
 
 
 def test_a_passage_cited_for_different_subjects_is_told_from_a_popular_one(

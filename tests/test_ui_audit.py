@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import csv
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from conftest import Run
 
+from eval.usage import WITHHELD
+from rag.questions import FILE as QUESTIONS
 from ui.findings import LISTED
 
 BATTERY = "The battery of the small robot lasts {} hours in the laboratory."
@@ -63,6 +67,19 @@ def test_audit_lists_what_nothing_found_by_note(run: Run, tmp_path: Path) -> Non
     assert lines[lines.index("Never found: in 10 notes") + 1].startswith("After 1 wording this")
     assert sum(line.endswith(": the whole note") for line in lines) == LISTED
     assert "  … and 2 more: --json or --csv DIR lists all." in lines
+
+
+@pytest.mark.usefixtures("at_odds")
+def test_audit_withholds_what_a_single_person_asked(run: Run, tmp_path: Path) -> None:
+    assert run("ask", "How do unicorns fly?").status == 0
+    index(run, tmp_path, **{f"note{i}": f"# Note {i}\n\nOwls {i} hunt.\n" for i in range(20)})
+    assert "unicorns" in run("audit").out
+    (log,) = tmp_path.rglob(QUESTIONS)
+    with closing(sqlite3.connect(log)) as db, db:
+        db.execute("UPDATE questions SET user = 'ann'")
+    done = run("audit")
+    assert "unicorns" not in done.out
+    assert f"nearest: {WITHHELD}" in done.out
 
 
 @pytest.mark.usefixtures("at_odds")

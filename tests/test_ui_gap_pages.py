@@ -15,11 +15,11 @@ from conftest import WordLengths, constant_fit, owls_in
 from fastapi.testclient import TestClient
 
 from eval import load_questions
+from eval.usage import WITHHELD
 from rag import Library, QuestionLog, Verdict
 from ui import schemas
 from ui.api import build_api
 from ui.auth import Role, User
-from ui.insights import UNKNOWN
 from ui.services import Services
 
 HERE = "http://127.0.0.1:7860"
@@ -272,4 +272,4 @@ def test_the_audit_tells_no_wording_of_a_single_person(
     job = client.post("/api/v1/audit").json()["id"]
     services.jobs.wait(job, 20)
     never = client.get("/api/v1/audit").json()["never"]
-    assert {item["nearest"] for item in never} == {UNKNOWN}
+    assert {item["nearest"] for item in never} == {WITHHELD}

@@ -38,7 +38,7 @@ def audit(
     log = QuestionLog.of(context.obj)
     with progress() as report:
         coverage = cover(library, asked_for, report) if asked_for else None
-        found = audit_notes(library, log.newest(log.count()), coverage, report)
+        found = audit_notes(library, log.newest(log.count()), coverage, progress=report)
     if folder:
         for name, rows in audit_tables(found).items():
             write_csv(folder / f"{name}.csv", rows)

@@ -1,14 +1,12 @@
 """What a server finds out from the question log and the notes: gaps, and what to look at in notes.
 
 Input: the library, its log and the states of its coverage; output: `eval`'s records. What too few
-people asked is in none of them: groups are withheld where they are made, and single wordings here.
+people asked is in none of them: `eval` withholds groups and single wordings alike.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +26,6 @@ GAPS, AUDIT, ASKING, MAP = "gaps", "audit", "asking again", "map"
 
 NOTES = "the notes"
 """What an audit is about."""
-
-UNKNOWN = "a question that too few people asked to be shown"
 
 
 class Insights:
@@ -162,11 +158,8 @@ class Insights:
         from eval import audit_notes
 
         def make(report: Report) -> Audit:
-            asked = self._asked(self.days)
-            coverage = self._coverages.newest()
-            found = audit_notes(self._library, asked, coverage, report)
-            objectives = [item.objective.text for item in coverage.found] if coverage else []
-            return _guarded(found, self._told(asked, objectives))
+            asked, coverage = self._asked(self.days), self._coverages.newest()
+            return audit_notes(self._library, asked, coverage, progress=report)
 
         def told(found: Audit) -> dict[str, Any]:
             kinds = ("never", "always", "versions", "alike", "disagreeing", "unwieldy")
@@ -234,16 +227,6 @@ class Insights:
         gaps = self.gaps(self.days)
         return self._generation(), gaps.at if gaps else None
 
-    def _told(self, asked: Sequence[Asked], objectives: Sequence[str]) -> Callable[[str], str]:
-        """Returns what gives a wording back where enough people asked it, or it is an objective."""
-        least = self._library.settings.least_askers
-        people: dict[str, set[str | None]] = defaultdict(set)
-        for one in asked:
-            people[_plain(one.question)].add(one.user)
-        known = {_plain(text) for text in objectives}
-        known |= {words for words, who in people.items() if who == {None} or len(who) >= least}
-        return lambda text: text if not text or _plain(text) in known else UNKNOWN
-
     def _asked(self, days: int) -> Sequence[Asked]:
         return list(self._questions.since(datetime.now(UTC) - timedelta(days=days)))
 
@@ -277,24 +260,3 @@ class Insights:
 
 def _about(days: int) -> str:
     return f"questions of {days} {'day' if days == 1 else 'days'}"
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.casefold().split()).rstrip("?!. ")
-
-
-def _guarded(found: Audit, told: Callable[[str], str]) -> Audit:
-    """Returns an audit without wordings that would tell what a single person asked."""
-
-    def several(wordings: Sequence[str]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(map(told, wordings)))
-
-    return replace(
-        found,
-        never=tuple(replace(item, nearest=told(item.nearest)) for item in found.never),
-        always=tuple(replace(item, asked=several(item.asked)) for item in found.always),
-        unwieldy=tuple(
-            replace(item, places=tuple((where, told(said)) for where, said in item.places))
-            for item in found.unwieldy
-        ),
-    )
