@@ -14,7 +14,7 @@ from eval.comparing import Alike, Disagreeing, Versions, compare
 from eval.coverage import Coverage
 from eval.reach import Always, Never, Subjects, Unwieldy, always_cited, never_found, unwieldy
 from eval.stretches import Shelf, Stretch
-from eval.usage import usage
+from eval.usage import ask_again, usage
 from rag import Asked, Library
 
 Progress = Callable[[str, int, int], None]
@@ -31,6 +31,7 @@ class Basis:
     Attributes:
         questions: asked, of the log.
         wordings: different ones, of questions and objectives.
+        met: how many of them the notes of today were asked; what is never found rests on these.
         unseen: the share of what the next question finds that nothing has found yet; None where
             nothing was found.
         lost: quotes and passages of older answers that stand nowhere any more.
@@ -41,6 +42,7 @@ class Basis:
     questions: int
     objectives: int
     wordings: int
+    met: int
     notes: int
     passages: int
     statements: int
@@ -59,6 +61,7 @@ class Basis:
             "questions": self.questions,
             "objectives": self.objectives,
             "wordings": self.wordings,
+            "met": self.met,
             "notes": self.notes,
             "passages": self.passages,
             "statements": self.statements,
@@ -127,6 +130,7 @@ def audit_notes(
     shelf = Shelf(library, contents)
     least = library.settings.least_askers if least is None else least
     used = usage(shelf, asked, coverage, least)
+    ask_again(shelf, used, progress)
     subjects = Subjects(library, used.askings)
     compared = compare(shelf, progress)
     return Audit(
@@ -134,6 +138,7 @@ def audit_notes(
             questions=used.questions,
             objectives=used.objectives,
             wordings=len(used.askings),
+            met=len(used.met),
             notes=len(set(contents.documents.tolist())),
             passages=len(contents),
             statements=compared.statements,

@@ -153,15 +153,19 @@ class Subjects:
 
 
 def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
-    """Returns the runs that nothing found, by note: first those of which nothing was found."""
-    if not usage.askings:
+    """Returns the runs that nothing found, by note: first those of which nothing was found.
+
+    Nothing is one of them until the notes of today were asked something.
+    """
+    met = [place for place, asking in enumerate(subjects.askings) if asking.met]
+    if not met:
         return []
     contents = shelf.contents
     found = usage.found()
     numbers = contents.documents
     missed = [row for row in range(len(contents)) if row not in found]
     of_note = Counter(numbers.tolist())
-    near, nearest = _nearest(contents.vectors(), subjects)
+    near, nearest = _nearest(contents.vectors(), subjects, met)
     runs = []
     for _, group in groupby(enumerate(missed), lambda at: (numbers[at[1]], at[1] - at[0])):
         rows = [row for _, row in group]
@@ -191,13 +195,16 @@ def never_found(shelf: Shelf, usage: Usage, subjects: Subjects) -> list[Never]:
     )
 
 
-def _nearest(passages: Vectors, subjects: Subjects) -> tuple[list[float], list[str]]:
-    """Returns for each passage the cosine of the nearest wording, and that."""
+def _nearest(
+    passages: Vectors, subjects: Subjects, met: Sequence[int]
+) -> tuple[list[float], list[str]]:
+    """Returns for each passage the cosine of the nearest of some wordings, and that."""
     near, nearest = [], []
+    vectors = subjects.vectors[met]  # type: ignore[index]
     for first in range(0, len(passages), 1024):
-        cosines = passages[first : first + 1024] @ subjects.vectors.T  # type: ignore[union-attr]
+        cosines = passages[first : first + 1024] @ vectors.T
         near += cosines.max(axis=1).tolist()
-        nearest += [subjects.askings[place].told for place in cosines.argmax(axis=1).tolist()]
+        nearest += [subjects.askings[met[at]].told for at in cosines.argmax(axis=1).tolist()]
     return near, nearest
 
 

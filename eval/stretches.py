@@ -80,6 +80,7 @@ class Shelf:
     """The notes of one state of the library, to take stretches from."""
 
     def __init__(self, library: Library, contents: Contents) -> None:
+        self.library = library
         self.contents = contents
         self.note = cache(library.note)
 

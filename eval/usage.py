@@ -1,26 +1,33 @@
 """Questions and objectives become what of the notes they use: passages found, words cited.
 
-Input: the question log, a coverage record and the notes of today; output: `Usage`. What an older
-state of the notes gave has to be found again first. A quote has its first words with it: it is
-where they stand, and where they stand no more it counts for nothing. A passage found has none: it
-counts as found where a passage of today has the same bounds, or overlaps it, since a passage
-counted by mistake only keeps it from being listed as never found.
+Input: the question log, a coverage record and the notes of today; output: `Usage`. What is new in
+the notes cannot have been found by what was asked before: `ask_again` asks that again.
+
+What an older state of the notes gave has to be found again first. A quote has its first words with
+it: it is where they stand, and where they stand no more it counts for nothing. A passage found has
+none: it counts as found where a passage of today has the same bounds, or overlaps it, since a
+passage counted by mistake only keeps it from being listed as never found.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from eval.coverage import Coverage
 from eval.dataset import occurrences
 from eval.stretches import Shelf
-from rag import Asked, Contents, LibraryError, Span, Spot
+from rag import Asked, Contents, LibraryError, QuestionError, Span, Spot
 
 WITHHELD = "a question that too few people asked to be shown"
 """Stands for a wording that would tell what single people asked."""
+
+REASKED = 300
+"""Wordings that are asked again at most: the newest."""
 
 KNOWN_BY = 60
 """First characters by which a passage or a quote of a coverage record is known again."""
@@ -32,6 +39,9 @@ class Asking:
 
     Attributes:
         told: the wording as whoever looks at the notes may see it.
+        query: what the notes are searched for.
+        last: when it was asked last; of an objective, now.
+        met: whether the notes of today were asked it.
         people: who asked, those who are known.
         found: rows of the passages that were found for it, those it cites among them.
         cited: rows of the passages that an answer quotes.
@@ -40,6 +50,9 @@ class Asking:
 
     text: str
     told: str
+    query: str
+    last: datetime
+    met: bool = False
     people: set[str] = field(default_factory=set)
     found: set[int] = field(default_factory=set)
     cited: set[int] = field(default_factory=set)
@@ -63,19 +76,21 @@ class Usage:
 
     def found(self) -> dict[int, int]:
         """Returns for each passage that was ever found by how many askings it was."""
-        counts: dict[int, int] = defaultdict(int)
-        for asking in self.askings:
-            for row in asking.found:
-                counts[row] += 1
-        return counts
+        return _counts(self.askings)
+
+    @property
+    def met(self) -> tuple[Asking, ...]:
+        """Returns those of the wordings that the notes of today were asked."""
+        return tuple(asking for asking in self.askings if asking.met)
 
     def unseen(self) -> float | None:
         """Returns which share of what the next question finds nothing has found yet.
 
-        Good and Turing's estimate: the share of finds that are their passage's only one. None
-        where nothing was found at all.
+        Good and Turing's estimate: the share of finds that are their passage's only one, of the
+        wordings that the notes of today were asked. None
+        where they found nothing at all.
         """
-        counts = self.found()
+        counts = _counts(self.met)
         total = sum(counts.values())
         return sum(count == 1 for count in counts.values()) / total if total else None
 
@@ -92,9 +107,10 @@ def usage(
     places = _Places(shelf)
     askings: dict[str, Asking] = {}
     for question in asked:
-        asking = _of(askings, question.question)
+        asking = _of(askings, question.question, question.query, question.asked)
         asking.people |= {question.user} if question.user else set()
         today = question.generation == shelf.contents.generation
+        asking.met |= today
         for spot in question.retrieved:
             asking.found |= places.overlapping(spot, today=today)
         for spot in question.cited:
@@ -104,7 +120,9 @@ def usage(
             asking.told = WITHHELD
     covered = coverage.found if coverage else ()
     for item in covered:
-        asking = _of(askings, item.objective.text)
+        query = next((wording.text for wording in item.objective.wordings), item.objective.text)
+        asking = _of(askings, item.objective.text, query, datetime.now(UTC))
+        asking.met |= coverage is not None and coverage.corpus == shelf.contents.corpus
         asking.told = item.objective.text
         for passage in item.support.passages:
             known = Spot(passage.document, passage.span, passage.text[:KNOWN_BY])
@@ -116,10 +134,38 @@ def usage(
     return Usage(tuple(askings.values()), len(asked), len(covered), places.lost)
 
 
-def _of(askings: dict[str, Asking], text: str) -> Asking:
+def ask_again(shelf: Shelf, used: Usage, progress: Callable[[str, int, int], None]) -> None:
+    """Adds what wordings find in the notes of today that only others were asked them.
+
+    Raises:
+        LibraryError, ModelError: as for `Library.search`.
+    """
+    places = _Places(shelf)
+    older = [asking for asking in used.askings if not asking.met]
+    older = sorted(older, key=lambda asking: asking.last, reverse=True)[:REASKED]
+    for number, asking in enumerate(older):
+        progress("Asking again", number, len(older))
+        with suppress(QuestionError):  # longer than is allowed by now
+            for passage in shelf.library.search(asking.query):
+                asking.found |= places.rows(passage.document, passage.span)
+            asking.met = True
+
+
+def _of(askings: dict[str, Asking], text: str, query: str, when: datetime) -> Asking:
     """Returns the asking of a wording; case, white space and the mark at its end do not matter."""
     plain = " ".join(text.casefold().split()).rstrip("?!. ")
-    return askings.setdefault(plain, Asking(text, told=text))
+    asking = askings.setdefault(plain, Asking(text, text, query, when))
+    if when > asking.last:
+        asking.query, asking.last = query, when
+    return asking
+
+
+def _counts(askings: Sequence[Asking]) -> dict[int, int]:
+    counts: dict[int, int] = defaultdict(int)
+    for asking in askings:
+        for row in asking.found:
+            counts[row] += 1
+    return counts
 
 
 def _cite(asking: Asking, places: _Places, spot: Spot) -> None:

@@ -23,6 +23,7 @@ from eval import (
     csv_text,
 )
 from eval import reach as reaching
+from eval import usage as using
 from eval.reach import Why
 from eval.usage import WITHHELD
 from rag import Asked, Library, Settings, Span, Spot
@@ -130,6 +131,26 @@ def test_what_nothing_found_is_told_by_note_and_run(tmp_path: Path) -> None:
     assert first.nearest == "What turns?"
     assert found.basis.unseen == 1
     assert not found.basis.tells_much
+
+
+def test_a_note_written_after_the_questions_is_asked_them_before_it_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = {f"note{i}": f"# Note {i}\n\nWheels of kind {i} turn slowly.\n" for i in range(12)}
+    library = library_of(tmp_path, **notes)
+    question = asked(library, "Do hippopotamuses sleep?")
+    new = "# Sleep\n\nHippopotamuses sleep.\n"
+    library = library_of(tmp_path, sleep=new)
+    assert question.generation < library.generation
+    found = audit_notes(library, [question])
+    listed = {item.stretch.document for item in found.never}
+    assert listed < {f"{name}.md" for name in notes}
+    assert listed
+    assert (found.basis.wordings, found.basis.met) == (1, 1)
+    monkeypatch.setattr(using, "REASKED", 0)
+    found = audit_notes(library, [question])
+    assert found.never == ()
+    assert (found.basis.wordings, found.basis.met, found.basis.unseen) == (1, 0, None)
 
 
 def test_objectives_count_as_asked(tmp_path: Path) -> None:

@@ -88,6 +88,12 @@ def _basis(basis: Basis) -> Iterator[str]:
             f"Of 100 passages that the next questions find, {new} would be new: found by nothing "
             "so far."
         )
+    if older := basis.wordings - basis.met:
+        was = "was" if older == 1 else "were"
+        yield (
+            f"{_count(older, 'wording')} {was} asked of older notes alone: what is never found "
+            "rests on the others."
+        )
     if basis.lost:
         yield (
             f"{_count(basis.lost, 'place')} that older answers used "
@@ -102,7 +108,7 @@ def _basis(basis: Basis) -> Iterator[str]:
 
 def _advice_on_never(basis: Basis) -> str:
     if not basis.tells_much:
-        wordings = _count(basis.wordings, "wording")
+        wordings = _count(basis.met, "wording")
         return f"After {wordings} this tells little: many of these will be found yet."
     return (
         "Where questions come near (from .5 on), others are found first: say there what sets it "

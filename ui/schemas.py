@@ -796,6 +796,8 @@ class Basis(Given):
     questions: int
     objectives: int
     wordings: int
+    met: int
+    """How many of them the notes of today were asked."""
     notes: int
     passages: int
     statements: int
