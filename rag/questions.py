@@ -402,6 +402,18 @@ class QuestionLog:
         with self._connection() as db:
             return int(db.execute("SELECT count(*) FROM questions").fetchone()[0])
 
+    def oldest(self) -> str | None:
+        """Returns the id of the oldest question that is kept; None where there is none.
+
+        The oldest go first, and no id comes again: wherever questions were deleted, it is another.
+        Raises as `newest`.
+        """
+        if not self.file.is_file():
+            return None
+        with self._connection() as db:
+            found = db.execute("SELECT id FROM questions ORDER BY asked, rowid LIMIT 1").fetchone()
+        return str(found[0]) if found else None
+
     def purge(self, before: datetime | None = None) -> int:
         """Deletes the questions asked before a moment, or all; returns how many there were.
 

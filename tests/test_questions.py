@@ -276,6 +276,20 @@ def test_a_purge_leaves_no_word_in_the_file(tmp_path: Path, log: QuestionLog) ->
     assert b"giraffe" not in log.file.read_bytes()
 
 
+def test_the_oldest_question_is_another_wherever_some_were_deleted(
+    tmp_path: Path, log: QuestionLog
+) -> None:
+    assert log.oldest() is None
+    keep(tmp_path, "old", days_ago=3)
+    first = log.oldest()
+    keep(tmp_path, "newer")
+    assert log.oldest() == first == log.newest(2)[1].id
+    log.purge(datetime.now(UTC) - timedelta(days=2))
+    assert log.oldest() == log.newest(1)[0].id
+    log.purge()
+    assert log.oldest() is None
+
+
 def test_what_waits_to_be_written_is_purged_too(
     tmp_path: Path, log: QuestionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:

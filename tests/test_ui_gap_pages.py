@@ -5,6 +5,7 @@ import html
 import io
 import json
 import re
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -255,15 +256,47 @@ def test_the_notes_are_looked_at_on_request(client: TestClient, services: Servic
         assert '<mark id="marked">Hippopotamuses' in client.get(html.unescape(place)).text
 
 
+@pytest.mark.parametrize("deletes", ["purge", "sweep"])
 def test_what_is_deleted_from_the_log_is_gone_from_the_pages(
-    client: TestClient, services: Services
+    client: TestClient, services: Services, tmp_path: Path, deletes: str
 ) -> None:
     id_ = group(client, services)
     services.jobs.wait(client.post(f"/api/v1/gaps/{id_}/answers").json()["id"], 20)
     assert SHARED in client.get("/gaps/group", params={"id": id_}).text
-    services.questions.purge()
+    kept = services.questions.count()
+    if deletes == "purge":
+        services.questions.purge()
+    else:
+        # The days go by, and the next process deletes what has had them.
+        with sqlite3.connect(services.questions.file) as db:
+            db.execute("UPDATE questions SET asked = asked - ?", (91 * 24 * 60 * 60 * 1000,))
+        db.close()
+        log = QuestionLog(services.library.folder, 90)
+        log.start()
+        log.close()
+    assert services.questions.count() == 0
+    for number in range(kept):  # as many new ones do not hide that the old are gone
+        disliked(services, f"Do badgers dig {number}?", User("ida", Role.STUDENT, ""), "")
     for address in ("/gaps", f"/gaps/group?id={id_}", f"/api/v1/gaps/{id_}/answers"):
         assert SHARED not in client.get(address).text, address
+
+
+def test_what_was_deleted_while_it_was_looked_at_is_not_kept(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from eval import find_gaps
+
+    def slowly(*args: Any, **more: Any) -> Any:
+        found = find_gaps(*args, **more)
+        assert found.gaps
+        services.questions.purge()
+        return found
+
+    monkeypatch.setattr("eval.find_gaps", slowly)
+    job = services.insights.look_for_gaps(90)
+    done = services.jobs.wait(job.id, 20)
+    assert done and "deleted from the log meanwhile" in (done.error or "")
+    assert services.insights.gaps(90) is None
 
 
 def test_the_audit_tells_no_wording_of_a_single_person(

@@ -42,11 +42,10 @@ class Insights:
         self._library = library
         self._questions = questions
         self._coverages = coverages
-        self._counted = 0
-        self._gaps: Kept[Gaps] = Kept(GAPS, jobs, traffic)
-        self._audits: Kept[Audit] = Kept(AUDIT, jobs, traffic)
-        self._reasked: Kept[Reasked] = Kept(ASKING, jobs, traffic)
-        self._maps: Kept[Map] = Kept(MAP, jobs, traffic)
+        self._gaps: Kept[Gaps] = Kept(GAPS, jobs, traffic, questions)
+        self._audits: Kept[Audit] = Kept(AUDIT, jobs, traffic, questions)
+        self._reasked: Kept[Reasked] = Kept(ASKING, jobs, traffic, questions)
+        self._maps: Kept[Map] = Kept(MAP, jobs, traffic, questions)
 
     @property
     def days(self) -> int:
@@ -57,7 +56,6 @@ class Insights:
 
     def gaps(self, days: int) -> Made[Gaps] | None:
         """Returns the gaps of so many days; None until they were looked for."""
-        self._forget_what_was_deleted()
         return self._gaps.get(_about(days), self._stamp())
 
     def gap(self, days: int, id_: str) -> Gap | None:
@@ -92,7 +90,6 @@ class Insights:
 
     def reasked(self, id_: str) -> Made[Reasked] | None:
         """Returns what the questions of a gap got when they were asked again; None before that."""
-        self._forget_what_was_deleted()
         return self._reasked.get(id_, (self._generation(),))
 
     def ask_again(self, gap: Gap, by: str | None = None) -> Job:
@@ -146,7 +143,6 @@ class Insights:
 
     def audit(self) -> Made[Audit] | None:
         """Returns what to look at in the notes; None until somebody looked."""
-        self._forget_what_was_deleted()
         return self._audits.get(NOTES, self._audit_stamp())
 
     def look_at_notes(self, by: str | None = None) -> Job:
@@ -229,20 +225,6 @@ class Insights:
 
     def _asked(self, days: int) -> Sequence[Asked]:
         return list(self._questions.since(datetime.now(UTC) - timedelta(days=days)))
-
-    def _forget_what_was_deleted(self) -> None:
-        """Forgets what was found out where questions have left the log since."""
-        count = self._count()
-        if count < self._counted:
-            for kept in (self._gaps, self._reasked, self._audits, self._maps):
-                kept.forget()
-        self._counted = count
-
-    def _count(self) -> int:
-        try:
-            return self._questions.count()
-        except LibraryError:
-            return 0
 
     def _stamp(self) -> Stamp:
         return stamp_of(self._questions.file), self._generation()

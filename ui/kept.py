@@ -1,7 +1,8 @@
 """What takes long to find out: made by one job at a time, and kept until the server ends.
 
 Whoever asks gets what there is, with the time it is of and whether it still holds; finding out anew
-is another request, so that no page makes anybody wait.
+is another request, so that no page makes anybody wait. What the log's questions say goes with them:
+once some were deleted, nothing that was found out before is kept.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
+from rag import LibraryError, NotesQAError, QuestionLog
 from ui.asks import Traffic
 from ui.evaluations import WAY_SECONDS
 from ui.folders import Stamp
@@ -41,27 +43,50 @@ class Made(Generic[T]):
     stale: bool
 
 
+class DeletedError(NotesQAError):
+    """Questions were deleted while they were looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result(Generic[T]):
+    """What was found out, and the log's oldest question before that."""
+
+    oldest: str | None
+    stamp: Stamp
+    at: datetime
+    found: T
+
+
 class Kept(Generic[T]):
     """Results of one kind, by what they are about. May be used from several threads."""
 
-    def __init__(self, kind: str, jobs: Jobs, traffic: Traffic) -> None:
-        """Args: `traffic` is what the work gives way to."""
+    def __init__(self, kind: str, jobs: Jobs, traffic: Traffic, questions: QuestionLog) -> None:
+        """Keeps nothing yet.
+
+        Args:
+            traffic: what the work gives way to.
+            questions: what the results are made of.
+        """
         self.kind = kind
         self._jobs = jobs
         self._traffic = traffic
-        self._kept: OrderedDict[str, tuple[Stamp, datetime, T]] = OrderedDict()
+        self._questions = questions
+        self._kept: OrderedDict[str, _Result[T]] = OrderedDict()
         self._lock = threading.Lock()
         self._adding = threading.Lock()
 
     def get(self, about: str, stamp: Stamp) -> Made[T] | None:
-        """Returns what is known; None where nothing is.
+        """Returns what is known; None where nothing is, or questions were deleted since.
 
         Args:
             stamp: what tells that all it depends on is what it was.
         """
+        oldest = self._oldest()
         with self._lock:
+            for name in [n for n, result in self._kept.items() if result.oldest != oldest]:
+                del self._kept[name]
             known = self._kept.get(about)
-        return Made(known[2], known[1], known[0] != stamp) if known else None
+        return Made(known.found, known.at, known.stamp != stamp) if known else None
 
     def job(self, about: str) -> Job | None:
         """Returns the job that finds it out, or waits to; None where there is none."""
@@ -96,10 +121,15 @@ class Kept(Generic[T]):
                 self._traffic.wait_for_none(WAY_SECONDS)
                 report(stage, done, total)
 
-            before = stamp()
+            oldest, before = self._oldest(), stamp()
             found = make(politely)
+            if self._oldest() != oldest:
+                raise DeletedError(
+                    "Questions were deleted from the log meanwhile, so that what they told was not "
+                    "kept: look again."
+                )
             with self._lock:
-                self._kept[about] = before, datetime.now(UTC), found
+                self._kept[about] = _Result(oldest, before, datetime.now(UTC), found)
                 self._kept.move_to_end(about)
                 while len(self._kept) > MOST_KEPT:
                     self._kept.popitem(last=False)
@@ -108,15 +138,16 @@ class Kept(Generic[T]):
         with self._adding:
             return self.job(about) or self._jobs.add(self.kind, work, about=about, by=by)
 
-    def forget(self) -> None:
-        """Forgets all that is known."""
-        with self._lock:
-            self._kept.clear()
-
     def wait(self, about: str) -> None:
         """Returns once its job has ended, or soon."""
         if job := self.job(about):
             self._jobs.wait(job.id, SOON)
+
+    def _oldest(self) -> str | None:
+        try:
+            return self._questions.oldest()
+        except LibraryError:
+            return None
 
     def _is(self, job: Job, about: str, *, ended: bool) -> bool:
         return job.kind == self.kind and job.about == about and job.ended is ended
