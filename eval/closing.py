@@ -24,7 +24,7 @@ from eval.checking import check_questions
 from eval.dataset import Evidence, Question, load_questions
 from eval.findings import Findings
 from eval.gaps import Gap
-from eval.unanswered import Sure, Trouble, sureness, trouble_now
+from eval.unanswered import Sure, Trouble, in_full, sureness, trouble_now
 from rag import Answer, Asked, Library, QuestionSetError
 
 ASKED, UNANSWERABLE = "asked", "unanswerable"
@@ -127,12 +127,6 @@ def reask(library: Library, gap: Gap, progress: Progress = lambda *_: None) -> R
         tuple(reply for reply in replies if reply.trouble),
         library.generation,
     )
-
-
-def in_full(asked: Asked) -> str:
-    """Returns a question as it can be asked alone: with what it took from the one before it."""
-    carried = len(asked.query.split()) > len(asked.question.split())
-    return asked.query if carried else " ".join(asked.question.split())
 
 
 def _reply(library: Library, alike: list[Asked], sure: Sure) -> Reply:

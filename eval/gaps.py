@@ -24,7 +24,18 @@ from typing import Any
 from eval import grouping
 from eval.support import Judge
 from eval.triage import Triage, triage
-from eval.unanswered import Again, Found, Group, Trouble, Wording, groups_of, sureness, wordings_of
+from eval.unanswered import (
+    Again,
+    Found,
+    Group,
+    Trouble,
+    Wording,
+    groups_of,
+    in_full,
+    searched_as,
+    sureness,
+    wordings_of,
+)
 from rag import Asked, Citation, Library, NotesQAError, Passage
 
 SHOWN = 50
@@ -74,8 +85,14 @@ class Gap:
     @property
     def wordings(self) -> list[tuple[str, int]]:
         """Returns how it was asked, and how often so, most often first."""
-        counts = Counter(" ".join(asked.question.split()) for asked in self.questions)
+        counts = Counter(map(in_full, self.questions))
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+    @property
+    def searched(self) -> dict[str, str]:
+        """Returns what was searched for instead of a wording, where that was repaired."""
+        found = {in_full(asked): searched_as(asked) for asked in self.questions[::-1]}
+        return {said: other for said, other in found.items() if other}
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -91,6 +108,7 @@ class Gap:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form; it does not say who asked what, or when."""
+        searched = self.searched
         return {
             "id": self.id,
             "terms": list(self.terms),
@@ -100,7 +118,10 @@ class Gap:
             "first": self.first.date().isoformat(),
             "last": self.last.date().isoformat(),
             "unchecked": self.unchecked,
-            "wordings": [{"question": said, "times": times} for said, times in self.wordings],
+            "wordings": [
+                {"question": said, "times": times, "searched_as": searched.get(said)}
+                for said, times in self.wordings
+            ],
             "reasons": list(self.reasons),
             "triage": self.triage.to_dict(),
         }

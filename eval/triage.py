@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.support import Judge, Support
 from eval.syllabus import Wording
+from eval.unanswered import in_full
 from rag import Asked, Contents, Reading, StoredChunk, Verdict, terms
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def triage(judge: Judge, questions: Sequence[Asked]) -> Triage:
     """Returns why questions that ask for one thing were not answered well.
 
     Args:
-        questions: at least one; what was searched for counts, not what was typed.
+        questions: at least one. What was searched for is judged; what no note holds is said of the
+            words that were typed.
 
     Raises:
         QuestionError, LibraryError, ModelError: as for `Library.ask`.
@@ -110,14 +112,15 @@ def triage(judge: Judge, questions: Sequence[Asked]) -> Triage:
     readings = judge.library.embedder.read_queries(queries)
     found = [look(contents, *pair) for pair in zip(queries, readings, strict=True)]
     cause, probability = Rule.shipped().cause([item.signals for item in found])
-    unknown = unknown_words(contents, queries)
+    typed = [text for text, _ in Counter(map(in_full, questions)).most_common(MOST)]
+    unknown = unknown_words(contents, typed)
     (row, agreeing), *_ = Counter(item.row for item in found).most_common(1)
     best = contents.chunk(row)
     return Triage(
         cause=cause,
         probability=round(probability, 2),
         support=support,
-        why=_why(cause, best, agreeing, queries, questions, unknown, contents.language),
+        why=_why(cause, best, agreeing, len(queries), typed, questions, unknown, contents.language),
         unknown=unknown,
     )
 
@@ -243,9 +246,9 @@ class Rule:
 # What an instructor reads
 
 
-def unknown_words(contents: Contents, queries: Sequence[str]) -> tuple[str, ...]:
+def unknown_words(contents: Contents, questions: Sequence[str]) -> tuple[str, ...]:
     """Returns the words of questions that no note holds, once each, in order."""
-    words = dict.fromkeys(word for query in queries for word in _WORD.findall(query))
+    words = dict.fromkeys(word for query in questions for word in _WORD.findall(query))
     said = {
         word.casefold(): word
         for word in reversed(words)
@@ -261,7 +264,8 @@ def _why(
     cause: Cause,
     best: StoredChunk,
     agreeing: int,
-    queries: Sequence[str],
+    total: int,
+    typed: Sequence[str],
     questions: Sequence[Asked],
     unknown: Sequence[str],
     language: str,
@@ -269,8 +273,8 @@ def _why(
     """Returns one line: where the wordings come nearest, and what that place lacks."""
     place = _place(best)
     if cause is Cause.MISSED:
-        return f"{_who(agreeing, len(queries))} nearest to {place}, {_fate(best, questions)}."
-    asked = set(terms(" ".join(queries), language))
+        return f"{_who(agreeing, total)} nearest to {place}, {_fate(best, questions)}."
+    asked = set(terms(" ".join(typed), language))
     held = set(terms("\n".join([best.title, *best.headings, best.text]), language))
     shared = len(asked & held)
     no_note = f"; no note holds {_listed(unknown)}" if unknown else ""

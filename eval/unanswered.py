@@ -1,5 +1,8 @@
 """Questions of the log that got no good answer, folded by their terms and grouped by meaning.
 
+They are folded and told in the words that people typed: what was searched for may have been
+repaired into something else, as where the notes do not know a word.
+
 Input: what the log holds; output: groups of wordings, of which those are left that the notes of now
 do not answer either.
 """
@@ -7,7 +10,7 @@ do not answer either.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -91,6 +94,20 @@ def sureness(library: Library) -> Sure:
     return sure
 
 
+def in_full(asked: Asked) -> str:
+    """Returns a question as it can be asked alone: as typed, with what it took from the one before.
+
+    What was carried follows the question, and a repair changes no number of words.
+    """
+    typed, sought = asked.question.split(), asked.query.split()
+    return " ".join([*typed, *sought[len(typed) :]])
+
+
+def searched_as(asked: Asked) -> str | None:
+    """Returns what was searched for where that is something else than was asked; else None."""
+    return None if asked.query.split() == in_full(asked).split() else asked.query
+
+
 class Found:
     """What of the log got no good answer.
 
@@ -122,11 +139,13 @@ class Wording:
     """Questions of the same terms in the same order, the newest first.
 
     Attributes:
-        text: what was searched for, as most of them say it.
-        vector: of the text; None until it is compared.
+        text: what was asked, as most of them typed it.
+        sought: what was searched for, for most of them.
+        vector: of what was searched for; None until it is compared.
     """
 
     text: str
+    sought: str
     questions: tuple[Asked, ...]
     vector: Any = None
 
@@ -186,18 +205,26 @@ def wordings_of(troubled: Sequence[Asked], language: str) -> tuple[list[Wording]
     by_terms: dict[tuple[str, ...], list[Asked]] = defaultdict(list)
     stems: dict[str, tuple[str, ...]] = {}
     for asked in troubled:
-        if asked.query not in stems:
-            said = terms(asked.query, language)
-            stems[asked.query] = tuple(said) or (asked.query.casefold(),)
-        by_terms[stems[asked.query]].append(asked)
-    wordings = []
-    for questions in by_terms.values():
-        forms = Counter(asked.query for asked in questions)
-        text = min(forms, key=lambda form: (-forms[form], form))
-        wordings.append(Wording(text, tuple(sorted(questions, key=_age))))
+        text = in_full(asked)
+        if text not in stems:
+            stems[text] = tuple(terms(text, language)) or (text.casefold(),)
+        by_terms[stems[text]].append(asked)
+    wordings = [
+        Wording(
+            _most_common(map(in_full, questions)),
+            _most_common(asked.query for asked in questions),
+            tuple(sorted(questions, key=_age)),
+        )
+        for questions in by_terms.values()
+    ]
     wordings.sort(key=lambda wording: Group("", (wording,)).rank)
     left_out = sum(len(wording.questions) for wording in wordings[COMPARED:])
     return sorted(wordings[:COMPARED], key=lambda wording: wording.text), left_out
+
+
+def _most_common(forms: Iterable[str]) -> str:
+    counts = Counter(forms)
+    return min(counts, key=lambda form: (-counts[form], form))
 
 
 def groups_of(wordings: Sequence[Wording], library: Library) -> list[Group]:
@@ -208,7 +235,7 @@ def groups_of(wordings: Sequence[Wording], library: Library) -> list[Group]:
     """
     if not wordings:
         return []
-    vectors = library.embed([wording.text for wording in wordings])
+    vectors = library.embed([wording.sought for wording in wordings])
     last = [wording.questions[0] for wording in wordings]
     places = [[(spot.document, spot.span) for spot in asked.retrieved] for asked in last]
     labels = grouping.group(vectors, places, [asked.confidence for asked in last])

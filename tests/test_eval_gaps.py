@@ -88,6 +88,24 @@ def test_json_and_table_do_not_say_who_asked(owls: Library) -> None:
     assert "user0" not in said and "id-" not in said and "page" not in said
 
 
+def test_a_question_is_told_as_it_was_typed_whatever_was_searched_for(owls: Library) -> None:
+    typed = "earth mover distance between source and target"
+    sought = typed.replace("mover", "over")
+    found = find_gaps(owls, [asked(typed, number, query=sought) for number in (0, 1)])
+    (gap,) = found.gaps
+    assert (gap.question, gap.wordings, gap.searched) == (typed, [(typed, 2)], {typed: sought})
+    assert "mover" in gap.terms and "over" not in gap.terms
+    assert "mover" in gap.triage.unknown
+    assert gap.to_dict()["wordings"] == [{"question": typed, "times": 2, "searched_as": sought}]
+
+
+def test_a_follow_up_is_told_with_what_it_took_from_the_one_before(owls: Library) -> None:
+    after = asked("and teh owls?", query="and the owls? hunt dusk")
+    (gap,) = find_gaps(owls, [after]).gaps
+    assert (gap.question, gap.wordings) == ("and teh owls? hunt dusk", [(gap.question, 1)])
+    assert gap.searched == {gap.question: after.query}
+
+
 def test_where_nobody_was_signed_in_a_single_question_is_shown(owls: Library) -> None:
     (gap,) = find_gaps(owls, [asked(HUNT)]).gaps
     assert (gap.people, len(gap.questions), gap.question) == (None, 1, HUNT)

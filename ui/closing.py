@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -157,9 +156,9 @@ def _editor(draft: Draft, gap: Gap) -> Command:
 
 def _asked(gap: Gap, draft: Draft) -> Iterator[str]:
     """Yields what a person should know who writes: the questions, and where they are answered."""
-    wordings = Counter(" ".join(asked.question.split()) for asked in gap.questions)
+    wordings = gap.wordings
     yield f"Asked {len(gap.questions):,} times and not answered well. {gap.triage.why}"
-    for wording, times in wordings.most_common(MOST_LEFT):
+    for wording, times in wordings[:MOST_LEFT]:
         yield f"  {wording}{_times(times)}"
     if len(wordings) > MOST_LEFT:
         yield f"  and {len(wordings) - MOST_LEFT:,} other wordings"

@@ -87,7 +87,8 @@ def show(context: typer.Context, group: Group, as_json: Json = False) -> None:
         return
     first, *rest = _lines(gap)
     say(visible(first), *map(visible, rest))
-    say("", "Asked as:", *(visible(f"{times} × {said}") for said, times in gap.wordings))
+    asked = (f"{times} × {said}{_searched(gap, said)}" for said, times in gap.wordings)
+    say("", "Asked as:", *map(visible, asked))
     if gap.reasons:
         say("", "Why an answer did not help:", *map(visible, gap.reasons))
     if gap.triage.support.passages:
@@ -167,12 +168,17 @@ def _lines(gap: Gap) -> Iterator[str]:
         "" if gap.people is None else f"{gap.people} {'person' if gap.people == 1 else 'people'}, "
     )
     yield f"{gap.id}  {who}{often}: {', '.join(gap.terms)}"
-    yield gap.question
+    yield f"{gap.question}{_searched(gap, gap.question)}"
     yield f"{gap.triage.cause.value.capitalize()}: {gap.triage.why}"
     if gap.evidence:
         yield f"Nearest: {_quoted(gap.evidence)}"
     if gap.unchecked:
         yield f"{_counted(gap.unchecked)} of other notes, not asked again (notesqa gaps ask)."
+
+
+def _searched(gap: Gap, said: str) -> str:
+    other = gap.searched.get(said)
+    return f" (searched as “{other}”)" if other else ""
 
 
 def _quoted(words: Citation | Passage) -> str:

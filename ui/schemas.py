@@ -586,6 +586,8 @@ class AskedAs(Given):
 
     question: str
     times: int
+    searched_as: str | None
+    """What was searched for instead, where its spelling was repaired; else null."""
 
 
 class Triage(Given):

@@ -190,7 +190,10 @@ def _wordings(gap: Gap) -> Iterator[str]:
     yield '<table class="counts"><thead><tr><th scope="col">Question</th>'
     yield '<th scope="col">Times</th></tr></thead><tbody>'
     for said, count in wordings[:MOST_ROWS]:
-        yield f'<tr><th scope="row">{shown(said)}</th><td data-label="Times">{count:,}</td></tr>'
+        other = gap.searched.get(said)
+        sought = f"<small>searched as “{shown(other)}”</small>" if other else ""
+        yield f'<tr><th scope="row">{shown(said)}{sought}</th><td data-label="Times">'
+        yield f"{count:,}</td></tr>"
     yield "</tbody></table>"
     yield from left_out(len(wordings), MOST_ROWS)
     if gap.reasons:
