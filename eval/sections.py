@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import chain
 
-from eval.phrasing import asked_of_heading, asked_of_lead_in, asked_of_reason, in_context, regarding
 from eval.parts import ITEM, LONGEST_QUOTE, WHAT_IS, Part, Tellers, answering, beginning
+from eval.phrasing import asked_of_heading, asked_of_lead_in, asked_of_reason, in_context, regarding
 from rag import (
     ENGLISH,
     UnitKind,

@@ -18,6 +18,7 @@ from eval import (
     Status,
     twice,
 )
+from rag import Citation, Passage
 from ui.console import say
 from ui.render import flowing, place, snippet, visible
 
@@ -71,7 +72,7 @@ def _print_objective(item: Covered) -> None:
     say(Text.assemble((mark, STYLES[item.status]), f"  {text}"), indent=2)
     reply = Text(f" · {item.reply}" if item.reply else "")
     if not item.citations:
-        near = [*item.support.citations, *item.support.passages]
+        near: list[Citation | Passage] = [*item.support.citations, *item.support.passages]
         where = Text(f"nearest: {place(near[0])}" if near else "nothing near", style="cyan")
         say(Text.assemble(where, reply), indent=6)
         return
