@@ -8,8 +8,11 @@ Where it is known what answers, that is looked for (`standing`). Where it is not
 not say it any more, a logistic regression speaks whose signals pool the wordings (`signals`); in
 notes of questions and answers, the question above the answer counts too (`faq`). Its constants are
 in support.json, made by `python -m eval.bench.support` from the fitting split of the shipped
-questions, asked of the shipped notes and of ten states in each of which a fifth of them is hidden.
-How far that goes is printed by `python -m eval.bench.ablation`.
+questions, and from headings, asked of the shipped notes and of ten states in each of which a fifth
+of them is hidden. Of the reporting split's questions in these states (8,393, of which 23 of 100
+have no answer there) 62 of 100 are answered where the confidence is .5 to .75, 81 from .75 to .9, 97
+above; of the headings (1,067, 17 of 100 gone) 54, 68 and 94. Where more is missing, fewer are. How
+well what is hidden is found is printed by `python -m eval.bench.ablation`.
 """
 
 from __future__ import annotations
