@@ -10,9 +10,9 @@ notes of questions and answers, the question above the answer counts too (`faq`)
 in support.json, made by `python -m eval.bench.support` from the fitting split of the shipped
 questions, and from headings, asked of the shipped notes and of ten states in each of which a fifth
 of them is hidden. Of the reporting split's questions in these states (8,393, of which 23 of 100
-have no answer there) 62 of 100 are answered where the confidence is .5 to .75, 81 from .75 to .9, 97
-above; of the headings (1,067, 17 of 100 gone) 54, 68 and 94. Where more is missing, fewer are. How
-well what is hidden is found is printed by `python -m eval.bench.ablation`.
+have no answer there) 62 of 100 are answered where the confidence is .5 to .75, 81 from .75 to .9,
+97 above; of the headings (1,067, 17 of 100 gone) 54, 68 and 94. Where more is missing, fewer are.
+How well what is hidden is found is printed by `python -m eval.bench.ablation`.
 """
 
 from __future__ import annotations

@@ -2,16 +2,13 @@
 
 Input: the questions of one group, which ask for one thing; output: `Triage`.
 
-Each wording gives signals: how near it lies to the notes, and by how much the best passage stands
-out. A multinomial logistic regression makes probabilities of them, and the wordings of a group are
-pooled by the mean of their logarithms. Its constants, in `triage.json`, are written by
-`python -m eval.bench.triage --fit`, which says what they were made of.
+Each wording gives signals: how near it lies to what is nearest, and to the notes as a whole. A
+multinomial logistic regression makes probabilities of them, and the wordings of a group are pooled
+by the mean of their logarithms, so that many wordings are no evidence by themselves. The number
+that is shown as the confidence decides: from `MISSING` on it was missed.
 
-On the reporting split (`python -m eval.bench.triage`) 71 of 100 gaps get the right cause by group
-(n = 201), 77 where the three causes count alike (.70 to .84). What is off topic is told from the
-rest in all but 3 groups. What is not there is told from what was missed in 69 of 100; most errors
-are missed ones that are taken for absent. Where notes that were there are hidden, more than half of
-what they said is taken for missed: `lead` tells those, and hardly tells near-domain questions.
+Its constants, in `triage.json`, are written by `python -m eval.bench.triage --fit`, which says what
+they were made of.
 """
 
 from __future__ import annotations
@@ -21,13 +18,13 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
-from eval.support import Judge, Support
+from eval.support import MISSING, Judge, Support
 from eval.syllabus import Wording
 from eval.unanswered import in_full
 from rag import Asked, Contents, Reading, StoredChunk, Verdict, terms
@@ -48,7 +45,7 @@ DEPTH = 30
 """How many of the nearest chunks are looked at."""
 
 SAMPLE = 256
-"""Chunks, spread over all notes, that say how a question's words sit among them."""
+"""Chunks, spread over all notes, that stand for them as a whole."""
 
 NAMED = 5
 """Words that no note holds, and that are named in `why`."""
@@ -67,14 +64,13 @@ class Triage:
     """The cause of a gap, and what speaks for it.
 
     Attributes:
-        probability: 0 to 1, of the cause, where all three are as common.
-        support: what the notes have for the questions.
+        support: what the notes have for the questions; its confidence is the probability that they
+            hold an answer though none was given, where all three causes are as common.
         why: one line for an instructor.
         unknown: words of the questions that no note holds, as they were typed.
     """
 
     cause: Cause
-    probability: float
     support: Support
     why: str
     unknown: tuple[str, ...] = ()
@@ -83,7 +79,6 @@ class Triage:
         """Returns the JSON form: the cause, and its evidence."""
         return {
             "cause": self.cause.value,
-            "probability": self.probability,
             "why": self.why,
             "confidence": self.support.confidence,
             "near": round(self.support.near, 4),
@@ -108,18 +103,17 @@ def triage(judge: Judge, questions: Sequence[Asked]) -> Triage:
     contents = judge.library.contents()
     support = judge.support([Wording(query) for query in queries])
     if not len(contents):
-        return Triage(Cause.ABSENT, 1.0, support, "The notes hold no passage at all.")
+        return Triage(Cause.ABSENT, support, "The notes hold no passage at all.")
     readings = judge.library.embedder.read_queries(queries)
-    found = [look(contents, *pair) for pair in zip(queries, readings, strict=True)]
-    cause, probability = Rule.shipped().cause([item.signals for item in found])
+    found = [look(contents, reading) for reading in readings]
+    cause, held = Rule.shipped().cause([item.signals for item in found])
     typed = [text for text, _ in Counter(map(in_full, questions)).most_common(MOST)]
     unknown = unknown_words(contents, typed)
     (row, agreeing), *_ = Counter(item.row for item in found).most_common(1)
     best = contents.chunk(row)
     return Triage(
         cause=cause,
-        probability=round(probability, 2),
-        support=support,
+        support=replace(support, confidence=held),
         why=_why(cause, best, agreeing, len(queries), typed, questions, unknown, contents.language),
         unknown=unknown,
     )
@@ -155,44 +149,44 @@ class Look:
     row: int
 
 
-SIGNALS = ("near_units", "near_chunks", "typical", "lead", "names")
+SIGNALS = ("near_units", "all_units", "all_chunks", "all_tokens")
 
 
-def look(notes: Notes, query: str, reading: Reading) -> Look:
+def look(notes: Notes, reading: Reading) -> Look:
     """Returns what tells, for one wording, whether the notes say it.
 
-    `near_units` is the mean cosine of the five nearest units, `near_chunks` that of the twenty
-    nearest chunks: how near the subject is. `typical` is how well chunks from all over the notes
-    match its words: whether it speaks as they do. `lead` is by how much the best chunk stands out
-    from the tenth: what is said in one place does. `names` counts names, which bring a question
-    nearer to the notes that use them whatever it asks.
+    `near_units` is the mean cosine of the five nearest units: how near it comes to a statement. The
+    others are means over chunks from all over the notes: `all_units` and `all_chunks` of the
+    cosines of their units and of themselves, `all_tokens` of how well they match its words. What is
+    off topic is far from all; what is near whole chunks, and not near single statements, asks about
+    the subject of the notes what they do not say.
     """
     import numpy as np
 
     vector = reading.vector
     rows = notes.nearest(vector, DEPTH)
-    chunks = notes.similarities(vector, rows)
-    # What holds nothing that can be quoted stands for itself.
-    units = [notes.unit_vectors(int(row)) @ vector for row in rows]
-    units = [own if len(own) else chunks[[n]] for n, own in enumerate(units)]
-    best = np.array([own.max() for own in units])
-    score = chunks + best + 2 * notes.token_similarities(reading, rows)
-    order = np.argsort(-score, kind="stable")
+    near = _unit_similarities(notes, vector, rows)
+    best = np.array([own.max() for own in near])
+    score = notes.similarities(vector, rows) + best + 2 * notes.token_similarities(reading, rows)
     spread = np.linspace(0, len(notes) - 1, min(len(notes), SAMPLE)).astype(np.int64)
     return Look(
         signals={
-            "near_units": float(np.sort(np.concatenate(units))[-5:].mean()),
-            "near_chunks": float(np.sort(chunks)[-20:].mean()),
-            "typical": float(notes.token_similarities(reading, spread).mean()),
-            "lead": float(score[order[0]] - score[order[:10][-1]]),
-            "names": float(min(len(_NAME.findall(query)), 3)),
+            "near_units": float(np.sort(np.concatenate(near))[-5:].mean()),
+            "all_units": float(np.concatenate(_unit_similarities(notes, vector, spread)).mean()),
+            "all_chunks": float(notes.similarities(vector, spread).mean()),
+            "all_tokens": float(notes.token_similarities(reading, spread).mean()),
         },
-        row=int(rows[order[0]]),
+        row=int(rows[np.argmax(score)]),
     )
 
 
-_NAME = re.compile(r"\b(?:[A-Z][\w-]*[A-Z0-9][\w-]*|(?<=[a-z,] )[A-Z][a-z]+)\b")
-"""A word with a capital or digit behind its first capital, or with a capital inside a sentence."""
+def _unit_similarities(notes: Notes, vector: Vectors, rows: Rows) -> list[Vectors]:
+    """Returns the cosines of each chunk's units; what holds none to quote stands for itself."""
+    units = [notes.unit_vectors(int(row)) @ vector for row in rows]
+    return [
+        own if len(own) else notes.similarities(vector, rows[n : n + 1])
+        for n, own in enumerate(units)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +214,7 @@ class Rule:
         return cls(**json.loads(text))
 
     def cause(self, wordings: Sequence[Mapping[str, float]]) -> tuple[Cause, float]:
-        """Returns the likeliest cause of a group, and its probability.
+        """Returns the cause of a group, and the probability that the notes hold it, to two places.
 
         Args:
             wordings: the signals of each, of at least one.
@@ -228,8 +222,11 @@ class Rule:
         logs = [self._logarithms(signals) for signals in wordings]
         pooled = {cause: math.fsum(one[cause] for one in logs) / len(logs) for cause in Cause}
         total = math.fsum(math.exp(value) for value in pooled.values())
-        best = max(Cause, key=lambda cause: pooled[cause])
-        return best, math.exp(pooled[best]) / total
+        held = round(math.exp(pooled[Cause.MISSED]) / total, 2)
+        if held >= MISSING:
+            return Cause.MISSED, held
+        others = (Cause.ABSENT, Cause.OFF_TOPIC)
+        return max(others, key=lambda cause: pooled[cause]), held
 
     def _logarithms(self, signals: Mapping[str, float]) -> dict[Cause, float]:
         z = {name: (signals[name] - self.means[name]) / self.scales[name] for name in self.means}

@@ -594,8 +594,6 @@ class Triage(Given):
     """Why questions were not answered well, and what speaks for it."""
 
     cause: Literal["not in the notes", "in the notes but missed", "off topic"]
-    probability: Annotated[float, Field(ge=0, le=1)]
-    """Of the cause, where all three are as common."""
     why: str
     confidence: Annotated[float, Field(ge=0, le=1)]
     """The probability that the notes answer."""
