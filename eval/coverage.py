@@ -23,6 +23,9 @@ from eval.support import Judge, Status, Support
 from eval.syllabus import Objective, Wording, sameness
 from rag import Citation, Library, Passage, QuestionSetError, RunError
 
+FARTHEST = 1e6
+"""Scores of passages lie nearer to 0."""
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -83,11 +86,14 @@ class Covered:
 
     @classmethod
     def from_record(cls, found: Mapping[str, Any]) -> Covered:
-        """Returns what `to_record` gave, or as much of it as `to_dict` did."""
-        if not all(isinstance(found[name], str) for name in ("id", "text")):
-            raise TypeError("an id or a text that is none")
+        """Returns what `to_record` gave, or as much of it as `to_dict` did.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError, IndexError: it is nothing of the kind.
+        """
         kept = found.get("support", {})
-        citations = [Citation.from_dict(one) for one in kept.get("citations", found["citations"])]
+        shown = [_citation(one) for one in found["citations"]]
+        citations = [_citation(one) for one in kept["citations"]] if kept else shown
         documents = kept.get("documents", dict.fromkeys(one.document for one in citations))
         objective = Objective(
             id=found["id"],
@@ -100,12 +106,16 @@ class Covered:
             expected=tuple(Evidence(*one) for one in found.get("expected", ())),
             needs_all=found.get("needs_all", False),
         )
+        said = [one for wording in objective.wordings for one in (*wording.earlier, wording.text)]
+        known = [one for item in objective.expected for one in (item.document, item.quote)]
+        _check(str, objective.id, objective.text, objective.unit, *said, *known, *documents)
+        _check(bool, objective.needs_all)
         support = Support(
-            confidence=float(found["confidence"]),
-            near=kept.get("near", 0.0),
+            confidence=_within(found["confidence"], 0, 1),
+            near=_within(kept.get("near", 0.0), -2, 2),  # a cosine, rounded
             citations=tuple(citations),
             documents=tuple(documents),
-            passages=tuple(Passage.from_dict(one) for one in kept.get("passages", ())),
+            passages=tuple(_passage(one) for one in kept.get("passages", ())),
         )
         reply = found.get("ask")
         return cls(objective, support, Reply.from_dict(reply) if reply else None)
@@ -203,9 +213,13 @@ class Coverage:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Coverage:
-        """Returns what `to_record` gave, or as much of it as `to_dict` did."""
+        """Returns what `to_record` gave, or as much of it as `to_dict` did.
+
+        Raises:
+            ValueError, KeyError, TypeError, AttributeError, IndexError: it is nothing of the kind.
+        """
         head = record.get("coverage", {})
-        return cls(
+        made = cls(
             found=tuple(Covered.from_record(one) for one in record["objectives"]),
             corpus=head.get("corpus", ""),
             generation=head.get("generation", 0),
@@ -213,6 +227,10 @@ class Coverage:
             source=head.get("source", ""),
             made=head.get("made", ""),
         )
+        _check(str, made.corpus, made.source, made.made, *made.notes)
+        _check(int, made.generation)
+        _within(made.generation, 0, 2**63)
+        return made
 
 
 def cover(
@@ -297,3 +315,31 @@ def load_coverage(path: Path) -> Coverage:
             f"{path} is no saved coverage: expected what notesqa coverage writes with --out, or "
             "prints with --json."
         ) from error
+
+
+def _check(kind: type, *values: object) -> None:
+    """Raises TypeError where a value is of another type: of a file, records check nothing."""
+    if any(type(value) is not kind for value in values):
+        raise TypeError(f"expected {kind.__name__}")
+
+
+def _within(value: float, low: float, high: float) -> float:
+    """Returns a number; raises ValueError where it lies outside of its range."""
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"expected a number from {low} to {high}")
+    return float(value)
+
+
+def _citation(found: Mapping[str, Any]) -> Citation:
+    made = Citation.from_dict(found)
+    _check(str, made.document, made.title, *made.headings, made.location, made.quote)
+    _check(int, made.number, made.span.start, made.span.end)
+    return made
+
+
+def _passage(found: Mapping[str, Any]) -> Passage:
+    made = Passage.from_dict(found)
+    _check(str, made.document, made.title, *made.headings, made.location, made.text)
+    _check(int, made.rank, made.span.start, made.span.end)
+    _within(made.score, -FARTHEST, FARTHEST)
+    return made

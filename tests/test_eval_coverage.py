@@ -25,7 +25,7 @@ from eval import (
 )
 from eval.replies import Reply
 from eval.support import Judge
-from rag import Citation, QuestionSetError, RunError, Span
+from rag import Citation, Passage, QuestionSetError, RunError, Span
 
 SURE = {
     Support(tenth / 10, 0.0, (), (), ()).status: tenth / 10 for tenth in (*range(6), 10)
@@ -128,6 +128,51 @@ def test_anything_else_is_no_saved_coverage(tmp_path: Path, text: str) -> None:
         load_coverage(tmp_path / "a.json")
     with pytest.raises(RunError, match="cannot be read"):
         load_coverage(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("coverage", "made"), 5),
+        (("coverage", "source"), 5),
+        (("coverage", "source"), "\ud800"),
+        (("coverage", "corpus"), [1]),
+        (("coverage", "notes"), [1, None]),
+        (("coverage", "generation"), 10**400),
+        (("objectives", 0, "unit"), {}),
+        (("objectives", 0, "id"), [1]),
+        (("objectives", 0, "confidence"), -7),
+        (("objectives", 0, "confidence"), 1e300),
+        (("objectives", 0, "confidence"), "0.5"),
+        (("objectives", 0, "needs_all"), 1),
+        (("objectives", 0, "wordings"), [[5]]),
+        (("objectives", 0, "expected"), [["a.md", None]]),
+        (("objectives", 0, "citations", 0, "document"), {}),
+        (("objectives", 0, "citations", 0, "start"), -5),
+        (("objectives", 0, "support", "near"), 1e300),
+        (("objectives", 0, "support", "documents"), [5]),
+        (("objectives", 0, "support", "citations", 0, "start"), 0.5),
+        (("objectives", 0, "support", "passages", 0, "text"), None),
+        (("objectives", 0, "support", "passages", 0, "score"), "high"),
+    ],
+)
+def test_what_has_another_type_or_range_is_no_saved_coverage(
+    tmp_path: Path, path: tuple[Any, ...], value: object
+) -> None:
+    passage = Passage(1, 0.5, "a.md", "A", ("A",), "line 1", Span(0, 4), "Owls")
+    item = covered("a", COVERED, "a.md")
+    whole = coverage(replace(item, support=replace(item.support, passages=(passage,))))
+    record: Any = whole.to_record()
+    assert Coverage.from_record(json.loads(json.dumps(record))) == whole
+    *above, last = path
+    changed = record
+    for name in above:
+        changed = changed[name]
+    assert last in changed or isinstance(changed, list)
+    changed[last] = value
+    (tmp_path / "a.json").write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunError, match="no saved coverage"):
+        load_coverage(tmp_path / "a.json")
 
 
 def test_units_come_weakest_first_and_notes_by_what_they_support() -> None:

@@ -290,6 +290,14 @@ def test_a_damaged_state_harms_no_other_and_can_be_deleted(
     assert "odd.json is no state of the coverage" in page and f"name={name}" in page
     assert str(tmp_path) not in page
     assert client.get("/coverage/state?name=odd").status_code == 409
+    whole = json.loads((tmp_path / f"lib/coverage/{name}.json").read_text("utf-8"))
+    for key, value in (("made", 5), ("source", "\ud800"), ("corpus", [1]), ("notes", [None])):
+        damaged = whole | {"coverage": whole["coverage"] | {key: value}}
+        (tmp_path / "lib/coverage/odd.json").write_text(json.dumps(damaged), encoding="utf-8")
+        listed = {one["name"]: one for one in client.get("/api/v1/coverage").json()["coverage"]}
+        assert "odd.json is no state" in listed["odd"]["error"], key
+        assert listed[name]["error"] is None
+        assert client.get("/coverage").status_code == 200
     assert client.get("/api/v1/coverage/odd").status_code == 409
     assert client.post("/coverage/delete", data={"name": "odd"}).status_code == 303
     assert client.post("/coverage/delete", data={"name": "odd"}).status_code == 404

@@ -6,7 +6,6 @@ objectives and which states there are, and by what name.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -279,7 +278,7 @@ def _head_of(file: Path) -> _Head:
         return _Head(None, "", "", 0, {}, _said(error, file))
     try:
         made = datetime.fromisoformat(found.made).astimezone(UTC)
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError):
         made = None
     return _Head(made, found.source, found.corpus, found.generation, found.summary)
 
@@ -287,9 +286,10 @@ def _head_of(file: Path) -> _Head:
 def _outline(file: Path) -> Coverage:
     """Returns a state without what supports its objectives, which takes most of the time."""
     from eval import Coverage
+    from eval.files import read_json
 
     with _reading(file):
-        record = json.loads(file.read_text(encoding="utf-8-sig"))
+        record = read_json(file.read_text(encoding="utf-8-sig"))
         kept = ("id", "text", "confidence")
         slim = [
             {**{key: one[key] for key in kept}, "citations": []} for one in record["objectives"]
