@@ -99,6 +99,8 @@ def test_a_note_is_named_as_one_would(
         (".new.md", "is hidden"),
         ("slides.pptx", "name a .md file"),
         ("there/new.md", "There is no folder"),
+        ("n" * 300 + ".md", "cannot be read: File name too long"),
+        ("d" * 300 + "/new.md", "cannot be read: File name too long"),
         ("folder.md", "cannot be read"),
     ],
 )

@@ -167,8 +167,12 @@ def _asked(gap: Gap, draft: Draft) -> Iterator[str]:
 
 def _wait(draft: Draft) -> None:
     """Lets a person say that they have saved, in an editor that did not keep the terminal."""
+    from ui.render import visible
+
     typer.prompt(
-        f"{draft.path} is as it was. Press Enter once you have saved it, or to leave it so",
+        visible(
+            f"{draft.path} is as it was. Press Enter once you have saved it, or to leave it so"
+        ),
         "",
         show_default=False,
         prompt_suffix=". ",

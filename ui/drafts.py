@@ -96,7 +96,7 @@ def _place(said: str, corpus: Path) -> tuple[str, Path]:
     if not inside:
         raise WritingError(f"{said} does not lie in {corpus}: name a file among the notes.")
     # What is typed may begin with the folder's own name, as Tab completes it.
-    path = next((place for place in inside if place.exists()), inside[-1])
+    path = next((place for place in inside if os.path.exists(place)), inside[-1])
     return path.relative_to(root).as_posix(), path
 
 

@@ -62,6 +62,7 @@ def accept(
 ) -> None:
     """Add the proposals that a table marks to a question set."""
     from eval import Choice, Decisions, accept, read_review
+    from ui.render import visible
 
     library = library_of(context)
     reviewed = read_review(table, library.source)
@@ -73,11 +74,9 @@ def accept(
         counts = {"accepted": accepted, "rejected": rejected, "added": len(added)}
         print_json({"questions": to.as_posix(), **counts})
         return
-    typer.echo(
-        f"{accepted} accepted, {rejected} rejected: {len(added)} questions added to {to}, with "
-        "their paraphrases"
-    )
-    typer.echo(f"Next: notesqa eval check {to}")
+    said = f"{accepted} accepted, {rejected} rejected: {len(added)} questions added to {to}, with"
+    typer.echo(visible(f"{said} their paraphrases"))
+    typer.echo(visible(f"Next: notesqa eval check {to}"))
 
 
 def _print(found: Sequence[Proposal], out: Path | None) -> None:
@@ -90,8 +89,10 @@ def _print(found: Sequence[Proposal], out: Path | None) -> None:
         said = proposal.now.value if proposal.now else ""
         typer.echo(visible(proposal.question))
         typer.echo(visible(f"    {proposal.document}, {proposal.location}: {said}"))
-    typer.echo(f"\n{len(found)} questions proposed" + (f": {out}" if out else "."))
+    typer.echo(visible(f"\n{len(found)} questions proposed" + (f": {out}" if out else ".")))
     if out is not None:
-        typer.echo(f"Next: mark them y or n, then notesqa eval accept {out} --to SET.jsonl")
+        typer.echo(
+            visible(f"Next: mark them y or n, then notesqa eval accept {out} --to SET.jsonl")
+        )
     else:
         typer.echo("Next: --out FILE.csv writes them as a table, or review them at /proposals")
