@@ -42,7 +42,7 @@ def replacing(path: Path, error: type[NotesQAError] = QuestionSetError) -> Itera
     Raises:
         NotesQAError: it cannot be written; of the type `error`.
     """
-    draft = path.parent / f".{path.name}.{os.getpid()}"
+    draft = path.parent / f".{path.name}.{os.urandom(8).hex()}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
