@@ -7,12 +7,11 @@ or a shape as well.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from html import escape
 from importlib.resources import files
 
 from eval.coverage import Coverage, Covered, Part
 from eval.mapping import HEIGHT, WIDTH, Map, Pin, Sign, Wanted
-from eval.marks import mark, svg, text
+from eval.marks import escaped, mark, svg, text
 from eval.support import Status
 
 Address = Callable[[str], str]
@@ -88,7 +87,7 @@ def said_of(item: Covered) -> str:
 
 
 def _unit(unit: Part, href: Address) -> str:
-    name = escape(unit_name(unit.name))
+    name = escaped(unit_name(unit.name))
     count = f"{unit.summary['covered']:,} of {len(unit.found):,}"
     cells = "".join(_cell(item, href) for item in unit.found)
     return (
@@ -101,8 +100,8 @@ def _unit(unit: Part, href: Address) -> str:
 def _cell(item: Covered, href: Address) -> str:
     level = min(LEVELS - 1, int(item.support.confidence * LEVELS))
     return (
-        f'<a class="nq-cell {item.status} l{level}" href="{escape(href(item.objective.id))}" '
-        f'aria-label="{escape(said_of(item))}">{LETTERS[item.status]}</a>'
+        f'<a class="nq-cell {item.status} l{level}" href="{escaped(href(item.objective.id))}" '
+        f'aria-label="{escaped(said_of(item))}">{LETTERS[item.status]}</a>'
     )
 
 
@@ -135,7 +134,7 @@ def map_legend_html(drawn: Map) -> str:
     signs = [(_sign(sign, 10, 10), said) for sign, said in SIGNS.items() if sign in used]
     groups = [(_shape(number, 10, 10), name) for number, name in enumerate(drawn.groups)]
     items = "".join(
-        f'<li><svg viewBox="0 0 20 20" aria-hidden="true">{shape}</svg>{escape(said)}</li>'
+        f'<li><svg viewBox="0 0 20 20" aria-hidden="true">{shape}</svg>{escaped(said)}</li>'
         for shape, said in (*signs, *groups)
     )
     return f'<ul class="nq-key">{items}</ul>'
@@ -146,10 +145,10 @@ def _pin(pin: Pin, drawn: Map, address: str) -> str:
     said = (
         f"{' '.join(pin.wanted.text.split())} ({SIGNS[pin.wanted.sign]}); nearest: {nearest.title}"
     )
-    shape = f"<title>{escape(said)}</title>{_sign(pin.wanted.sign, pin.x, pin.y)}"
+    shape = f"<title>{escaped(said)}</title>{_sign(pin.wanted.sign, pin.x, pin.y)}"
     if not address:
         return f"<g>{shape}</g>"
-    return f'<a href="{escape(address)}">{shape}</a>'
+    return f'<a href="{escaped(address)}">{shape}</a>'
 
 
 def _sign(sign: Sign, x: float, y: float) -> str:

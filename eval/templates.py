@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
-_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What could steer a screen, or is no character of a page."""
 
 
 def render(name: str, words: Sequence[Callable[..., str]], **values: Any) -> str:
@@ -28,7 +29,7 @@ def render(name: str, words: Sequence[Callable[..., str]], **values: Any) -> str
     )
     environment.filters |= {word.__name__: word for word in (*words, count, sentence, sha256)}
     page = environment.get_template(name, globals=values).render()
-    return _STEERING.sub("\ufffd", page.replace("\r\n", "\n"))
+    return STEERING.sub("\ufffd", page.replace("\r\n", "\n"))
 
 
 def count(value: float) -> str:
