@@ -20,6 +20,9 @@ from rag import Block, BlockKind, front_matter, parse_blocks, plain
 BETWEEN = " › "
 """What stands between a unit and a unit inside it."""
 
+DEEPEST = 10
+"""Items below an item that others stand below in their turn; deeper ones belong to the tenth."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -84,7 +87,7 @@ def _items(text: str, block: Block, headings: tuple[str, ...]) -> Iterator[State
     items = [_item(part.of(text)) for part in block.parts]
     path: list[tuple[int, str]] = []
     for (depth, said), (next_depth, _) in pairwise([*items, (-1, "")]):
-        path = [(above, name) for above, name in path if above < depth]
+        path = [(above, name) for above, name in path if above < depth][:DEEPEST]
         names = [name for _, name in path if not is_lead_in(name)]
         units = [name.rstrip(": ") for name in names if not _counts(name)]
         stem = next((name for name in reversed(names) if _counts(name)), "")

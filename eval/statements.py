@@ -39,7 +39,7 @@ def subject_of(text: str) -> str:
     said = _after(_LEARNER, text.strip())
     done = _after(_DOING, said)
     if done != said:
-        done = _END.sub("", _after(_FILLER, done))
+        done = _TAIL.sub("", _MANNER.sub("", _TAIL.sub("", _after(_FILLER, done))))
     return text if done == text.strip() else done or text
 
 
@@ -110,9 +110,12 @@ _FILLER = re.compile(
     r"|what\s+is\s+meant\s+by\s+)?",
     re.IGNORECASE,
 )
-_END = re.compile(
-    r"(?:,?\s+(?:in\s+(?:your|their|one's)\s+own\s+words|briefly|clearly|critically|correctly"
-    r"|with\s+(?:an\s+)?examples?))?[\s.:;,]*$",
+_MANNER = re.compile(
+    r"(?<=\s)(?:in\s+(?:your|their|one's)\s+own\s+words|briefly|clearly|critically|correctly"
+    r"|with\s+(?:an\s+)?examples?)\Z",
     re.IGNORECASE,
 )
+_TAIL = re.compile(r"(?<![\s.:;,])[\s.:;,]+\Z")
+"""Begun nowhere in a run of such signs but at its start, it is linear."""
+
 _ASKING = re.compile(r"(?:how|why|when|where|what|which|who|whose)\b", re.IGNORECASE)

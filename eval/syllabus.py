@@ -41,6 +41,9 @@ COLUMNS = {
 }
 """What a column of a table is for, and the names it may have, in any case."""
 
+MOST_CHARS = 2000
+"""Of an objective: those of a question, as the settings limit them unless they are changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wording:
@@ -125,8 +128,17 @@ def of_questions(
 
 
 def of_statements(listed: Sequence[Stated]) -> list[Objective]:
-    """Returns an objective for each of what is listed in words; those without an id get one."""
+    """Returns an objective for each of what is listed in words; those without an id get one.
+
+    Raises:
+        QuestionSetError: one is longer than `MOST_CHARS`.
+    """
     said = [one for one in listed if one.text]
+    if long := next((one for one in said if len(one.text) > MOST_CHARS), None):
+        raise QuestionSetError(
+            f"The objective that begins with {long.text[:40]!r} has {len(long.text):,} characters, "
+            f"the limit is {MOST_CHARS:,}: make it several."
+        )
     named = said if any(one.id for one in said) else with_given_ids(said)
     return [
         Objective(

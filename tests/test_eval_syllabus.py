@@ -79,6 +79,12 @@ def test_an_outline_lists_objectives_under_units(tmp_path: Path) -> None:
     assert load(tmp_path, "dos.md", OUTLINE.replace("\n", "\r\n")) == found
 
 
+def test_items_below_the_tenth_level_belong_to_the_tenth(tmp_path: Path) -> None:
+    text = "\n".join(f"{'  ' * level}- x{level}" for level in range(13))
+    (found,) = load(tmp_path, "a.md", text)
+    assert (found.text, found.unit) == ("x12", " › ".join(f"x{level}" for level in range(10)))
+
+
 def test_paragraphs_and_then_headings_count_where_nothing_is_listed(tmp_path: Path) -> None:
     found = load(tmp_path, "a.md", "# Week 1\n\nDefine dropout\nand its rate.\nPrune trees.\n")
     assert [(one.unit, one.text) for one in found] == [
@@ -252,6 +258,11 @@ def test_ten_thousand_lines_are_as_many_objectives(tmp_path: Path) -> None:
         ("a.csv", b"a" * 200_000 + b"\nx\n", "row 1: cannot be read as a row of a table"),
         ("a.csv", b'"' + b"a" * 200_000, "row 1: cannot be read as a row of a table"),
         ("a.csv", b"objective\n" + b"a" * 200_000, "row 2: cannot be read as a row of a table"),
+        (
+            "a.txt",
+            b"Explain the x" + b" ," * 20_000 + b"y",
+            "the limit is 2,000: make it",
+        ),
         ("a.txt", b"\n\n", "holds no objective: expected one a line"),
         ("a.txt", "Näher".encode("latin-1"), "not UTF-8 (byte 1)"),
         ("a.jsonl", b"", "holds no objective"),
