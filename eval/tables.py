@@ -61,7 +61,9 @@ def read_rows(file: Path, columns: Columns, required: Sequence[str]) -> Iterator
         refuse(file, number + 1, f"cannot be read as a row of a table ({error}).")
 
 
-_RUN = re.compile(r"'*[=+\-@\t\r]")
+_UNSEEN = r"\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_RUN = re.compile(rf"'*(?:[\t\r\n]|[{_UNSEEN}]*[=+\-@＝＋－＠])")  # noqa: RUF001
+"""How a cell begins that is run: signs of full width too, and behind what nobody sees."""
 
 
 def csv_text(rows: Iterable[Sequence[object]]) -> str:
@@ -69,11 +71,14 @@ def csv_text(rows: Iterable[Sequence[object]]) -> str:
 
     A cell that one would take for a formula gets an apostrophe in front: see `unquoted`.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    lines = []
     for row in rows:
+        line = io.StringIO(newline="")
+        # Of line ends only those of the writer are quoted in cells, and CR would begin a row too.
+        writer = csv.writer(line, lineterminator="\r\n")
         writer.writerow(["'" + cell if _RUN.match(cell) else cell for cell in map(str, row)])
-    return text.getvalue()
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
 
 
 def write_csv(file: Path, rows: Iterable[Sequence[object]]) -> None:

@@ -9,9 +9,11 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   };
   const value = (cell) => cell.dataset.value ?? cell.textContent;
-  // A spreadsheet takes a cell that begins like this for a formula.
+  // A spreadsheet takes a cell that begins like this for a formula; eval/tables.py has the same.
+  const formula =
+    /^'*(?:[\t\r\n]|[\s\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]*[=+\-@\uff1d\uff0b\uff0d\uff20])/;
   const quoted = (text) =>
-    `"${(/^[=+\-@\t\r]/.test(text) ? "'" + text : text).replaceAll('"', '""')}"`;
+    `"${(formula.test(text) ? "'" + text : text).replaceAll('"', '""')}"`;
   const number = (text) => (/^[-+]?[\d,]+(\.\d+)?$/.test(text) ? Number(text.replaceAll(",", "")) : NaN);
   const compare = (a, b) => {
     const [x, y] = [number(a), number(b)];
