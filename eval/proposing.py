@@ -43,8 +43,8 @@ class Now(StrEnum):
     """How the notes answer a question that is proposed."""
 
     REFUSED = "not answered"
-    OTHER = "answered with other words"
-    FOUND = "answered with these words"
+    OTHER = "answered, but with another quote"
+    FOUND = "answered with this quote"
 
 
 @dataclass(frozen=True, slots=True)

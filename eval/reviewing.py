@@ -150,7 +150,12 @@ def _reviewed(file: Path, row: Row, text_of: TextOf) -> Reviewed | None:
     if not mark:
         return None
     if mark not in YES and mark not in NO:
-        refuse(file, number, f"accept is {cells['accept'][:20]!r}; expected y, n or nothing.")
+        refuse(
+            file,
+            number,
+            f"accept is {cells['accept'][:20]!r}; expected y (or yes, x, 1, true), n (or no, 0, "
+            "false), or nothing.",
+        )
     choice = Choice.ACCEPTED if mark in YES else Choice.REJECTED
     quote = _quote(file, number, cells)
     evidence = Evidence(cells["document"], quote)

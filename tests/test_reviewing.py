@@ -105,7 +105,7 @@ def test_no_cell_is_run_by_a_spreadsheet_and_excel_knows_the_encoding(tmp_path: 
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"accept": "maybe"}, "row 3: accept is 'maybe'; expected y, n or nothing"),
+        ({"accept": "maybe"}, r"row 3: accept is 'maybe'; expected y \(or yes, x, 1, true\), n"),
         ({"accept": "y", "question": " "}, "row 3: no question"),
         ({"accept": "y", "quote": "voles"}, "row 3: the quote, the document or the id"),
         ({"accept": "y", "document": "x.md"}, "row 3: the quote, the document or the id"),

@@ -27,7 +27,11 @@ def propose(
     most: Annotated[int, typer.Option("-n", min=1, help="How many at most.")] = 100,
     as_json: Json = False,
 ) -> None:
-    """Make questions of the notes' own headings, definitions and lists."""
+    """Make questions of the notes' own headings, definitions and lists.
+
+    In the table, write y or n into the column accept (x and 1 say y too, 0 says n), and other ways
+    to ask into the column paraphrases, on lines of their own or with | between them.
+    """
     from eval import Choice, Decisions, propose, sets_in, write_review
     from ui.console import progress
 
@@ -49,7 +53,10 @@ def accept(
     context: typer.Context,
     table: Annotated[
         Path,
-        typer.Argument(metavar="FILE.csv", help="As eval propose --out writes it, marked y or n."),
+        typer.Argument(
+            metavar="FILE.csv",
+            help="As eval propose --out writes it, marked y or n.",
+        ),
     ],
     to: Annotated[
         Path,
@@ -60,7 +67,11 @@ def accept(
     ] = "",
     as_json: Json = False,
 ) -> None:
-    """Add the proposals that a table marks to a question set."""
+    """Add the proposals that a table marks to a question set.
+
+    In its column accept, x and 1 say y too, and 0 says n. Paraphrases stand in their column, on
+    lines of their own or with | between them.
+    """
     from eval import Choice, Decisions, accept, read_review
     from ui.render import visible
 
@@ -74,9 +85,14 @@ def accept(
         counts = {"accepted": accepted, "rejected": rejected, "added": len(added)}
         print_json({"questions": to.as_posix(), **counts})
         return
+    if not reviewed:
+        said = f"Nothing is marked in {table}: write y or n into the column accept."
+        typer.echo(visible(said))
+        return
     said = f"{accepted} accepted, {rejected} rejected: {len(added)} questions added to {to}, with"
     typer.echo(visible(f"{said} their paraphrases"))
-    typer.echo(visible(f"Next: notesqa eval check {to}"))
+    if accepted:
+        typer.echo(visible(f"Next: notesqa eval check {to}"))
 
 
 def _print(found: Sequence[Proposal], out: Path | None) -> None:
@@ -92,7 +108,8 @@ def _print(found: Sequence[Proposal], out: Path | None) -> None:
     typer.echo(visible(f"\n{len(found)} questions proposed" + (f": {out}" if out else ".")))
     if out is not None:
         typer.echo(
-            visible(f"Next: mark them y or n, then notesqa eval accept {out} --to SET.jsonl")
+            "Next: mark them y or n, add paraphrases on lines of their own or with | between, then "
+            + visible(f"notesqa eval accept {out} --to SET.jsonl")
         )
     else:
         typer.echo("Next: --out FILE.csv writes them as a table, or review them at /proposals")
