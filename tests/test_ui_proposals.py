@@ -225,6 +225,20 @@ def test_making_that_fails_is_said_and_not_tried_again_by_itself(
     assert said(look(client, services)) == "0 of 3"
 
 
+def test_without_notes_the_page_says_so_like_the_others_of_the_course(tmp_path: Path) -> None:
+    settings = Settings(library=str(tmp_path / "lib"), corpus=str(tmp_path / "notes"))
+    (tmp_path / "notes").mkdir()
+    services = Services.of(Library(settings, WordLengths(), constant_fit(0.1)))
+    client = TestClient(build_api(services), base_url=HERE, follow_redirects=False)
+    for address in (PAGE, "/coverage", "/audit"):
+        page = client.get(address)
+        assert page.status_code == 200
+        assert 'aria-label="Course"' in page.text and "Not shown" not in page.text
+        assert 'on the <a href="/library">library page</a>' in page.text
+    assert "<textarea" not in client.get(PAGE).text
+    assert services.jobs.all() == []
+
+
 @pytest.mark.browser
 def test_the_keyboard_is_enough(services: Services, chromium: Browser) -> None:
     with served(build_api(services)) as port, chromium.new_page() as page:
@@ -258,7 +272,12 @@ def test_a_table_is_written_marked_and_accepted(run: Run, tmp_path: Path) -> Non
     assert listed["n"] == len(listed["proposals"]) == 3
     done = run("eval", "propose", "--out", "made.csv", "-n", "2")
     assert done.status == 0
-    assert "2 questions proposed: made.csv" in done.out and "\x1b" not in done.out
+    assert "2 questions proposed: made.csv" in done.out and "with | between" in done.out
+    unmarked = run("eval", "accept", "made.csv", "--to", "none.jsonl")
+    assert unmarked.status == 0
+    assert unmarked.out.startswith("Nothing is marked in made.csv: write y or n")
+    assert not (tmp_path / "none.jsonl").exists()
+    assert "\x1b" not in done.out
     rows = rows_of(tmp_path / "made.csv")
     assert [row["id"] for row in rows] == [p["id"] for p in listed["proposals"][:2]]
     rows[0] |= {"accept": "y", "paraphrases": "Otherwise?|Or so?"}

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from rag import NotesQAError
+from rag import NoLibraryError, NotesQAError
 from ui.guard import user_of
 from ui.jobs import BusyError
 from ui.pages import frame, proposals
@@ -25,10 +25,14 @@ def add_routes(api: FastAPI, services: Services) -> None:
 
     def shown(request: Request, asked: proposals.Asked, *, status: int = 200) -> Response:
         job = jobs.current(PROPOSING)
-        desk = reviews.desk(asked.id)
+        visitor = frame.visitor_of(user_of(request))
+        try:
+            desk = reviews.desk(asked.id)
+        except NoLibraryError:
+            return page_response(proposals.empty_page(services.state().words(True), visitor))
         failed = jobs.last(PROPOSING) if not desk.ready else None
         doing = proposals.Doing(job, (failed and failed.error) or "")
-        page = proposals.proposals_page(desk, asked, doing, frame.visitor_of(user_of(request)))
+        page = proposals.proposals_page(desk, asked, doing, visitor)
         moving = job is not None and not asked.still and not desk.proposal
         return page_response(page, again=proposals.HERE if moving else "", status=status)
 
@@ -43,6 +47,8 @@ def add_routes(api: FastAPI, services: Services) -> None:
         alert = ""
         try:
             reviews.start(by=name_of(request))
+        except NoLibraryError:
+            pass  # which the page says
         except BusyError as error:
             alert = str(error)
         return shown(request, proposals.Asked(id, chosen, added, alert, still))

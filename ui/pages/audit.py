@@ -14,7 +14,7 @@ from ui.pages.frame import Visitor, page, ways
 from ui.pages.gaps import Doing, pieces, progress_of
 from ui.pages.library import alert
 from ui.pages.places import note_link, place_link
-from ui.pages.tables import Choice, form, is_found, search, select, shown
+from ui.pages.tables import Choice, form, is_found, search, select, shown, to_library
 from ui.render import snippet
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def audit_page(
         "<h1>Audit</h1>",
         "<p>What in the notes deserves a look. Every finding is a candidate: you decide.</p>",
         alert(doing.alert),
-        *([f"<p>{shown(empty)}</p>"] if empty else []),
+        *([f"<p>{to_library(empty)}</p>"] if empty else []),
         *([progress_of(doing.job, doing, HERE)] if doing.job else []),
         *([] if empty else _look(known, doing)),
         *(_known(known.found, choice) if known else []),

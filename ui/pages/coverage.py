@@ -28,6 +28,7 @@ from ui.pages.tables import (
     search,
     select,
     shown,
+    to_library,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def coverage_page(
         "<p>What the notes say of what they are meant to say: the objectives of a syllabus, or the "
         "questions of a set.</p>",
         alert(doing.alert),
-        *([f"<p>{shown(empty)}</p>"] if empty else []),
+        *([f"<p>{to_library(empty)}</p>"] if empty else []),
         *_doing(doing),
         *_start(syllabuses, folder, ready=not empty),
         *_states(states),

@@ -28,6 +28,7 @@ from ui.pages.tables import (
     search,
     select,
     shown,
+    to_library,
 )
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def gaps_page(
         "<h1>Gaps</h1>",
         "<p>Questions that the notes did not answer well, those of one meaning together.</p>",
         alert(doing.alert),
-        *([f"<p>{shown(empty)}</p>"] if empty else []),
+        *([f"<p>{to_library(empty)}</p>"] if empty else []),
         *_doing(doing, choice),
         *([] if empty else _look(known, choice, doing)),
         *(_known(known.found, choice, most_days) if known else []),

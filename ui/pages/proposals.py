@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from rag import Note, Span
 from ui.jobs import Job
-from ui.pages.frame import Visitor, page, ways
+from ui.pages.frame import Visitor, page, sheet, ways
 from ui.pages.library import alert, progress
+from ui.pages.tables import to_library
 from ui.render import source_url, visible
 
 if TYPE_CHECKING:
@@ -71,12 +72,7 @@ class Doing:
 
 def proposals_page(desk: Desk, asked: Asked, doing: Doing, visitor: Visitor) -> str:
     """Returns the page."""
-    body = [
-        "<h1>Questions made of the notes</h1>",
-        "<p>Headings, definitions and lists of the notes, worded as questions. Those that you "
-        "accept join a question set, with the words that answer them.</p>",
-        alert(asked.alert),
-    ]
+    body = [alert(asked.alert)]
     if desk.proposal and desk.note:
         body += _one(desk, desk.proposal, desk.note, asked)
     elif doing.job:
@@ -84,8 +80,24 @@ def proposals_page(desk: Desk, asked: Asked, doing: Doing, visitor: Visitor) -> 
     else:
         body.append(alert(f"No questions could be made: {doing.failed}" if doing.failed else ""))
         body += _none(desk)
+    return _page("".join(body), visitor)
+
+
+def empty_page(said: str, visitor: Visitor) -> str:
+    """Returns the page where there are no notes; `said` is why."""
+    return _page(f"<p>{to_library(said)}</p>", visitor)
+
+
+def _page(body: str, visitor: Visitor) -> str:
+    head = (
+        "<h1>Questions made of the notes</h1>"
+        "<p>Headings, definitions and lists of the notes, worded as questions. Those that you "
+        "accept join a question set, with the words that answer them.</p>"
+    )
     return page(
-        "Questions made of the notes", "".join(body), "proposals.css", top=ways(HERE, visitor)
+        *("Questions made of the notes", head + body, "course.css"),
+        top=ways(HERE, visitor),
+        more=sheet("proposals.css"),
     )
 
 

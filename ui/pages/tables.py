@@ -127,6 +127,11 @@ def left_out(found: int, shown_: int) -> Iterator[str]:
         yield f"<p>{found - shown_:,} more: choose fewer above, or take the file.</p>"
 
 
+def to_library(said: str) -> str:
+    """Returns why there is nothing to look at, as HTML with a link to the library page."""
+    return shown(said).replace("library page", '<a href="/library">library page</a>')
+
+
 def shown(text: str) -> str:
     """Returns text as HTML."""
     return html.escape(visible(text))
