@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from eval.dataset import Evidence as Evidence
     from eval.dataset import Question as Question
     from eval.dataset import load_questions as load_questions
+    from eval.files import read_json as read_json
     from eval.findings import Findings as Findings
     from eval.fit import Fitting as Fitting
     from eval.fit import fit_questions as fit_questions
@@ -193,6 +194,7 @@ _HOME = {
     "name_of": "eval.closing",
     "picture_css": "eval.coverage_plots",
     "propose": "eval.proposing",
+    "read_json": "eval.files",
     "read_review": "eval.reviewing",
     "reask": "eval.closing",
     "report_html": "eval.report",
@@ -294,6 +296,7 @@ __all__ = [
     "name_of",
     "picture_css",
     "propose",
+    "read_json",
     "read_review",
     "reask",
     "report_html",

@@ -285,8 +285,7 @@ def _head_of(file: Path) -> _Head:
 
 def _outline(file: Path) -> Coverage:
     """Returns a state without what supports its objectives, which takes most of the time."""
-    from eval import Coverage
-    from eval.files import read_json
+    from eval import Coverage, read_json
 
     with _reading(file):
         record = read_json(file.read_text(encoding="utf-8-sig"))
