@@ -20,9 +20,6 @@ Address = Callable[[str], str]
 LETTERS = {Status.COVERED: "C", Status.THIN: "T", Status.MISSING: "M"}
 """What stands for a status where there is no room for its name."""
 
-COSTS = {Sign.COVERED: 1, Sign.THIN: 1, Sign.MISSING: 5, Sign.GAP: 10}
-"""How bad it is that a name on the map hides a sign."""
-
 PIN_LETTERS = {Sign.THIN: "T", Sign.MISSING: "M", Sign.GAP: "G"}
 
 LEVELS = 5
@@ -116,12 +113,12 @@ def map_svg(drawn: Map, href: Callable[[Wanted], str]) -> str:
         WIDTH,
         HEIGHT,
         mark("rect", "edge", x=0.5, y=0.5, width=WIDTH - 1, height=HEIGHT - 1, rx=8),
+        *_names(drawn),
         *(
             _shape(dot.group, dot.x, dot.y, f"{dot.document}, {dot.place}: {dot.words}")
             for dot in drawn.dots
         ),
         *(_pin(pin, drawn, href(pin.wanted)) for pin in near),
-        *_names(drawn),
         about=NOTES_ON_PICTURE,
         role="group",
     )
@@ -155,7 +152,7 @@ def _sign(sign: Sign, x: float, y: float) -> str:
     """Returns the sign of a question; what is covered is a ring, so that its passage is seen."""
     css = f"pin {sign}"
     if sign is Sign.COVERED:
-        return mark("circle", css, cx=x, cy=y, r=4.5)
+        return mark("circle", css, cx=x, cy=y, r=6)
     letter = text(x, y + 3.2, PIN_LETTERS[sign], f"letter {sign}", "middle")
     if sign is Sign.GAP:
         return mark("path", css, d=f"M{x:g} {y - 9:g}l9 9l-9 9l-9 -9z") + letter
@@ -165,18 +162,18 @@ def _sign(sign: Sign, x: float, y: float) -> str:
 def _shape(group: int, x: float, y: float, tip: str = "") -> str:
     """Returns a passage: shapes differ as colours do, for who does not see these."""
     paths = (
-        "m-2.8 -2.8h5.6v5.6h-5.6z",
-        "m0 -3.4l3.4 5.8h-6.8z",
-        "m0 -3.6l3.6 3.6l-3.6 3.6l-3.6 -3.6z",
-        "m-2.6 -2.6l5.2 5.2m0 -5.2l-5.2 5.2",
-        "m-3 0h6m-3 -3v6",
-        "m0 3.4l3.4 -5.8h-6.8z",
+        "m-3.7 -3.7h7.4v7.4h-7.4z",
+        "m0 -4.5l4.5 7.7h-9z",
+        "m0 -4.8l4.8 4.8l-4.8 4.8l-4.8 -4.8z",
+        "m-3.4 -3.4l6.8 6.8m0 -6.8l-6.8 6.8",
+        "m-4 0h8m-4 -4v8",
+        "m0 4.5l4.5 -7.7h-9z",
     )
     css = f"dot g{group}"
     if group == 0:
-        return mark("circle", css, tip, cx=x, cy=y, r=3.1)
+        return mark("circle", css, tip, cx=x, cy=y, r=4.1)
     if group == len(paths) + 1:
-        return mark("circle", f"{css} open", tip, cx=x, cy=y, r=3.1)
+        return mark("circle", f"{css} open", tip, cx=x, cy=y, r=4.1)
     lines = " open" if group in {4, 5} else ""
     return mark("path", css + lines, tip, d=f"M{x:g} {y:g}{paths[group - 1]}")
 
@@ -184,15 +181,15 @@ def _shape(group: int, x: float, y: float, tip: str = "") -> str:
 def _names(drawn: Map) -> Iterator[str]:
     """Yields names of notes near the middle of their passages, of the largest first.
 
-    A name stands where it covers few signs, and where there is no room for it beside the names of
-    larger notes, it is left out.
+    Where there is no room for it beside the questions, the passages and the names of larger notes,
+    it is left out.
     """
     places: dict[str, list[tuple[float, float]]] = {}
     titles: dict[str, str] = {}
     for dot in drawn.dots:
         places.setdefault(dot.document, []).append((dot.x, dot.y))
         titles[dot.document] = dot.title
-    signs = [(pin.x, pin.y, COSTS[pin.wanted.sign]) for pin in drawn.pins]
+    marks = [(one.x, one.y) for one in (*drawn.pins, *drawn.dots)]
     taken: list[Box] = []
     largest = sorted(places, key=lambda path: (-len(places[path]), path))
     for document in largest[:MOST_NAMES]:
@@ -202,13 +199,17 @@ def _names(drawn: Map) -> Iterator[str]:
         half = len(name) * LETTER / 2
         boxes = [
             (min(max(x + across, half + 4), WIDTH - half - 4), y + down, half)
-            for across in (0, -half, half)
-            for down in (4, -10, 18, -24, 32)
+            for across in (0, -half, half, -half / 2, half / 2)
+            for down in (4, -10, 18, -24, 32, -38, 46)
             if LINE < y + down < HEIGHT - 6
         ]
-        boxes = [box for box in boxes if not any(_overlap(box, other) for other in taken)]
+        boxes = [
+            box
+            for box in boxes
+            if not any(_overlap(box, other) for other in taken) and not _touches(box, marks)
+        ]
         if boxes:
-            best = min(boxes, key=lambda box: _hidden(box, signs))
+            best = boxes[0]
             taken.append(best)
             yield text(best[0], best[1], name, "name", "middle")
 
@@ -217,12 +218,10 @@ def _overlap(a: Box, b: Box) -> bool:
     return abs(a[0] - b[0]) < a[2] + b[2] + 4 and abs(a[1] - b[1]) < LINE
 
 
-def _hidden(box: Box, signs: Sequence[tuple[float, float, int]]) -> int:
-    """Returns what it costs that a name touches signs."""
+def _touches(box: Box, marks: Sequence[tuple[float, float]]) -> bool:
+    """Returns whether a name touches a mark."""
     x, y, half = box
-    return sum(
-        cost for a, b, cost in signs if abs(x - a) < half + 6 and abs(y - 4 - b) < LINE / 2 + 4
-    )
+    return any(abs(x - a) < half + 5 and abs(y - 4 - b) < LINE / 2 + 3 for a, b in marks)
 
 
 def picture_css() -> str:

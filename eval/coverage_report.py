@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from eval import coverage_plots as plots
-from eval.coverage import Coverage, Covered
+from eval.coverage import Coverage, Covered, twice
 from eval.files import replacing
 from eval.gaps import Gap, Gaps
 from eval.mapping import Map, Sign, Wanted
+from eval.outlines import bare
 from eval.support import COVERED, MISSING, Status
 from eval.templates import anchor, render
 from rag import RunError
@@ -61,7 +62,7 @@ def coverage_html(
         coverage=coverage,
         gaps=gaps,
         drawn=drawn,
-        remarks=remarks,
+        remarks=[*remarks, *_same(coverage)],
         about=_about(coverage, gaps, drawn),
         title=(coverage.source if coverage else "") or "Notes and gaps",
         summary=coverage.summary if coverage else {},
@@ -118,7 +119,7 @@ def _in_address(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An objective in its table; `quote` and `place` are of the best citation, if any is shown."""
+    """An objective in its table; `quote`, without markup, and `place` are of its best citation."""
 
     item: Covered
     quote: str
@@ -135,7 +136,7 @@ def _row(item: Covered) -> Row:
     if not item.citations:
         return Row(item, "", "", "")
     best = item.citations[0]
-    return Row(item, best.quote, best.document, best.location)
+    return Row(item, bare(best.quote), best.document, best.location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,12 @@ def _notes(coverage: Coverage, drawn: Map | None) -> list[tuple[str, str, int, l
         )
         for part in coverage.documents()
     ]
+
+
+def _same(coverage: Coverage | None) -> Iterator[str]:
+    """Yields a line for each text that several objectives have."""
+    for count, text in twice(coverage) if coverage else ():
+        yield f"{count:,} objectives are the same: {text}"
 
 
 def _about(coverage: Coverage | None, gaps: Gaps | None, drawn: Map | None) -> dict[str, str]:

@@ -35,6 +35,7 @@ from eval import (
     write_coverage_report,
 )
 from eval.mapping import Dot, Pin, Sign
+from eval.replies import Reply
 from eval.triage import Cause, Triage
 from rag import Asked, Citation, QuestionLog, RunError, Settings, Span, Verdict
 
@@ -55,14 +56,16 @@ def objective(name: str, text: str, unit: str) -> Objective:
     return Objective(name, text, unit, (Wording(text),), (Evidence("a.md", "x"),))
 
 
+REFUSED = Reply(answered=False, confidence=0.46)
+
 COVERAGE = Coverage(
     found=(
         Covered(objective("o1", "What is an owl?", "Birds"), support(0.95, ("a.md", "An owl."))),
         Covered(
             objective("o/2 %", "Explain the wing", "Birds"),
-            support(0.62, ("a.md", "A wing."), ("b.md", "Wings.")),
+            support(0.78, ("a.md", "A wing."), ("b.md", "Wings.")),
         ),
-        Covered(objective("o3", FORMULA, HOSTILE), support(0.4, ("b.md", HOSTILE))),
+        Covered(objective("o3", FORMULA, HOSTILE), support(0.55, ("b.md", HOSTILE)), REFUSED),
         Covered(objective("o4", HOSTILE, ""), support(0.05, ("c.md", "Withheld."), near=0.1)),
     ),
     corpus="0123456789abcdef",
@@ -80,7 +83,7 @@ def question(text: str) -> Asked:
     )
 
 
-TRIAGE = Triage(Cause.ABSENT, support(0.1, near=0.3), "What comes nearest does not answer.")
+TRIAGE = Triage(Cause.ABSENT, 0.9, support(0.1, near=0.3), "What comes nearest does not answer.")
 GAPS = Gaps(
     gaps=(
         Gap("g1", ("fees", "late"), "What does it cost?", (question("so what"),) * 3, 3, TRIAGE),
@@ -155,7 +158,7 @@ def test_nothing_of_a_note_is_markup_or_steers() -> None:
 def test_a_heat_map_has_a_row_for_each_unit_in_the_order_of_the_objectives() -> None:
     page = heat_map_html(COVERAGE, lambda name: f"/at?o={name}&x=<")
     assert re.findall(r'"nq-count">(.*?)<', page) == ["2 of 2", "0 of 1", "0 of 1"]
-    # 0.95, 0.62, 0.40 and 0.05 by fifths.
+    # 0.95, 0.78, 0.55 and 0.05 by fifths.
     assert re.findall(r'nq-cell (\w+ l\d)".*?>(\w)</a>', page) == [
         *(("covered l4", "C"), ("covered l3", "C"), ("thin l2", "T"), ("missing l0", "M")),
     ]
@@ -174,7 +177,7 @@ def test_a_map_says_what_each_sign_and_dot_is() -> None:
     assert "<script" not in page + map_legend_html(DRAWN)
 
 
-def test_names_on_the_map_do_not_lie_on_each_other() -> None:
+def test_names_on_the_map_do_not_lie_on_each_other_or_on_a_mark() -> None:
     titles = [f"A note about subject {number}" for number in range(30)]
     dots = tuple(
         Dot(300 + number % 6, 200 + number % 5, 0, f"{title}.md", title, "line 1", "x")
@@ -187,6 +190,7 @@ def test_names_on_the_map_do_not_lie_on_each_other() -> None:
     for number, (x, y, half) in enumerate(boxes):
         for a, b, other in boxes[:number]:
             assert abs(x - a) >= half + other or abs(y - b) >= coverage_plots.LINE
+        assert not any(abs(dot.x - x) < half and y - 9 < dot.y < y for dot in dots)
 
 
 def test_gaps_alone_and_a_coverage_alone_make_pages() -> None:
@@ -307,9 +311,9 @@ def test_any_column_sorts_and_statuses_by_how_well_covered(opened: Page) -> None
     by = opened.locator("#table-objectives thead").get_by_role("button", name="confidence")
     by.click()
     values = opened.locator("#table-objectives tbody td:nth-child(3)")
-    expect(values).to_have_text(["0.05", "0.40", "0.62", "0.95"])
+    expect(values).to_have_text(["0.05", "0.55", "0.78", "0.95"])
     by.click()
-    expect(values).to_have_text(["0.95", "0.62", "0.40", "0.05"])
+    expect(values).to_have_text(["0.95", "0.78", "0.55", "0.05"])
     opened.locator("#table-objectives thead").get_by_role("button", name="status").click()
     rows = opened.locator("#table-objectives tbody tr")
     kinds = [rows.nth(i).get_attribute("data-status") for i in range(4)]
@@ -346,9 +350,9 @@ def test_tables_are_saved_as_csv_in_which_nothing_is_a_formula(opened: Page) -> 
     assert saved.value.suggested_filename == "objectives.csv"
     text = Path(saved.value.path()).read_text(encoding="utf-8-sig")
     head, row = csv.reader(io.StringIO(text))
-    assert head[:4] == ["objective", "status", "confidence", "notes"]
-    assert row[:4] == ["'" + FORMULA, "thin", "0.40", "1"]
-    assert row[5] == "b.md, line 1"
+    assert head[:5] == ["objective", "status", "confidence", "ask", "notes"]
+    assert row[:5] == ["'" + FORMULA, "thin", "0.55", "refuses 0.46", "1"]
+    assert row[6] == "b.md, line 1"
 
 
 @pytest.mark.browser

@@ -50,9 +50,9 @@ COLUMNS |= {"notes": "Notes"}
 MOST_QUOTES = 3
 
 MEANING = (
-    "Confidence is the probability that the notes answer: an objective is covered where that is "
-    "more likely than not, missing where it is unlikely, and thin between. Notes are those that "
-    "support it independently of each other; copies count once."
+    "Confidence is the probability that the notes answer: an objective is covered from {covered:g} "
+    "on, missing below {missing:g}, and thin between. Notes are those that support it "
+    "independently of each other; copies count once. Beside an objective stands what ask did with its words."
 )
 
 
@@ -242,15 +242,16 @@ def state_page(
         choice: what is shown of the table.
         again: whether its objectives are still there to be judged again.
     """
-    from eval import picture_css
+    from eval import COVERED, MISSING, picture_css
 
+    meaning = MEANING.format(covered=COVERED, missing=MISSING)
     body = [
         f'<p><a href="{HERE}">All judged</a></p><h1>What the notes cover</h1>',
         f'<p class="sum">{summary_words(found.summary)}.</p>',
         f"<p>{shown(_of(state))}</p>",
         *_stale(state, again=again),
         f'<p class="files">{"".join(_files(state.name, "of this state"))}</p>',
-        f"<details><summary>What the words mean</summary><p>{MEANING}</p></details>",
+        f"<details><summary>What the words mean</summary><p>{meaning}</p></details>",
         *_heat(found, choice),
         *_units(found.units(), choice),
         *_objectives(found, choice),
@@ -380,7 +381,8 @@ def _options(every: str, values: Sequence[str]) -> list[tuple[str, str]]:
 
 def _objective(item: Covered) -> Iterator[str]:
     status, objective = item.status.value, item.objective
-    beside = " · ".join(filter(None, (objective.id, objective.unit)))
+    reply = str(item.reply or "")
+    beside = " · ".join(filter(None, (objective.id, objective.unit, reply)))
     yield f'<tr><td data-label="Status">{badge(status)}</td>'
     yield f'<th scope="row">{shown(objective.text)}<small>{shown(beside)}</small>'
     cited = item.citations
