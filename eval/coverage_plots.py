@@ -189,7 +189,7 @@ def _names(drawn: Map) -> Iterator[str]:
     for dot in drawn.dots:
         places.setdefault(dot.document, []).append((dot.x, dot.y))
         titles[dot.document] = dot.title
-    marks = [(one.x, one.y) for one in (*drawn.pins, *drawn.dots)]
+    marks = [(pin.x, pin.y) for pin in drawn.pins] + [(dot.x, dot.y) for dot in drawn.dots]
     taken: list[Box] = []
     largest = sorted(places, key=lambda path: (-len(places[path]), path))
     for document in largest[:MOST_NAMES]:

@@ -72,7 +72,8 @@ def _print_objective(item: Covered) -> None:
     say(Text.assemble((mark, STYLES[item.status]), f"  {text}"), indent=2)
     reply = Text(f" · {item.reply}" if item.reply else "")
     if not item.citations:
-        near: list[Citation | Passage] = [*item.support.citations, *item.support.passages]
+        support = item.support
+        near: Sequence[Citation | Passage] = support.citations or support.passages
         where = Text(f"nearest: {place(near[0])}" if near else "nothing near", style="cyan")
         say(Text.assemble(where, reply), indent=6)
         return

@@ -52,7 +52,8 @@ MOST_QUOTES = 3
 MEANING = (
     "Confidence is the probability that the notes answer: an objective is covered from {covered:g} "
     "on, missing below {missing:g}, and thin between. Notes are those that support it "
-    "independently of each other; copies count once. Beside an objective stands what ask did with its words."
+    "independently of each other; copies count once. Beside an objective stands what "
+    "ask did with its words."
 )
 
 
