@@ -33,8 +33,12 @@ LEAST_SHARED = 0.6
 LEAST_WITHIN, LEAST_INSIDE = 0.75, 4
 """Or the share of the shorter one's, and how many they are: one may say more beside."""
 
-LEAST_TERMS = 3
-"""Terms that both must hold: two statements of a word or two are about the same by chance."""
+LEAST_TERMS, LEAST_COPIED = 3, 2
+"""Terms that both must hold, and of copies that differ in a point alone: two statements of a word
+or two are about the same by chance."""
+
+LEAST_WORDS = 4
+"""Words that such a copy must have."""
 
 VERBATIM = 0.9
 """Share of the words, in order, from which even suppositions are copies that differ in a point."""
@@ -79,7 +83,8 @@ def conflict(one: Worded, other: Worded, rarity: Rarity) -> Conflict | None:
     Opposites, negations and quantifiers are known in English alone.
     """
     ones, others = one.about, other.about
-    if len(ones & others) < LEAST_TERMS or (one.of_itself and other.of_itself):
+    few = len(ones & others) < LEAST_TERMS and not _copied(one, other)
+    if few or (one.of_itself and other.of_itself):
         return None
     if 2 * len(ones & others) < min(len(ones), len(others)):  # most pairs end here, quickly
         return None
@@ -97,6 +102,17 @@ def conflict(one: Worded, other: Worded, rarity: Rarity) -> Conflict | None:
     if alike < LEAST_SHARED and (within < LEAST_WITHIN or len(ones & others) < LEAST_INSIDE):
         return None
     return Conflict(kind, words, (alike + within) / 2)
+
+
+def _copied(one: Worded, other: Worded) -> bool:
+    """Returns whether two short statements are the same, word by word, but for a word or number."""
+    if len(one.words) != len(other.words) or len(one.words) < LEAST_WORDS:
+        return False
+    if len(one.about & other.about) < LEAST_COPIED:
+        return False
+    differ = [place for place, word in enumerate(one.words) if word != other.words[place]]
+    numbers = all(one.tokens[at]["number"] and other.tokens[at]["number"] for at in differ)
+    return len(differ) == 1 or numbers
 
 
 def _ratio(one: Worded, other: Worded) -> float:

@@ -26,6 +26,9 @@ _PAIRS = """
     higher/lower high/low highest/lowest larger/smaller large/small largest/smallest
     bigger/smaller greater/smaller greater/less more/less more/fewer most/least
     longer/shorter long/short faster/slower fast/slow stronger/weaker strong/weak
+    hardest/easiest simplest/hardest cheapest/dearest greatest/least greatest/smallest
+    biggest/smallest longest/shortest fastest/slowest strongest/weakest earliest/latest
+    fewest/most deepest/shallowest widest/narrowest nearest/farthest oldest/newest
     better/worse best/worst improve/worsen improves/worsens improves/hurts improve/hurt
     improves/degrades improve/degrade helps/hurts help/hurt helps/harms help/harm
     good/bad easy/hard easier/harder simple/complex cheap/expensive cheaper/dearer

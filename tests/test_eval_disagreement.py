@@ -56,6 +56,16 @@ def compared(one: str, other: str, language: str = "english") -> Conflict | None
             "opposite",
             ("minimises", "maximises"),
         ),
+        ("Temperatures between 20 and 100 are usual.",)
+        + ("Temperatures between 2 and 10 are usual.", "number", ("20", "2")),
+        (
+            "Task-incremental is the hardest, since a separate head per task can be used.",
+            "Task-incremental is the easiest, since a separate head per task can be used.",
+            "opposite",
+            ("hardest", "easiest"),
+        ),
+        ("The largest model wins.", "The smallest model wins.", "opposite")
+        + (("largest", "smallest"),),
         ("The final exam takes place in March.", "The final exam takes place in May.")
         + ("date", ("march", "may")),
         (
@@ -129,6 +139,10 @@ def test_statements_that_differ_in_one_point_disagree_on_it(
             "The network is not only accurate but also fast at test time.",
             "The network is accurate and fast at test time.",
             id="not only",
+        ),
+        pytest.param("Owls 3 hunt.", "Owls 4 hunt.", id="too short a copy"),
+        pytest.param(
+            "Usual temperatures are 20 and more.", "Temperatures of 2 are usual.", id="no copy"
         ),
         pytest.param("It is 3.", "It is 4.", id="too short to be about anything"),
     ],
