@@ -40,7 +40,10 @@ def test_audit_says_what_it_rests_on_before_what_it_found(run: Run) -> None:
     first, second, *rest = done.out.splitlines()
     assert first == "2 notes, 2 passages, 2 statements; nothing was asked yet."
     assert "notesqa audit OBJECTIVES" in second
-    assert "Never found: nothing" in rest
+    nothing = (
+        "Said alike in several notes: nothing found; only what stands in nearly the same words"
+    )
+    assert f"{nothing} is listed" in rest
     at = rest.index("Perhaps at odds: 1")
     assert rest[at + 2 : at + 7] == [
         "  15 against 12 (number)",

@@ -22,6 +22,35 @@ SIDE = 300
 """Characters that are shown of what a place says."""
 
 
+NOTHING = {
+    "never": "nothing found; only passages that no question was led to are listed",
+    "always": "nothing found; only what many questions of different subjects cite is listed",
+    "versions": "nothing found; only notes with nearly the same statements are listed",
+    "alike": "nothing found; only what stands in nearly the same words is listed",
+    "disagreeing": "nothing found; only nearly alike statements are compared",
+    "unwieldy": "nothing found; only parts that many questions lead to, and notes without any "
+    "heading, are listed",
+}
+"""Said of a kind of which nothing was found: what was looked at, since more may be there."""
+
+
+def advice_of(kind: str, basis: Basis) -> str:
+    """Returns what to do about the findings of a kind."""
+    return _advice_on_never(basis) if kind == "never" else _ADVICE[kind]
+
+
+_ADVICE = {
+    "always": "What answers questions that have nothing in common says little about any: give each "
+    "its own passage, or make this one say what it is about.",
+    "versions": "If one of these is out of date, mend it or take it away.",
+    "alike": "Say it once and link to it, or one of them will be mended and the others not.",
+    "disagreeing": "Compared word by word, not understood: read both, and mend the one that is "
+    "wrong.",
+    "unwieldy": "Put headings where the questions lead to: passages are found by the headings "
+    "above them.",
+}
+
+
 def print_audit(found: Audit, folder: Path | None = None) -> None:
     """Prints what an audit rests on, then what it found of each kind and what to do about it.
 
@@ -29,38 +58,15 @@ def print_audit(found: Audit, folder: Path | None = None) -> None:
         folder: where the tables were written, if they were.
     """
     say(*_basis(found.basis))
-    _kind(
-        "Never found",
-        _never(found),
-        _advice_on_never(found.basis),
-        len({item.stretch.document for item in found.never}),
-        "note",
+    kinds = (
+        ("never", "Never found", _never(found), _notes_of(found)),
+        ("always", "Cited for everything", _always(found), len(found.always)),
+        ("alike", "Said alike in several notes", _alike(found), _copies_of(found)),
+        ("disagreeing", "Perhaps at odds", _disagreeing(found), len(found.disagreeing)),
+        ("unwieldy", "Too long, or without headings", _unwieldy(found), len(found.unwieldy)),
     )
-    _kind(
-        "Cited for everything",
-        _always(found),
-        "What answers questions that have nothing in common says little about any: give each its "
-        "own passage, or make this one say what it is about.",
-        len(found.always),
-    )
-    _kind(
-        "Said alike in several notes",
-        _alike(found),
-        "Say it once and link to it, or one of them will be mended and the others not.",
-        len(found.versions) + len(found.alike),
-    )
-    _kind(
-        "Perhaps at odds",
-        _disagreeing(found),
-        "Compared word by word, not understood: read both, and mend the one that is wrong.",
-        len(found.disagreeing),
-    )
-    _kind(
-        "Too long, or without headings",
-        _unwieldy(found),
-        "Put headings where the questions lead to: passages are found by the headings above them.",
-        len(found.unwieldy),
-    )
+    for name, title, lines, total in kinds:
+        _kind(name, title, lines, total, found.basis)
     if folder:
         say("", f"The tables are in {visible(str(folder))}.")
 
@@ -116,15 +122,23 @@ def _advice_on_never(basis: Basis) -> str:
     )
 
 
+def _notes_of(found: Audit) -> int:
+    return len({item.stretch.document for item in found.never})
+
+
+def _copies_of(found: Audit) -> int:
+    return len(found.versions) + len(found.alike)
+
+
 def _kind(
-    title: str, lines: Iterable[tuple[str, int]], advice: str, total: int, of: str = ""
+    name: str, title: str, lines: Iterable[tuple[str, int]], total: int, basis: Basis
 ) -> None:
     """Prints the findings of a kind, the first few, below what to do about them."""
     if not total:
-        say("", Text(f"{title}: nothing", style="bold"))
+        say("", Text(f"{title}: {NOTHING[name]}", style="bold"))
         return
-    counted = f"in {_count(total, of)}" if of else str(total)
-    say("", Text(f"{title}: {counted}", style="bold"), advice)
+    counted = f"in {_count(total, 'note')}" if name == "never" else str(total)
+    say("", Text(f"{title}: {counted}", style="bold"), advice_of(name, basis))
     shown = 0
     for line, indent in lines:
         shown += indent == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ui.findings import NOTHING, advice_of
 from ui.kept import Made
 from ui.pages.frame import Visitor, page, ways
 from ui.pages.gaps import Doing, pieces, progress_of
@@ -29,15 +30,6 @@ KINDS = {
     "never": "Never found",
     "always": "Cited for everything",
     "unwieldy": "Too long, or without headings",
-}
-
-SAID = {
-    "disagreeing": "Statements that cannot both hold, perhaps: look at both places.",
-    "versions": "These share so much that each seems to be made of another: is one out of date?",
-    "alike": "What changes in one of these places has to change in all of them.",
-    "never": "No question and no objective has led here yet: rename, move into view, or drop.",
-    "always": "These answer questions of very different subjects: they may say too little.",
-    "unwieldy": "Answers come from scattered places of one long part: headings would help.",
 }
 
 MOST_SHOWN = 50
@@ -121,19 +113,26 @@ def _known(found: Audit, choice: Choice) -> Iterator[str]:
     for name, label in KINDS.items():
         if not kind or kind == name:
             items = getattr(found, name)
-            yield from _kind(name, label, items, choice.filters["q"], shows[name])
+            advice = advice_of(name, found.basis) if items else ""
+            yield from _kind(name, label, items, choice.filters["q"], shows[name], advice)
 
 
 def _kind(
-    name: str, label: str, items: Sequence[Any], words: str, show: Callable[[Any], str]
+    name: str,
+    label: str,
+    items: Sequence[Any],
+    words: str,
+    show: Callable[[Any], str],
+    advice: str,
 ) -> Iterator[str]:
     chosen = [item for item in items if is_found(words, *_words(item))]
     count = f"{len(chosen):,} of {len(items):,}" if words.strip() else f"{len(items):,}"
     yield f'<section><h2 id="{name}">{label} ({count})</h2>'
     if not chosen:
-        yield "<p>None.</p></section>"
+        why = "None of these." if items else f"{NOTHING[name].capitalize()}."
+        yield f"<p>{why}</p></section>"
         return
-    yield f'<p>{SAID[name]} <a href="/api/v1/audit/{name}/csv" download>CSV</a></p>'
+    yield f'<p>{shown(advice)} <a href="/api/v1/audit/{name}/csv" download>CSV</a></p>'
     yield "".join(f'<div class="pair">{show(item)}</div>' for item in chosen[:MOST_SHOWN])
     if left := len(chosen) - MOST_SHOWN:
         yield f"<p>{left:,} more: choose fewer above, or take the file.</p>" if left > 0 else ""
@@ -191,7 +190,9 @@ def _never(item: Never) -> str:
     what = f"{item.passages:,} of the note’s {item.of:,} passages"
     if item.passages == item.of:
         what = "The whole note"
-    near = f" Nearest, yet elsewhere: “{shown(item.nearest)}”." if item.nearest else ""
+    near = ""
+    if item.near is not None:
+        near = f" Nearest, yet elsewhere: “{shown(item.nearest)}” ({item.near:.2f})."
     return f"<p><strong>{what}</strong>.{near}</p>{_place(item.stretch)}"
 
 
