@@ -9,8 +9,9 @@ another is given now: readers will say whether it is better.
 
 A group that fewer than `least` people asked is withheld: of its questions only the number is said,
 they are neither asked again nor judged. Where nobody was signed in there is nobody to protect, and
-no way to count people. What stays possible: two calls, for other days or before and after another
-question, differ by a wording whose asker may then be guessed; nothing says who asked which.
+no way to count people. Of a group that is shown, `eval.telling` says which wordings and terms are;
+of the others only the number is. What stays possible: two calls, for other days or before and after
+another question, differ by numbers from which something may be guessed.
 """
 
 from __future__ import annotations
@@ -23,23 +24,16 @@ from typing import Any
 
 from eval import grouping
 from eval.support import Judge
+from eval.telling import Telling, are_enough, in_full, searched_as
 from eval.triage import Triage, triage
-from eval.unanswered import (
-    Again,
-    Found,
-    Group,
-    Trouble,
-    Wording,
-    groups_of,
-    in_full,
-    searched_as,
-    sureness,
-    wordings_of,
-)
-from rag import Asked, Citation, Library, NotesQAError, Passage
+from eval.unanswered import Again, Found, Group, Trouble, Wording, groups_of, sureness, wordings_of
+from rag import Asked, Citation, Library, NotesQAError, Passage, Verdict
 
 SHOWN = 50
 """Gaps at most."""
+
+LONGEST_REASON = 200
+"""Characters that are shown of why an answer did not help."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -56,12 +50,13 @@ class Gap:
 
     Attributes:
         id: made of its earliest question, so that it stays while the group grows.
-        terms: what tells it from the others, as people wrote it, the most telling first.
-        question: the most central one.
+        terms: what tells it from the others, as enough people wrote it, the most telling first.
+        question: the most central one of those that may be told; else in how many words it was put.
         questions: all of them, the newest first.
         people: how many different people asked; None where nobody was signed in.
         triage: whether the notes hold it, and how that can be seen.
         unchecked: how many of its questions were asked of other notes, and not asked again.
+        least: people who must have asked in some words for these to be told.
     """
 
     id: str
@@ -71,6 +66,7 @@ class Gap:
     people: int | None
     triage: Triage
     unchecked: int = 0
+    least: int = 3
 
     @property
     def first(self) -> datetime:
@@ -84,8 +80,9 @@ class Gap:
 
     @property
     def wordings(self) -> list[tuple[str, int]]:
-        """Returns how it was asked, and how often so, most often first."""
-        counts = Counter(map(in_full, self.questions))
+        """Returns how it was asked, as far as that may be told, and how often; most often first."""
+        telling = Telling(self.questions, self.least)
+        counts = Counter(text for text in map(in_full, self.questions) if telling.tells(text))
         return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
     @property
@@ -95,10 +92,18 @@ class Gap:
         return {said: other for said, other in found.items() if other}
 
     @property
+    def others(self) -> int:
+        """Returns how many other wordings there are, which too few people used to be shown."""
+        return len(set(map(in_full, self.questions))) - len(self.wordings)
+
+    @property
     def reasons(self) -> tuple[str, ...]:
-        """Returns why readers said that an answer did not help, in their words."""
-        said = {" ".join(asked.reason.split()) for asked in self.questions if asked.reason}
-        return tuple(sorted(said))
+        """Returns why answers did not help, in the readers' words, where enough people said so."""
+        disliked = [asked for asked in self.questions if asked.verdict is Verdict.DOWN]
+        if not are_enough({asked.user for asked in disliked}, self.least):
+            return ()
+        said = {" ".join(asked.reason.split()) for asked in disliked if asked.reason}
+        return tuple(sorted(shorten(reason, LONGEST_REASON) for reason in said))
 
     @property
     def evidence(self) -> Citation | Passage | None:
@@ -122,6 +127,7 @@ class Gap:
                 {"question": said, "times": times, "searched_as": searched.get(said)}
                 for said, times in self.wordings
             ],
+            "others": self.others,
             "reasons": list(self.reasons),
             "triage": self.triage.to_dict(),
         }
@@ -223,12 +229,12 @@ def find_gaps(
         else:
             withheld += left.times
     groups.sort(key=lambda group: group.rank)
-    telling = _telling(groups, wordings, contents.language)
+    telling = _telling(groups, wordings, contents.language, least)
     judge = Judge(library)
     gaps = []
     for number, (group, said) in enumerate(zip(groups, telling, strict=True)):
         progress("Judging", number, len(groups))
-        gaps.append(_gap(judge, group, said, again.unchecked))
+        gaps.append(_gap(judge, group, said, again.unchecked, least))
     return Gaps(
         gaps=tuple(gaps),
         looked_at=found.looked_at,
@@ -271,31 +277,50 @@ def gap_of(library: Library, asked: Iterable[Asked], name: str, least: int | Non
             f"{len(named)} gaps have names that begin" if named else "No gap has a name that begins"
         )
         raise GapError(f"{what} with {name}: notesqa gaps lists them.")
-    (said,) = _telling(named, wordings, language)
-    return _gap(Judge(library), named[0], said, frozenset())
+    (said,) = _telling(named, wordings, language, least)
+    return _gap(Judge(library), named[0], said, frozenset(), least)
 
 
 def _telling(
-    groups: Sequence[Group], wordings: Sequence[Wording], language: str
+    groups: Sequence[Group], wordings: Sequence[Wording], language: str, least: int
 ) -> list[tuple[str, ...]]:
+    def stems(text: str) -> set[str]:
+        return grouping.stems(text, language)
+
     return grouping.telling_terms(
         [[wording.text for wording in group.wordings] for group in groups],
         [wording.text for wording in wordings],
         language,
+        [Telling(group.questions, least).parts(stems) for group in groups],
     )
 
 
-def _gap(judge: Judge, group: Group, said: tuple[str, ...], unchecked: Set[str]) -> Gap:
+def _gap(judge: Judge, group: Group, said: tuple[str, ...], unchecked: Set[str], least: int) -> Gap:
     questions = group.questions
+    wordings = len(set(map(in_full, questions)))
     return Gap(
         id=group.id,
         terms=said,
-        question=group.central,
+        question=group.central(Telling(questions, least))
+        or f"Asked in {wordings:,} different wordings",
         questions=questions,
         people=len(group.people) or None,
-        triage=triage(judge, questions),
+        triage=triage(judge, questions, least),
         unchecked=sum(asked.id in unchecked for asked in questions),
+        least=least,
     )
+
+
+def others_of(gap: Gap) -> list[str]:
+    """Returns the line that says how many wordings are not shown; none where all are."""
+    if not gap.others:
+        return []
+    return [f"and {gap.others:,} other {'wording' if gap.others == 1 else 'wordings'}"]
+
+
+def shorten(text: str, most: int) -> str:
+    """Returns a text of so many characters at most, with a mark where something is left out."""
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 def _cells(gap: Gap) -> tuple[object, ...]:
@@ -307,7 +332,7 @@ def _cells(gap: Gap) -> tuple[object, ...]:
         *(", ".join(gap.terms), gap.question, gap.triage.cause.value, gap.triage.why),
         *(quote or "", evidence.document if evidence else ""),
         evidence.location if evidence else "",
-        "\n".join(f"{times} × {said}" for said, times in gap.wordings),
+        "\n".join([*(f"{times} × {said}" for said, times in gap.wordings), *others_of(gap)]),
         "\n".join(gap.reasons),
         *(gap.first.date().isoformat(), gap.last.date().isoformat()),
     )

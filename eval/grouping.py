@@ -28,7 +28,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -192,7 +192,10 @@ def most_central(vectors: Vectors, texts: Sequence[str]) -> int:
 
 
 def telling_terms(
-    groups: Sequence[Sequence[str]], everything: Sequence[str], language: str
+    groups: Sequence[Sequence[str]],
+    everything: Sequence[str],
+    language: str,
+    told: Sequence[Collection[str]] | None = None,
 ) -> list[tuple[str, ...]]:
     """Returns for each group the terms that tell it from the rest, the most telling first.
 
@@ -203,6 +206,7 @@ def telling_terms(
         groups: the questions of each.
         everything: all questions, those of the groups among them.
         language: as `terms` takes it.
+        told: the terms of each group that may be shown, as `stems` gives them; all if left out.
     """
 
     @cache
@@ -211,7 +215,7 @@ def telling_terms(
 
     held = Counter(term for text in everything for term in _stems(text, stem))
     telling = []
-    for texts in groups:
+    for number, texts in enumerate(groups):
         written: dict[str, Counter[str]] = defaultdict(Counter)
         inside: Counter[str] = Counter()
         for text in texts:
@@ -223,9 +227,15 @@ def telling_terms(
             term: count / len(texts) * math.log(count * len(everything) / len(texts) / held[term])
             for term, count in inside.items()
         }
-        best = sorted(score, key=lambda term: -score[term])[:TERMS]
+        shown = score if told is None else [term for term in score if term in told[number]]
+        best = sorted(shown, key=lambda term: -score[term])[:TERMS]
         telling.append(tuple(_as_written(written[term]) for term in best))
     return telling
+
+
+def stems(text: str, language: str) -> set[str]:
+    """Returns what `telling_terms` takes for the terms of a text."""
+    return set(_stems(text, lambda word: " ".join(terms(word, language))))
 
 
 def _stems(text: str, stem: Callable[[str], str]) -> dict[str, str]:

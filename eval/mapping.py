@@ -141,7 +141,7 @@ class Map:
 
 
 def wanted_of(coverage: Coverage | None = None, gaps: Gaps | None = None) -> list[Wanted]:
-    """Returns what there is to place of a coverage and of gaps that are not withheld."""
+    """Returns what there is to place of a coverage, and of gaps that have words."""
     objectives = [
         Wanted(item.objective.id, item.objective.text, Sign(item.status), item.support.near)
         for item in (coverage.found if coverage else ())
@@ -149,6 +149,7 @@ def wanted_of(coverage: Coverage | None = None, gaps: Gaps | None = None) -> lis
     return objectives + [
         Wanted(gap.id, gap.question, Sign.GAP, gap.triage.support.near)
         for gap in (gaps.gaps if gaps else ())
+        if gap.wordings
     ]
 
 

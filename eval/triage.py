@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.support import MISSING, Judge, Support
 from eval.syllabus import Wording
-from eval.unanswered import in_full
+from eval.telling import Telling, in_full
 from rag import Asked, Contents, Reading, StoredChunk, Verdict, terms
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Triage:
         support: what the notes have for the questions; its confidence is the probability that they
             hold an answer though none was given, where all three causes are as common.
         why: one line for an instructor.
-        unknown: words of the questions that no note holds, as they were typed.
+        unknown: words of the questions that no note holds and that may be told, as typed.
     """
 
     cause: Cause
@@ -98,12 +98,14 @@ class Triage:
         }
 
 
-def triage(judge: Judge, questions: Sequence[Asked]) -> Triage:
+def triage(judge: Judge, questions: Sequence[Asked], least: int | None = None) -> Triage:
     """Returns why questions that ask for one thing were not answered well.
 
     Args:
         questions: at least one. What was searched for is judged; what no note holds is said of the
             words that were typed.
+        least: people who must have used a word for it to be told, where people are known;
+            `settings.least_askers` if left out.
 
     Raises:
         QuestionError, LibraryError, ModelError: as for `Library.ask`.
@@ -118,7 +120,9 @@ def triage(judge: Judge, questions: Sequence[Asked]) -> Triage:
     found = [look(contents, reading) for reading in readings]
     cause, held = Rule.shipped().cause([item.signals for item in found])
     typed = [text for text, _ in Counter(map(in_full, questions)).most_common(MOST)]
-    unknown = unknown_words(contents, typed)
+    least = judge.library.settings.least_askers if least is None else least
+    told = Telling(questions, least).parts(lambda text: _WORD.findall(text.casefold()))
+    unknown = tuple(word for word in unknown_words(contents, typed) if word.casefold() in told)
     (row, agreeing), *_ = Counter(item.row for item in found).most_common(1)
     best = contents.chunk(row)
     return Triage(

@@ -18,6 +18,7 @@ from hashlib import sha256
 from typing import Any
 
 from eval import grouping
+from eval.telling import Telling, in_full
 from rag import Answer, Asked, Citation, Library, QuestionError, Spot, Verdict, terms
 
 LIKELY = 0.7
@@ -94,20 +95,6 @@ def sureness(library: Library) -> Sure:
     return sure
 
 
-def in_full(asked: Asked) -> str:
-    """Returns a question as it can be asked alone: as typed, with what it took from the one before.
-
-    What was carried follows the question, and a repair changes no number of words.
-    """
-    typed, sought = asked.question.split(), asked.query.split()
-    return " ".join([*typed, *sought[len(typed) :]])
-
-
-def searched_as(asked: Asked) -> str | None:
-    """Returns what was searched for where that is something else than was asked; else None."""
-    return None if asked.query.split() == in_full(asked).split() else asked.query
-
-
 class Found:
     """What of the log got no good answer.
 
@@ -176,14 +163,16 @@ class Group:
         """Returns how often it was asked."""
         return sum(len(wording.questions) for wording in self.wordings)
 
-    @property
-    def central(self) -> str:
-        """Returns the most central wording."""
+    def central(self, telling: Telling) -> str | None:
+        """Returns the most central wording of those that may be told; None where none may."""
         import numpy as np
 
-        vectors = np.array([wording.vector for wording in self.wordings])
-        texts = [wording.text for wording in self.wordings]
-        return texts[grouping.most_central(vectors, texts)]
+        forms = [(telling.form(wording.questions), wording.vector) for wording in self.wordings]
+        told = [(text, vector) for text, vector in forms if text]
+        if not told:
+            return None
+        texts = [text for text, _ in told]
+        return texts[grouping.most_central(np.array([vector for _, vector in told]), texts)]
 
     @property
     def rank(self) -> tuple[int, int, tuple[float, str]]:

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from eval import Evidence, Gap, Judge, Reasked, Trouble, accept_gap, load_questions, name_of, reask
+from eval import (
+    Evidence,
+    Gap,
+    Judge,
+    Reasked,
+    Trouble,
+    accept_gap,
+    closing,
+    load_questions,
+    name_of,
+    reask,
+)
 from eval.triage import triage
 from rag import Asked, Library, QuestionLog, QuestionSetError, Settings, Turn, Verdict, turn_of
 
@@ -105,6 +116,26 @@ def test_a_follow_up_is_asked_with_what_it_took_from_the_one_before(library: Lib
     add(library, "eggs.md", NOTE)
     (reply,) = reask(library, gap_in(library, [asked])).answered
     assert reply.question == asked.query != asked.question
+
+
+def test_wordings_of_single_people_are_asked_and_not_told(library: Library, tmp_path: Path) -> None:
+    asked = logged(library, [EGGS[0], EGGS[0], EGGS[0], EGGS[1]])
+    people = [replace(one, user=f"user{number}") for number, one in enumerate(asked)]
+    add(library, "eggs.md", NOTE)
+    found = reask(library, gap_in(library, people))
+    assert (found.n, found.untold) == ((4, 0), (1, 0))
+    assert [reply.question for reply in found.answered] == [EGGS[0]]
+    assert EGGS[1] not in json.dumps(found.to_dict())
+    file = tmp_path / "set.jsonl"
+    assert [q.question for q in accept_gap(found, file, library).added] == [EGGS[0]]
+
+
+def test_of_many_wordings_those_asked_most_often_are_asked_again(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(closing, "MOST", 1)
+    found = reask(library, gap_in(library, logged(library, [EGGS[0], FRANCE, FRANCE])))
+    assert ([reply.question for reply in found.left], found.unasked) == ([FRANCE], 1)
 
 
 # Joining a set

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import WordLengths, constant_fit, owls_in
 
-from eval import Gap, GapError, find_gaps, gap_of, unanswered
+from eval import Gap, GapError, Gaps, find_gaps, gap_of, unanswered, wanted_of
 from eval.tables import csv_text
 from eval.unanswered import Trouble, trouble_of
 from rag import Asked, Library, Spot, Verdict
@@ -79,6 +79,69 @@ def test_of_a_group_that_few_people_asked_not_a_word_is_told(owls: Library) -> N
         assert word not in said
     with pytest.raises(GapError, match="No gap has a name"):
         gap_of(owls, few, named(owls, few))
+
+
+PRIVATE = f"{HUNT} for my zeppelin at Charite"
+
+
+def told_of(found: Gaps) -> str:
+    return json.dumps(found.to_dict()) + csv_text(found.rows()) + found.gaps[0].question
+
+
+def test_of_a_group_only_wordings_of_enough_people_are_told(owls: Library) -> None:
+    shared = [asked(HUNT, number, f"user{number}") for number in range(3)]
+    alone = asked(PRIVATE, 9, "user9", verdict=Verdict.DOWN, reason="I was at Charite")
+    found = find_gaps(owls, [*shared, *[replace(alone, id=f"again{n}") for n in range(9)]])
+    (gap,) = found.gaps
+    assert (gap.people, gap.wordings, gap.others, gap.question) == (4, [(HUNT, 3)], 1, HUNT)
+    for word in ("zeppelin", "charite"):
+        assert word not in told_of(found).lower()
+    (whole,) = find_gaps(owls, [*shared, alone], least=1).gaps
+    assert (whole.others, whole.reasons) == (0, ("I was at Charite",))
+
+
+def test_where_no_wording_may_be_told_only_common_terms_are(owls: Library) -> None:
+    found = find_gaps(owls, [asked(f"{HUNT} {w}", 0, w) for w in ("zeppelin", "aorta", "xylem")])
+    (gap,) = found.gaps
+    assert (gap.wordings, gap.others) == ([], 3)
+    assert gap.question == "Asked in 3 different wordings"
+    assert gap.terms and set(gap.terms) <= set(HUNT.split())
+    for word in ("zeppelin", "aorta", "xylem"):
+        assert word not in told_of(found)
+    assert wanted_of(gaps=found) == []
+
+
+def test_of_a_question_after_another_the_whole_of_what_is_shown_counts(owls: Library) -> None:
+    after = [
+        asked("And when?", number, f"user{number}", query=f"And when? {HUNT} {word}")
+        for number, word in enumerate(("zeppelin", "zeppelin", "aorta"))
+    ]
+    assert find_gaps(owls, after).gaps[0].wordings == []
+    (gap,) = find_gaps(owls, [replace(one, query=f"And when? {HUNT}") for one in after]).gaps
+    assert gap.wordings == [(f"And when? {HUNT}", 3)]
+
+
+def test_who_is_not_signed_in_is_nobody_where_people_count(owls: Library) -> None:
+    (gap,) = find_gaps(
+        owls,
+        [
+            *(asked(HUNT, number, f"user{number}") for number in range(3)),
+            *(asked(PRIVATE, number, user) for number, user in enumerate(("ann", "bob", None))),
+            asked(f"{HUNT} openly", 5),
+        ],
+    ).gaps
+    assert gap.wordings == [(HUNT, 3), (f"{HUNT} openly", 1)]
+
+
+def test_reasons_are_told_where_enough_people_gave_one_and_not_at_length(owls: Library) -> None:
+    disliked = [
+        asked(HUNT, number, f"user{number}", verdict=Verdict.DOWN, reason=f"{number}{'x' * 300}")
+        for number in range(3)
+    ]
+    (gap,) = find_gaps(owls, disliked).gaps
+    assert [len(reason) for reason in gap.reasons] == [200] * 3
+    (gap,) = find_gaps(owls, [*disliked[:2], asked(HUNT, 3, "user3")]).gaps
+    assert gap.reasons == ()
 
 
 def test_json_and_table_do_not_say_who_asked(owls: Library) -> None:

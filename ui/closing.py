@@ -156,12 +156,11 @@ def _editor(draft: Draft, gap: Gap) -> Command:
 
 def _asked(gap: Gap, draft: Draft) -> Iterator[str]:
     """Yields what a person should know who writes: the questions, and where they are answered."""
-    wordings = gap.wordings
     yield f"Asked {len(gap.questions):,} times and not answered well. {gap.triage.why}"
-    for wording, times in wordings[:MOST_LEFT]:
+    for wording, times in gap.wordings[:MOST_LEFT]:
         yield f"  {wording}{_times(times)}"
-    if len(wordings) > MOST_LEFT:
-        yield f"  and {len(wordings) - MOST_LEFT:,} other wordings"
+    if more := max(len(gap.wordings) - MOST_LEFT, 0) + gap.others:
+        yield f"  and {more:,} other {'wording' if more == 1 else 'wordings'}"
     yield f"{'A new note' if draft.new else 'To be edited'}: {draft.path}"
 
 
@@ -214,6 +213,11 @@ def print_reasked(done: Reasked) -> None:
             say(visible(snippet(passage.text)), indent=4)
     if len(done.left) > MOST_LEFT:
         say("", f"and {len(done.left) - MOST_LEFT:,} other wordings: --json lists them all.")
+    if untold := sum(done.untold):
+        said = f"{_questions(untold)} in words that fewer than {done.gap.least:,} people used"
+        say("", f"Not shown: {said} (notesqa gaps --least).")
+    if done.unasked:
+        say("", f"{done.unasked:,} wordings more were too many to be asked again.")
     if answered:
         join = f"notesqa gaps accept {visible(done.gap.id)} --to FILE"
         say("", f"To put those answered into a question set: {join}")

@@ -89,6 +89,8 @@ def show(context: typer.Context, group: Group, as_json: Json = False) -> None:
     say(visible(first), *map(visible, rest))
     asked = (f"{times} × {said}{_searched(gap, said)}" for said, times in gap.wordings)
     say("", "Asked as:", *map(visible, asked))
+    if gap.others:
+        say(f"and {gap.others:,} other {'wording' if gap.others == 1 else 'wordings'}")
     if gap.reasons:
         say("", "Why an answer did not help:", *map(visible, gap.reasons))
     if gap.triage.support.passages:

@@ -613,7 +613,7 @@ class Gap(Given):
     terms: list[str]
     """What tells it from the others, the most telling first."""
     question: str
-    """The most central one."""
+    """The most central one of those that may be shown, or in how many wordings it was asked."""
     people: int | None
     """How many different people asked; null where nobody was signed in."""
     times: int
@@ -623,8 +623,11 @@ class Gap(Given):
     unchecked: int
     """How many of its questions were asked of other notes, and not asked again."""
     wordings: list[AskedAs]
+    """Those that enough people used to be shown."""
+    others: int
+    """How many other wordings there are."""
     reasons: list[str]
-    """Why answers did not help, in the readers' words."""
+    """Why answers did not help, in the readers' words; none where too few people said so."""
     triage: Triage
 
 
@@ -694,6 +697,10 @@ class Reasked(Given):
     """How many questions were asked."""
     answered: int
     left: int
+    untold: int
+    """Those of them in words that too few people used to be shown."""
+    unasked: int
+    """How many wordings were too many to be asked."""
     generation: int
     questions: Answers
     made: str

@@ -134,6 +134,12 @@ def _answers(found: Reasked, days: str, sets: Sequence[QuestionSet]) -> Iterator
         else:
             yield "<p>There is no question set that they could join (setting question_sets).</p>"
         yield "</fieldset></form>"
+    if untold := sum(found.untold):
+        many = "1 question was" if untold == 1 else f"{untold:,} questions were"
+        few = f"fewer than {found.gap.least:,} people used"
+        yield f"<p>Not shown: {many} asked in words that {few}.</p>"
+    if found.unasked:
+        yield f"<p>{found.unasked:,} wordings more were too many to be asked again.</p>"
     if found.left:
         yield f"<h3>Still without an answer ({len(found.left):,})</h3>"
         yield pieces([_left(reply) for reply in found.left[:MOST_ROWS]])
@@ -184,18 +190,25 @@ def _wordings(gap: Gap) -> Iterator[str]:
     Which wording got what, and when, is not said: a single one may be one person's.
     """
     wordings = gap.wordings
-    yield f"<h2>Asked as ({len(wordings):,})</h2>"
+    yield f"<h2>Asked as ({len(wordings) + gap.others:,})</h2>"
     got = Counter(map(_got, gap.questions))
     yield f"<p>{', '.join(f'{count:,} got {what}' for what, count in got.most_common())}.</p>"
-    yield '<table class="counts"><thead><tr><th scope="col">Question</th>'
-    yield '<th scope="col">Times</th></tr></thead><tbody>'
-    for said, count in wordings[:MOST_ROWS]:
-        other = gap.searched.get(said)
-        sought = f"<small>searched as “{shown(other)}”</small>" if other else ""
-        yield f'<tr><th scope="row">{shown(said)}{sought}</th><td data-label="Times">'
-        yield f"{count:,}</td></tr>"
-    yield "</tbody></table>"
+    if wordings:
+        yield '<table class="counts"><thead><tr><th scope="col">Question</th>'
+        yield '<th scope="col">Times</th></tr></thead><tbody>'
+        for said, count in wordings[:MOST_ROWS]:
+            other = gap.searched.get(said)
+            sought = f"<small>searched as “{shown(other)}”</small>" if other else ""
+            yield f'<tr><th scope="row">{shown(said)}{sought}</th><td data-label="Times">'
+            yield f"{count:,}</td></tr>"
+        yield "</tbody></table>"
     yield from left_out(len(wordings), MOST_ROWS)
+    if gap.others:
+        one = gap.others == 1
+        yield (
+            f"<p>And {gap.others:,} other {'wording' if one else 'wordings'}, which fewer than "
+            f"{gap.least:,} people used.</p>"
+        )
     if gap.reasons:
         yield "<h3>Why answers did not help</h3>"
         yield pieces([f"“{shown(reason)}”" for reason in gap.reasons[:MOST_ROWS]])

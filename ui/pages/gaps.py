@@ -164,7 +164,7 @@ def chosen_of(found: Gaps, choice: Choice) -> list[Gap]:
         gap
         for gap in found.gaps
         if (not cause or gap.triage.cause.value == cause)
-        and is_found(words, gap.question, *gap.terms, *(one.question for one in gap.questions))
+        and is_found(words, gap.question, *gap.terms, *(said for said, _ in gap.wordings))
     ]
     keys = {
         "cause": lambda gap: list(CAUSES).index(gap.triage.cause.value),
