@@ -149,6 +149,7 @@ class Gaps:
         least: how many people must have asked.
         corpus: the digest of the notes.
         generation: of the library.
+        signed_in: whether any of the questions looked at is of somebody who is known.
     """
 
     gaps: tuple[Gap, ...]
@@ -162,6 +163,13 @@ class Gaps:
     least: int
     corpus: str
     generation: int
+    signed_in: bool = False
+
+    @property
+    def told_withheld(self) -> int | None:
+        """Returns how many questions are withheld; None where that are fewer than `least`."""
+        hidden = self.signed_in and self.withheld < self.least > 1
+        return None if hidden else self.withheld
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON object of `gaps --json`."""
@@ -171,7 +179,7 @@ class Gaps:
             "troubled": {trouble.value: self.troubled[trouble] for trouble in Trouble},
             "closed": self.closed,
             "changed": self.changed,
-            "withheld": self.withheld,
+            "withheld": self.told_withheld,
             "further": self.further,
             "least": self.least,
             "corpus": self.corpus,
@@ -247,6 +255,7 @@ def find_gaps(
         least=least,
         corpus=contents.corpus,
         generation=contents.generation,
+        signed_in=found.signed_in,
     )
 
 

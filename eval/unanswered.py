@@ -103,6 +103,7 @@ class Found:
         counts: how many there are, by why.
         looked_at: how many questions were read.
         since: when the first of them was asked.
+        signed_in: whether somebody who asked is known.
     """
 
     def __init__(self, sure: Sure) -> None:
@@ -110,11 +111,13 @@ class Found:
         self.counts = dict.fromkeys(Trouble, 0)
         self.looked_at = 0
         self.since: datetime | None = None
+        self.signed_in = False
         self._sure = sure
 
     def add(self, asked: Asked) -> None:
         """Takes a question of the log into account."""
         self.looked_at += 1
+        self.signed_in |= asked.user is not None
         self.since = min(self.since or asked.asked, asked.asked)
         if trouble := trouble_of(asked, self._sure):
             self.counts[trouble] += 1

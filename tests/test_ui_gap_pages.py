@@ -86,7 +86,7 @@ def test_what_several_people_asked_is_a_gap_with_cause_and_evidence(
     id_ = group(client, services)
     page = client.get("/gaps").text
     assert '<td data-label="People">3</td><td data-label="Times">6</td>' in page
-    assert "1 question is not shown, since fewer than 3 people asked for the same" in page
+    assert "Fewer than 3 questions are not shown, since fewer than 3 people asked for the" in page
     one = client.get("/gaps/group", params={"id": id_}).text
     assert "Asked 6 times by 3 people" in one
     assert f"notesqa gaps write {id_}" in one
@@ -297,6 +297,20 @@ def test_what_was_deleted_while_it_was_looked_at_is_not_kept(
     done = services.jobs.wait(job.id, 20)
     assert done and "deleted from the log meanwhile" in (done.error or "")
     assert services.insights.gaps(90) is None
+
+
+def test_a_link_of_another_site_begins_no_work(client: TestClient, services: Services) -> None:
+    link = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
+    link["sec-fetch-dest"] = "document"
+    for address in ("/gaps?days=7", "/api/v1/gaps", "/api/v1/gaps/csv", "/api/v1/audit"):
+        assert client.get(address, headers=link).status_code in {200, 403}, address
+    assert services.jobs.all() == []
+
+
+def test_questions_are_looked_at_of_few_numbers_of_days(client: TestClient) -> None:
+    assert client.get("/api/v1/gaps?days=7").status_code == 202
+    for address in ("/gaps?days=8", "/api/v1/gaps?days=8", "/api/v1/gaps/csv?days=8"):
+        assert client.get(address).status_code == 422, address
 
 
 def test_the_audit_tells_no_wording_of_a_single_person(

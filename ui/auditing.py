@@ -9,8 +9,9 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from ui import problems, schemas
 from ui.guard import user_of
+from ui.hosts import may_begin
 from ui.jobs import BusyError
-from ui.looking import ERRORS, WORKING, nothing_there, when
+from ui.looking import BEGINS_NOT, ERRORS, WORKING, nothing_there, when
 from ui.pages import audit, frame
 from ui.pages.gaps import Doing
 from ui.pages.tables import Choice
@@ -77,6 +78,8 @@ def add_calls(api: FastAPI, services: Services) -> None:
             job, failed = insights.audit_job()
             if failed and not job:
                 return problems.problem(503, failed)
+            if not job and not may_begin(request.headers):
+                return problems.problem(403, BEGINS_NOT)
             return accepted(job or insights.look_at_notes(name_of(request)))
         return JSONResponse({**known.found.to_dict(), **when(known)})
 

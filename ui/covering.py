@@ -14,6 +14,7 @@ from ui import problems, schemas
 from ui.coverages import COVERAGE
 from ui.evaluating import report_response
 from ui.guard import user_of
+from ui.hosts import may_begin
 from ui.jobs import BusyError
 from ui.pages import atlas, changes, coverage, frame
 from ui.pages.gaps import Doing
@@ -128,7 +129,7 @@ def add_map(api: FastAPI, services: Services) -> None:
     """Adds the page of the map of a state, and what its form does."""
     coverages, insights = services.coverages, services.insights
 
-    def drawn(request: Request, name: str, *, begin: bool, still: bool = False) -> Response:
+    def drawn(request: Request, name: str, *, anew: bool = False, still: bool = False) -> Response:
         try:
             found, state = coverages.coverage(name), coverages.listed(name)
         except NotesQAError as error:
@@ -137,7 +138,8 @@ def add_map(api: FastAPI, services: Services) -> None:
             return _told(request, "There is no such state.", 404)
         alert = ""
         job, failed = insights.map_job(name)
-        if not job and (begin or not (insights.map(name) or failed)):
+        first = may_begin(request.headers) and not (insights.map(name) or failed)
+        if not job and (anew or first):
             try:
                 insights.draw(name, found, by=name_of(request))
             except BusyError as error:
@@ -152,11 +154,11 @@ def add_map(api: FastAPI, services: Services) -> None:
 
     @api.get("/coverage/map", response_class=HTMLResponse, include_in_schema=False)
     def map_page(request: Request, name: str = "", still: bool = False) -> Response:
-        return drawn(request, name, begin=False, still=still)
+        return drawn(request, name, still=still)
 
     @api.post("/coverage/draw", include_in_schema=False)
     def draw(request: Request, name: Annotated[str, Form()]) -> Response:
-        made = drawn(request, name, begin=True)
+        made = drawn(request, name, anew=True)
         return made if made.status_code != 200 else RedirectResponse(_at(name), status_code=303)
 
 

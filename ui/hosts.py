@@ -69,6 +69,11 @@ def is_from_elsewhere(method: str, headers: Headers) -> bool:
     return origin is not None and origin.partition("://")[2].lower() != headers["host"].lower()
 
 
+def may_begin(headers: Headers) -> bool:
+    """Returns whether a request that only reads may begin work: a link of another site may not."""
+    return headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
+
+
 def _address(text: str) -> str | None:
     """Returns an address in its one spelling; None where it is a name."""
     try:

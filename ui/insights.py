@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from rag import Asked, Library, LibraryError, QuestionLog
 from ui.asks import Traffic
+from ui.calls import CallError
 from ui.coverages import Coverages
 from ui.folders import Stamp, stamp_of, stems
 from ui.jobs import Job, Jobs, Report
@@ -26,6 +27,9 @@ GAPS, AUDIT, ASKING, MAP = "gaps", "audit", "asking again", "map"
 
 NOTES = "the notes"
 """What an audit is about."""
+
+DAYS = (7, 30, 90)
+"""Of which questions are looked at, beside all: any two numbers would date what lies between."""
 
 
 class Insights:
@@ -56,7 +60,7 @@ class Insights:
 
     def gaps(self, days: int) -> Made[Gaps] | None:
         """Returns the gaps of so many days; None until they were looked for."""
-        return self._gaps.get(_about(days), self._stamp())
+        return self._gaps.get(_about(days, self.days), self._stamp())
 
     def gap(self, days: int, id_: str) -> Gap | None:
         """Returns one of them, or one that was asked again and may be closed; else None."""
@@ -76,15 +80,15 @@ class Insights:
             return find_gaps(self._library, self._asked(days), progress=report)
 
         def told(found: Gaps) -> dict[str, Any]:
-            return {"gaps": len(found.gaps), "withheld": found.withheld, "days": days}
+            return {"gaps": len(found.gaps), "withheld": found.told_withheld, "days": days}
 
-        return self._gaps.start(_about(days), self._stamp, make, told, by)
+        return self._gaps.start(_about(days, self.days), self._stamp, make, told, by)
 
     def gaps_job(self, days: int, *, wait: bool = False) -> tuple[Job | None, str]:
         """Returns the job that looks for them, if any, and why the last one failed, if it did."""
         if wait:
-            self._gaps.wait(_about(days))
-        return self._gaps.job(_about(days)), self._gaps.failed(_about(days))
+            self._gaps.wait(_about(days, self.days))
+        return self._gaps.job(_about(days, self.days)), self._gaps.failed(_about(days, self.days))
 
     # One of them
 
@@ -240,5 +244,8 @@ class Insights:
             return 0
 
 
-def _about(days: int) -> str:
+def _about(days: int, most: int) -> str:
+    if days not in {*DAYS, most}:
+        of = ", ".join(map(str, sorted({*DAYS, most})))
+        raise CallError(f"Questions of {days} days are not looked at by themselves: choose {of}.")
     return f"questions of {days} {'day' if days == 1 else 'days'}"

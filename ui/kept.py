@@ -18,7 +18,7 @@ from rag import LibraryError, NotesQAError, QuestionLog
 from ui.asks import Traffic
 from ui.evaluations import WAY_SECONDS
 from ui.folders import Stamp
-from ui.jobs import Job, Jobs, Report
+from ui.jobs import BusyError, Job, Jobs, Report, State
 
 MOST_KEPT = 3
 """Results of a kind; the oldest goes first."""
@@ -113,7 +113,7 @@ class Kept(Generic[T]):
             told: gives the job's result of it.
 
         Raises:
-            BusyError: too much else waits.
+            BusyError: too much else waits, or one of this kind.
         """
 
         def work(report: Report) -> dict[str, Any]:
@@ -136,7 +136,11 @@ class Kept(Generic[T]):
             return told(found)
 
         with self._adding:
-            return self.job(about) or self._jobs.add(self.kind, work, about=about, by=by)
+            if job := self.job(about):
+                return job
+            if any(j.kind == self.kind and j.state is State.WAITING for j in self._jobs.all()):
+                raise BusyError(f"Another job ({self.kind}) waits: come back when it is done.")
+            return self._jobs.add(self.kind, work, about=about, by=by)
 
     def wait(self, about: str) -> None:
         """Returns once its job has ended, or soon."""

@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from rag import LibraryError, NotesQAError
 from ui import problems, schemas
 from ui.guard import user_of
+from ui.hosts import may_begin
 from ui.jobs import BusyError, Job
 from ui.kept import Made
 from ui.pages import frame, gap, gaps
@@ -33,6 +34,8 @@ ERRORS = problems.described(400, 401, 403, 404, 409, 413, 422, 503)
 Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="Of the last so many days")]
 
 FormDays = Annotated[int, Form(ge=1, le=MOST_DAYS)]
+
+BEGINS_NOT = "A link of another site begins no work: open this page from here."
 
 GONE = "There is no such gap now: it may have closed, or too few people asked."
 
@@ -71,7 +74,10 @@ def add_gap_pages(api: FastAPI, services: Services) -> None:
         still: bool = False,
     ) -> Response:
         alert = ""
-        if not (insights.gaps(days) or _nothing_asked(services) or any(insights.gaps_job(days))):
+        begins = may_begin(request.headers)
+        if begins and not (
+            insights.gaps(days) or _nothing_asked(services) or any(insights.gaps_job(days))
+        ):
             try:
                 insights.look_for_gaps(days, by=name_of(request))
             except BusyError as error:
@@ -196,8 +202,10 @@ def add_gap_calls(api: FastAPI, services: Services) -> None:
     insights = services.insights
     most = services.library.settings.log_days
 
-    def working(job: Job | None, failed: str, start: Any) -> Response:
+    def working(request: Request, job: Job | None, failed: str, start: Any) -> Response:
         """Returns the answer while something is found out; it is begun where nobody did."""
+        if not job and not may_begin(request.headers):
+            return problems.problem(403, BEGINS_NOT)
         if failed and not job:
             return problems.problem(503, failed)
         return accepted(job or start())
@@ -213,7 +221,9 @@ def add_gap_calls(api: FastAPI, services: Services) -> None:
         known = insights.gaps(days)
         if known is None:
             job, failed = insights.gaps_job(days)
-            return working(job, failed, lambda: insights.look_for_gaps(days, name_of(request)))
+            return working(
+                request, job, failed, lambda: insights.look_for_gaps(days, name_of(request))
+            )
         return JSONResponse({**known.found.to_dict(), **when(known)})
 
     @api.post(
@@ -238,7 +248,9 @@ def add_gap_calls(api: FastAPI, services: Services) -> None:
         known = insights.gaps(days)
         if known is None:
             job, failed = insights.gaps_job(days)
-            return working(job, failed, lambda: insights.look_for_gaps(days, name_of(request)))
+            return working(
+                request, job, failed, lambda: insights.look_for_gaps(days, name_of(request))
+            )
 
         header, *rows = known.found.rows()
         return csv_response("gaps", header, rows)

@@ -643,8 +643,8 @@ class Gaps(Given):
     """Those that are answered well by now."""
     changed: int
     """Those whose answer did not help and is another by now."""
-    withheld: int
-    """Questions of groups that too few people asked to be shown."""
+    withheld: int | None
+    """Questions of groups that too few people asked to be shown; null for fewer than `least`."""
     further: int
     """Questions of groups that are not listed."""
     least: int

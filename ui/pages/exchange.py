@@ -24,8 +24,8 @@ _COPY = '<button type="button" class="nq-copy">Copy as Markdown</button>'
 _JUDGE = (
     '<button type="button" class="nq-judge" value="up" aria-pressed="false">Helpful</button>'
     '<button type="button" class="nq-judge" value="down" aria-pressed="false">Not helpful</button>'
-    '<form class="nq-reason" hidden><label>Why? <input name="reason" maxlength="1000" '
-    'autocomplete="off"></label><button>Send</button></form>'
+    '<form class="nq-reason" hidden><label>Why? (Instructors read it.) '
+    '<input name="reason" maxlength="1000" autocomplete="off"></label><button>Send</button></form>'
 )
 
 

@@ -117,7 +117,7 @@ def _look(known: Made[Gaps] | None, choice: Choice, doing: Doing) -> Iterator[st
         count = f"{found.looked_at:,} question{'' if found.looked_at == 1 else 's'}{since}"
         yield f'<p class="sum">{_summed(found)}</p>'
         yield f"<p>Looked at {known.at:%Y-%m-%d %H:%M} UTC, {count}. {_troubles(found)}</p>"
-        if found.withheld:
+        if found.withheld or found.signed_in:
             yield f"<p>{_withheld(found)}</p>"
         if found.further:
             yield f"<p>{found.further:,} more belong to smaller groups, which are not listed.</p>"
@@ -150,6 +150,11 @@ def _troubles(found: Gaps) -> str:
 
 
 def _withheld(found: Gaps) -> str:
+    if found.told_withheld is None:
+        return (
+            f"Fewer than {found.least:,} questions are not shown, since fewer than "
+            f"{found.least:,} people asked for the same (the setting least_askers)."
+        )
     one = found.withheld == 1
     return (
         f"{found.withheld:,} {'question is' if one else 'questions are'} not shown, since fewer "
@@ -177,7 +182,7 @@ def chosen_of(found: Gaps, choice: Choice) -> list[Gap]:
 
 def _known(found: Gaps, choice: Choice, most_days: int) -> Iterator[str]:
     rows = chosen_of(found, choice)
-    days = sorted({*(n for n in (7, 30) if n < most_days), most_days, int(choice.fixed["days"])})
+    days = sorted({*(n for n in (7, 30, 90) if n < most_days), most_days})
     known = bool(found.gaps)
     fields = [
         select("days", "Asked in", [(f"{n}", f"the last {n:,} days") for n in days], _days(choice)),
@@ -200,7 +205,7 @@ def _known(found: Gaps, choice: Choice, most_days: int) -> Iterator[str]:
     ]
     yield form(Choice(choice.here, {}, choice.filters, choice.sort), fields)
     if not known:
-        yield f"<p>{NO_GAPS}</p>" if not found.withheld else ""
+        yield f"<p>{NO_GAPS}</p>" if found.told_withheld == 0 else ""
         return
     query = html.escape(urlencode({"days": _days(choice)}))
     yield (
