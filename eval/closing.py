@@ -26,7 +26,7 @@ from eval.findings import Findings
 from eval.gaps import Gap
 from eval.telling import Telling, in_full
 from eval.unanswered import Sure, Trouble, sureness, trouble_now
-from rag import Answer, Asked, Library, QuestionSetError
+from rag import Answer, Asked, Citation, Library, Passage, QuestionSetError
 
 ASKED, UNANSWERABLE = "asked", "unanswerable"
 """The kinds of the questions that join a set: those that people asked, and what no note answers."""
@@ -49,6 +49,7 @@ class Reply:
         times: how often people asked in these words.
         trouble: why that is no good answer either; None where it is one.
         evidence: the quote that decides the answer; None where there is none.
+        nearest: the words that come nearest, shown as an answer or not; None where there are none.
     """
 
     question: str
@@ -56,6 +57,7 @@ class Reply:
     answer: Answer
     trouble: Trouble | None
     evidence: Evidence | None
+    nearest: Citation | Passage | None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form that `gaps ask --json` lists."""
@@ -77,6 +79,7 @@ class Reasked:
     Attributes:
         answered, left: the wordings that may be told, as `eval.telling` has it.
         generation: of the library that was asked.
+        threshold: the confidence that it takes to be shown as an answer.
         untold: how many questions in other words are answered, and how many are not.
         unasked: how many wordings were too many to be asked.
     """
@@ -85,8 +88,18 @@ class Reasked:
     answered: tuple[Reply, ...]
     left: tuple[Reply, ...]
     generation: int
+    threshold: float
     untold: tuple[int, int] = (0, 0)
     unasked: int = 0
+
+    @property
+    def documents(self) -> tuple[str, ...]:
+        """Returns the notes that answer now, those that answer most questions first."""
+        times: Counter[str] = Counter()
+        for reply in self.answered:
+            if reply.evidence:
+                times[reply.evidence.document] += reply.times
+        return tuple(document for document, _ in times.most_common())
 
     @property
     def n(self) -> tuple[int, int]:
@@ -146,6 +159,7 @@ def reask(library: Library, gap: Gap, progress: Progress = lambda *_: None) -> R
         told,
         told_left,
         library.generation,
+        library.fit.threshold(library.settings.false_answers),
         untold=(_times(answered) - _times(told), _times(left) - _times(told_left)),
         unasked=len(wordings) - len(often),
     )
@@ -163,7 +177,14 @@ def _reply(library: Library, alike: list[Asked], sure: Sure) -> Reply:
         answer=answer,
         trouble=next(filter(None, troubles), None),
         evidence=_evidence(answer) if answer.answered else None,
+        nearest=_nearest(library, answer),
     )
+
+
+def _nearest(library: Library, answer: Answer) -> Citation | Passage | None:
+    """Returns what is quoted first, or would be if the answer was surer."""
+    quotes = answer.citations if answer.answered else library.draft(answer.question).citations
+    return (*quotes, *answer.passages, None)[0]
 
 
 def _evidence(answer: Answer) -> Evidence:
@@ -281,7 +302,7 @@ def _notes(path: Path, library: Library) -> dict[str, str]:
 
 def name_of(gap: Gap) -> str:
     """Returns what a file or a fact about a gap is called, of its terms: `dropout-rate`."""
-    words = " ".join(gap.terms) or gap.question
+    words = gap.heading or gap.question
     plain = unicodedata.normalize("NFKC", words).lower()
     return "-".join(re.findall(r"\w+", plain))[:LONGEST_NAME].strip("-_") or "gap"
 

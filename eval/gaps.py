@@ -34,6 +34,8 @@ SHOWN = 50
 
 LONGEST_REASON = 200
 """Characters that are shown of why an answer did not help."""
+HEADED = 2
+"""Terms that a note about a gap is headed by: more are no heading any more."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -107,9 +109,15 @@ class Gap:
 
     @property
     def evidence(self) -> Citation | Passage | None:
-        """Returns the nearest words of the notes; None where nothing was found."""
-        support = self.triage.support
-        return (*support.citations, *support.passages, None)[0]
+        """Returns the nearest words of the notes; None where it is off topic, or there are none."""
+        return self.triage.nearest
+
+    @property
+    def heading(self) -> str:
+        """Returns its `HEADED` most telling terms in the order of the question, as a heading."""
+        said = self.question.casefold()
+        places = {term: said.find(term.casefold()) % (len(said) + 1) for term in self.terms}
+        return " ".join(sorted(self.terms[:HEADED], key=lambda term: places[term]))
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form; it does not say who asked what, or when."""
@@ -150,6 +158,7 @@ class Gaps:
         corpus: the digest of the notes.
         generation: of the library.
         signed_in: whether any of the questions looked at is of somebody who is known.
+        mended: the ids of gaps that are closed by now.
     """
 
     gaps: tuple[Gap, ...]
@@ -163,6 +172,7 @@ class Gaps:
     least: int
     corpus: str
     generation: int
+    mended: tuple[str, ...] = ()
     signed_in: bool = False
 
     @property
@@ -223,7 +233,7 @@ def find_gaps(
     progress("Comparing", 0, len(found.troubled))
     wordings, further = wordings_of(found.troubled, contents.language)
     again = Again(library, sure, contents.generation)
-    withheld, groups = 0, list[Group]()
+    withheld, groups, mended = 0, list[Group](), list[str]()
     for group in groups_of(wordings, library):
         if len(groups) == SHOWN:
             further += group.times
@@ -232,8 +242,11 @@ def find_gaps(
         if group.is_asked_by(least):
             progress("Asking again", len(groups), SHOWN)
             left = again.ask(group)
+            if not left.wordings:
+                mended.append(group.id)
+                continue
         if left.is_asked_by(least):
-            groups += [left] if left.wordings else []
+            groups.append(left)
         else:
             withheld += left.times
     groups.sort(key=lambda group: group.rank)
@@ -256,6 +269,7 @@ def find_gaps(
         corpus=contents.corpus,
         generation=contents.generation,
         signed_in=found.signed_in,
+        mended=tuple(mended),
     )
 
 

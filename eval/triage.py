@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from eval.support import MISSING, Judge, Support
 from eval.syllabus import Wording
 from eval.telling import Telling, in_full
-from rag import Asked, Contents, Reading, StoredChunk, Verdict, terms
+from rag import Asked, Citation, Contents, Passage, Reading, StoredChunk, Verdict, terms
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,12 +78,15 @@ class Triage:
             hold an answer though none was given, where all three causes are as common.
         why: one line for an instructor.
         unknown: words of the questions that no note holds and that may be told, as typed.
+        nearest: the words that stand where `why` says that it is nearest; None where it names no
+            place.
     """
 
     cause: Cause
     support: Support
     why: str
     unknown: tuple[str, ...] = ()
+    nearest: Citation | Passage | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the JSON form: the cause, and its evidence."""
@@ -130,7 +133,18 @@ def triage(judge: Judge, questions: Sequence[Asked], least: int | None = None) -
         support=replace(support, confidence=held),
         why=_why(cause, best, agreeing, len(queries), typed, questions, unknown, contents.language),
         unknown=unknown,
+        nearest=None if cause is Cause.OFF_TOPIC else _nearest(support, best),
     )
+
+
+def _nearest(support: Support, best: StoredChunk) -> Citation | Passage:
+    """Returns the words of a chunk that were found, a quote before a passage; else all of it."""
+    places: tuple[Citation | Passage, ...] = (*support.citations, *support.passages)
+    for found in places:
+        if found.document == best.document and found.span.overlap(best.span):
+            return found
+    location = best.place(best.span)
+    return Citation(*(1, best.document, best.title, best.headings, location, best.span, best.text))
 
 
 class Notes(Protocol):
@@ -304,7 +318,9 @@ def _who(agreeing: int, total: int) -> str:
         return "It comes"
     if agreeing == 1:
         return f"Each of {total} wordings comes to another place, the first"
-    return f"{'All' if agreeing == total else f'{agreeing} of'} {total} wordings come"
+    if agreeing < total:
+        return f"{agreeing} of {total} wordings come"
+    return "Both wordings come" if total == 2 else f"All {total} wordings come"
 
 
 def _fate(chunk: StoredChunk, questions: Sequence[Asked]) -> str:

@@ -103,7 +103,7 @@ def test_a_line_says_how_many_wordings_agree_and_what_became_of_the_place(
     judge = Judge(shipped)
     missed = triage(judge, [asked(wording) for wording in wordings])
     assert missed.cause is Cause.MISSED
-    assert missed.why.startswith("All 2 wordings come nearest to foundations/")
+    assert missed.why.startswith("Both wordings come nearest to foundations/")
     assert missed.why.endswith("which was not quoted.")
     (best, *_) = missed.support.passages
     quoted = Spot(best.document, best.span)

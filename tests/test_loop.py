@@ -125,7 +125,7 @@ def test_a_gap_is_closed_and_stays_closed(screen: Screen, tmp_path: Path) -> Non
         "gaps", "accept", gap["id"], "--to", str(file), "--split", "fit", typed=typed
     )
     assert (joined.status, joined.err) == (0, "")
-    assert "3 questions joined" in joined.out
+    assert "3 wordings joined" in joined.out
     assert file.read_bytes().startswith(before)
     added = load_questions(file)[-3:]
     assert {question.question for question in added} == set(WATERMARKS)

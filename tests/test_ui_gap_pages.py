@@ -185,12 +185,18 @@ def test_a_gap_is_asked_again_and_what_is_answered_joins_a_set(
     chosen = nothing | {"question": [html.unescape(offered[0])]}
     assert client.post("/gaps/accept", data=chosen | {"set": "../lib"}).status_code == 422
     joined = client.post("/gaps/accept", data=chosen)
-    assert "1 question joined asked.jsonl." in joined.text
+    assert "1 wording joined asked.jsonl." in joined.text
     (question,) = load_questions(tmp_path / "sets/asked.jsonl")
     assert question.question == html.unescape(offered[0])
     assert question.evidence[0].document == "hours.md"
     again = client.post("/gaps/accept", data=chosen)
-    assert "0 questions joined asked.jsonl, 1 was in it already." in again.text
+    assert "0 wordings joined asked.jsonl, 1 was in it already." in again.text
+    (tmp_path / "sets/asked.jsonl").unlink()
+    page = client.get("/gaps/group", params={"id": id_}).text
+    assert '<option value="proposed">proposed</option>' in page
+    begun = client.post("/gaps/accept", data=chosen | {"set": "proposed"})
+    assert "1 wording joined proposed.jsonl." in begun.text
+    assert len(load_questions(tmp_path / "sets/proposed.jsonl")) == 1
 
 
 def test_nothing_that_was_asked_is_markup(client: TestClient, services: Services) -> None:

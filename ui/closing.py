@@ -11,10 +11,10 @@ import typer
 
 from ui.common import Json, library_of, print_json
 from ui.completion import documents, records
-from ui.gaps import Group, gap_in
+from ui.gaps import Group, accepting, gap_in
 
 if TYPE_CHECKING:
-    from eval import Accepted, Gap, Reasked
+    from eval import Accepted, Gap, Reasked, Reply
     from rag import Library, Manifest
     from ui.drafts import Draft
     from ui.editors import Command
@@ -117,7 +117,7 @@ def accept(
     if as_json:
         print_json(accepted.to_dict())
     else:
-        print_accepted(accepted, unanswerable=unanswerable)
+        print_accepted(accepted, done, unanswerable=unanswerable)
 
 
 def _reasked(context: typer.Context, group: str) -> Reasked:
@@ -197,7 +197,8 @@ def print_reasked(done: Reasked) -> None:
     """Prints how many questions are answered now, and those left with what comes nearest."""
     from rich.text import Text
 
-    from ui.console import SHOWN, say
+    from rag import Passage
+    from ui.console import say
     from ui.render import place, snippet, visible
 
     answered, left = done.n
@@ -206,24 +207,30 @@ def print_reasked(done: Reasked) -> None:
     say(Text(f"{said}, {left:,} left." if left else f"{said}.", style="bold"))
     for reply in done.left[:MOST_LEFT]:
         say("", visible(reply.question) + _times(reply.times))
-        if reply.answer.answered:
-            say(f"Gets {reply.trouble}.", indent=2)
-        for passage in reply.answer.passages[:SHOWN]:
-            say(Text(place(passage), style="cyan"), indent=2)
-            say(visible(snippet(passage.text)), indent=4)
+        say(f"Gets {reply.trouble}, {_how_sure(reply, done.threshold)}", indent=2)
+        if near := reply.nearest:
+            words = near.text if isinstance(near, Passage) else near.quote
+            say(Text(f"Nearest is {place(near)}", style="cyan"), indent=2)
+            say(visible(snippet(words)), indent=4)
     if len(done.left) > MOST_LEFT:
         say("", f"and {len(done.left) - MOST_LEFT:,} other wordings: --json lists them all.")
     if untold := sum(done.untold):
-        said = f"{_questions(untold)} in words that fewer than {done.gap.least:,} people used"
+        many = f"{untold:,} {'question' if untold == 1 else 'questions'}"
+        said = f"{many} in words that fewer than {done.gap.least:,} people used"
         say("", f"Not shown: {said} (notesqa gaps --least).")
     if done.unasked:
         say("", f"{done.unasked:,} wordings more were too many to be asked again.")
     if answered:
-        join = f"notesqa gaps accept {visible(done.gap.id)} --to FILE"
-        say("", f"To put those answered into a question set: {join}")
+        say("", f"To put those answered into a question set: {accepting(done.gap)}")
 
 
-def print_accepted(accepted: Accepted, *, unanswerable: bool) -> None:
+def _how_sure(reply: Reply, threshold: float) -> str:
+    """Returns how near a wording is to a good answer."""
+    sure = f"confidence {reply.answer.confidence:.2f}"
+    return f"{sure}." if reply.answer.answered else f"{sure} where {threshold:.2f} is enough."
+
+
+def print_accepted(accepted: Accepted, done: Reasked, *, unanswerable: bool) -> None:
     """Prints what joined a set, what did not, and what the set needs."""
     from ui.console import say
     from ui.render import visible
@@ -231,7 +238,11 @@ def print_accepted(accepted: Accepted, *, unanswerable: bool) -> None:
     added, path = accepted.added, visible(accepted.path.as_posix())
     if added:
         split = f", split {added[0].split}" if added[0].split else ""
-        joined = f"{_questions(len(added))} joined {path}, fact {added[0].fact}{split}:"
+        texts = {question.question for question in added}
+        replies = (*done.answered, *done.left)
+        times = sum(reply.times for reply in replies if reply.question in texts)
+        often = f", asked {times:,} times" if times > len(added) else ""
+        joined = f"{_wordings(len(added))} joined {path}{often}, fact {added[0].fact}{split}:"
         say(visible(joined))
     else:
         none = not (accepted.known or accepted.declined)
@@ -242,7 +253,7 @@ def print_accepted(accepted: Accepted, *, unanswerable: bool) -> None:
     if accepted.known:
         say(f"There already: {visible(', '.join(q.id for q in accepted.known))}.")
     if accepted.declined:
-        say(f"Left out: {_questions(accepted.declined)}.")
+        say(f"Left out: {_wordings(accepted.declined)}.")
     if outdated := [q.id for q in accepted.known if not (q.answerable or unanswerable)]:
         say(
             f"The set says of {visible(', '.join(outdated))} that the notes do not answer, and now "
@@ -256,8 +267,8 @@ def print_accepted(accepted: Accepted, *, unanswerable: bool) -> None:
         say(f"Of the set, {', and '.join(said)}: notesqa eval check {path}")
 
 
-def _questions(n: int) -> str:
-    return f"{n:,} {'question' if n == 1 else 'questions'}"
+def _wordings(n: int) -> str:
+    return f"{n:,} {'wording' if n == 1 else 'wordings'}"
 
 
 def _times(times: int) -> str:

@@ -70,7 +70,7 @@ def draft_for(gap: Gap, said: str, library: Library) -> Draft:
     if said:
         return _draft(Target(*_place(said, corpus)), gap)
     support = gap.triage.support
-    nearest = support.citations[0] if support.citations else next(iter(support.passages), None)
+    nearest = gap.evidence or (*support.citations, *support.passages, None)[0]
     if nearest and gap.triage.cause is Cause.MISSED:
         target = target_of(refer_to(nearest), library)
         if target.path and target.is_text:
@@ -116,7 +116,7 @@ def _draft(target: Target, gap: Gap) -> Draft:
         raise WritingError(f"{path} cannot be read: {error.strerror}.") from error
     if not path.parent.is_dir():
         raise WritingError(f"There is no folder {path.parent}: make it, or name another file.")
-    title = " ".join(gap.terms) or name_of(gap).replace("-", " ")
+    title = gap.heading or name_of(gap).replace("-", " ")
     title = " ".join("".join(c if c.isalnum() or c in "-' " else " " for c in title).split())
     begins = f"# {title[:1].upper()}{title[1:]}\n\n" if path.suffix.lower() in _MARKDOWN else ""
     return Draft(target, path, begins.encode("utf-8"), new=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +12,8 @@ import typer
 from ui.common import Json, library_of, print_json
 
 if TYPE_CHECKING:
-    from eval import Gap, Gaps
-    from rag import Asked, Citation, Passage, QuestionLog
+    from eval import Gap, Gaps, Reasked
+    from rag import Asked, Citation, Library, Passage, QuestionLog
 
 app = typer.Typer(
     help="List what people asked and the notes did not answer, by meaning.",
@@ -35,8 +35,11 @@ Group = Annotated[
 QUOTED = 200
 """Characters of the nearest words that a list shows."""
 
+MENDED = 5
+"""Closed gaps that a list names."""
+
 PASSAGES = 3
-"""Passages that are shown of a gap."""
+"""Passages that are shown of a gap, and notes that answer it."""
 
 
 @app.callback()
@@ -71,6 +74,8 @@ def gaps(
         first, *rest = _lines(gap)
         say("", visible(f"{number}. {first}"))
         say(*map(visible, rest), indent=4)
+    if found.mended:
+        say("", _mended(found.mended))
     if csv:
         say("", f"Written to {visible(str(csv))}.")
 
@@ -78,25 +83,56 @@ def gaps(
 @app.command()
 def show(context: typer.Context, group: Group, as_json: Json = False) -> None:
     """Show everything of one group: wordings, reasons, nearest words."""
-    from ui.console import say
+    from ui.console import say, waiting
     from ui.render import visible
 
     gap = gap_in(context, group)
     if as_json:
         print_json(gap.to_dict())
         return
-    first, *rest = _lines(gap)
+    with waiting("Asking again"):
+        now = _now(gap, library_of(context))
+    closed = now is not None and not now.left
+    first, *rest = _heading(gap) if closed else _lines(gap)
     say(visible(first), *map(visible, rest))
+    if now and now.answered:
+        say(*map(visible, _answered(now)))
     asked = (f"{times} × {said}{_searched(gap, said)}" for said, times in gap.wordings)
     say("", "Asked as:", *map(visible, asked))
     if gap.others:
         say(f"and {gap.others:,} other {'wording' if gap.others == 1 else 'wordings'}")
     if gap.reasons:
         say("", "Why an answer did not help:", *map(visible, gap.reasons))
-    if gap.triage.support.passages:
+    if gap.evidence and gap.triage.support.passages and not closed:
         say("", "Nearest passages:")
-    for passage in gap.triage.support.passages[:PASSAGES]:
-        say(visible(_quoted(passage)))
+        for passage in gap.triage.support.passages[:PASSAGES]:
+            say(visible(_quoted(passage)))
+
+
+def _now(gap: Gap, library: Library) -> Reasked | None:
+    """Returns what a gap gets from the notes of now, if any of it was asked of other ones."""
+    from eval import reask
+
+    other = any(asked.generation != library.generation for asked in gap.questions)
+    return reask(library, gap) if other else None
+
+
+def _answered(now: Reasked) -> Iterator[str]:
+    """Yields what is answered by now, by which notes, and how that joins a question set."""
+    answered, left = now.n
+    documents, more = now.documents[:PASSAGES], len(now.documents) - PASSAGES
+    by = ", ".join(documents) + (f" and {more:,} more" if more > 0 else "")
+    state = "Asked again" if left else "Closed"
+    yield (
+        f"{state}: {answered:,} of {answered + left:,} {'is' if answered == 1 else 'are'} answered "
+        f"now, by {by}."
+    )
+    yield f"To put {'it' if answered == 1 else 'them'} into a question set: {accepting(now.gap)}"
+
+
+def accepting(gap: Gap) -> str:
+    """Returns the command that puts what is answered now into a question set."""
+    return f"notesqa gaps accept {gap.id} --to FILE"
 
 
 def gap_in(context: typer.Context, group: str) -> Gap:
@@ -154,6 +190,15 @@ def summary(found: Gaps, log: QuestionLog) -> Iterator[str]:
         yield "The log is off (log_questions): what is asked now does not count."
 
 
+def _mended(ids: Sequence[str]) -> str:
+    one, more = len(ids) == 1, len(ids) - MENDED
+    named = ", ".join(ids[:MENDED]) + (f" and {more:,} more" if more > 0 else "")
+    return (
+        f"{len(ids):,} {'gap has' if one else 'gaps have'} closed since "
+        f"{'it was' if one else 'they were'} asked for (notesqa gaps show ID): {named}."
+    )
+
+
 def _counted(number: int) -> str:
     return f"{number:,} {'question' if number == 1 else 'questions'}"
 
@@ -164,6 +209,15 @@ def _have(number: int) -> str:
 
 def _lines(gap: Gap) -> Iterator[str]:
     """Yields what a list says of a gap."""
+    yield from _heading(gap)
+    yield f"{gap.triage.cause.value.capitalize()}: {gap.triage.why}"
+    if gap.evidence:
+        yield f"Nearest: {_quoted(gap.evidence)}"
+    if gap.unchecked:
+        yield f"{_counted(gap.unchecked)} of other notes, not asked again (notesqa gaps ask)."
+
+
+def _heading(gap: Gap) -> Iterator[str]:
     times = len(gap.questions)
     often = f"asked {times} {'time' if times == 1 else 'times'}"
     who = (
@@ -171,11 +225,6 @@ def _lines(gap: Gap) -> Iterator[str]:
     )
     yield f"{gap.id}  {who}{often}: {', '.join(gap.terms)}"
     yield f"{gap.question}{_searched(gap, gap.question)}"
-    yield f"{gap.triage.cause.value.capitalize()}: {gap.triage.why}"
-    if gap.evidence:
-        yield f"Nearest: {_quoted(gap.evidence)}"
-    if gap.unchecked:
-        yield f"{_counted(gap.unchecked)} of other notes, not asked again (notesqa gaps ask)."
 
 
 def _searched(gap: Gap, said: str) -> str:

@@ -15,9 +15,11 @@ from rag import Asked, Library, LibraryError, QuestionLog
 from ui.asks import Traffic
 from ui.calls import CallError
 from ui.coverages import Coverages
-from ui.folders import Stamp, stamp_of, stems
+from ui.evaluations import SUFFIX
+from ui.folders import Stamp, stamp_of
 from ui.jobs import Job, Jobs, Report
 from ui.kept import Kept, Made
+from ui.reviews import sets_to_join
 
 if TYPE_CHECKING:
     from eval import Accepted, Audit, Coverage, Gap, Gaps, Map, Question, Reasked
@@ -133,15 +135,17 @@ class Insights:
         """
         from eval import accept_gap
 
-        file = dict(stems(Path(self._library.settings.question_sets), ".jsonl")).get(questions)
-        if file is None:
+        folder = Path(self._library.settings.question_sets)
+        if questions not in sets_to_join(folder):
             return None
         chosen = set(wordings)
 
         def review(question: Question) -> Question | None:
             return question if question.question in chosen else None
 
-        return accept_gap(found, file, self._library, review=review, split=split)
+        return accept_gap(
+            found, folder / f"{questions}{SUFFIX}", self._library, review=review, split=split
+        )
 
     # The notes
 

@@ -190,7 +190,7 @@ def _one(
         *(found, str(days), Doing(job, alert or failed, still)),
         frame.visitor_of(user_of(request)),
         reasked=insights.reasked(id_),
-        sets=services.evaluations.sets(),
+        sets=services.reviews.sets(),
         accepted=joined,
     )
     again = gaps.group_address(id_, str(days)) if job is not None and not still else ""

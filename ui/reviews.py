@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rag import Library, Note, QuestionSetError
 from ui.asks import Traffic
 from ui.evaluations import SUFFIX, WAY_SECONDS
+from ui.folders import stems
 from ui.jobs import Job, Jobs, Report
 
 if TYPE_CHECKING:
@@ -46,6 +47,18 @@ class Desk:
     later: int
     ready: bool
     sets: dict[str, list[str]]
+
+
+def sets_to_join(folder: Path) -> dict[str, list[str]]:
+    """Returns the names of the sets of a folder that questions may join, and their splits."""
+    from eval import sets_in
+
+    found = {
+        file.stem: list(dict.fromkeys(q.split for q in asked if q.split))
+        for file, asked in sets_in(folder)
+    }
+    empty = [name for name, file in stems(folder, SUFFIX) if not file.stat().st_size]
+    return dict.fromkeys([*empty, NEW_SET], list[str]()) | found
 
 
 class Reviews:
@@ -97,13 +110,7 @@ class Reviews:
 
     def sets(self) -> dict[str, list[str]]:
         """Returns the names of the sets that can be added to, and their splits."""
-        from eval import sets_in
-
-        found = {
-            file.stem: list(dict.fromkeys(q.split for q in asked if q.split))
-            for file, asked in sets_in(self._sets)
-        }
-        return found if NEW_SET in found else found | {NEW_SET: []}
+        return sets_to_join(self._sets)
 
     def accept(
         self, id_: str, question: str, paraphrases: str, name: str, split: str

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from rag import Asked, Verdict
-from ui.evaluations import QuestionSet
 from ui.kept import Made
 from ui.pages.frame import Visitor, page, ways
 from ui.pages.gaps import CAUSES, HERE, Doing, day, group_address, pieces, progress_of, times
 from ui.pages.library import alert
 from ui.pages.places import note_link, quoted, quotes
-from ui.pages.tables import MOST_ROWS, left_out, shown
+from ui.pages.tables import MOST_ROWS, left_out, set_options, shown
 
 if TYPE_CHECKING:
     from eval import Accepted, Gap, Reasked, Reply
@@ -25,7 +23,7 @@ MOST_PLACES = 3
 TO_DO = {
     "not in the notes": "Write a note that answers, or add to one: the command below opens one in "
     "your editor with these questions beside it.",
-    "in the notes but missed": "Look at the places below. If they answer, say it there in the "
+    "in the notes but missed": "Look at the places above. If they answer, say it there in the "
     "words that people use, or under a heading of its own; the command below opens the note.",
     "off topic": "Nothing, if the course is not about this. If it is, write a note.",
 }
@@ -43,7 +41,7 @@ def gap_page(
     visitor: Visitor,
     *,
     reasked: Made[Reasked] | None = None,
-    sets: Sequence[QuestionSet] = (),
+    sets: Mapping[str, Sequence[str]] | None = None,
     accepted: Accepted | None = None,
 ) -> str:
     """Returns the page.
@@ -51,7 +49,7 @@ def gap_page(
     Args:
         days: that the gap is of.
         reasked: what its questions got when they were asked again.
-        sets: that accepted questions may join.
+        sets: that accepted questions may join, each with its splits; None for none.
         accepted: what just joined one.
     """
     cause = gap.triage.cause.value
@@ -68,7 +66,7 @@ def gap_page(
         *_evidence(gap),
         *_to_do(gap),
         *_again(gap, days, reasked, busy=doing.job is not None),
-        *(_answers(reasked.found, days, sets) if reasked else []),
+        *(_answers(reasked.found, days, sets or {}) if reasked else []),
         *_wordings(gap),
     ]
     return page(gap.question, "".join(body), "course.css", top=ways(HERE, visitor))
@@ -79,10 +77,10 @@ def _evidence(gap: Gap) -> Iterator[str]:
     yield "<h2>Why</h2>"
     sure = f"{triage.support.confidence:.2f}"
     yield f"<p>Probability that the notes answer: {sure}.</p>"
-    if triage.support.citations:
+    if gap.evidence:
         missed = triage.cause.value == "in the notes but missed"
         yield f"<h3>{'Words that seem to answer' if missed else 'Nearest words'}</h3>"
-        yield pieces([quoted(one) for one in triage.support.citations[:MOST_PLACES]])
+        yield pieces([quoted(gap.evidence)])
     if triage.support.passages:
         yield quotes("Nearest passages", triage.support.passages[:MOST_PLACES])
 
@@ -90,9 +88,8 @@ def _evidence(gap: Gap) -> Iterator[str]:
 def _to_do(gap: Gap) -> Iterator[str]:
     yield f"<h2>What to do</h2><p>{TO_DO[gap.triage.cause.value]}</p>"
     yield f"<pre><code>notesqa gaps write {shown(gap.id)}</code></pre>"
-    near = gap.triage.support.citations or gap.triage.support.passages
-    if near:
-        yield f"<p>Nearest note: {note_link(near[0].document)}.</p>"
+    if gap.evidence:
+        yield f"<p>Nearest note: {note_link(gap.evidence.document)}.</p>"
 
 
 def _again(gap: Gap, days: str, reasked: Made[Reasked] | None, *, busy: bool) -> Iterator[str]:
@@ -118,21 +115,17 @@ def _hidden(id_: str, days: str) -> str:
     )
 
 
-def _answers(found: Reasked, days: str, sets: Sequence[QuestionSet]) -> Iterator[str]:
+def _answers(found: Reasked, days: str, sets: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yields what is answered now, to be looked at and accepted, and what is not."""
-    fit = [one for one in sets if not one.error]
     if found.answered:
         yield f'<form method="post" action="/gaps/accept">{_hidden(found.gap.id, days)}'
         yield "<fieldset><legend>Answered now</legend>"
         yield "<p>Choose those whose quote answers; they join a question set with it.</p>"
         for number, reply in enumerate(found.answered):
             yield _pick(number, reply)
-        if fit:
-            yield '<p><label for="set">Question set</label> <select id="set" name="set">'
-            yield "".join(map(_options, fit))
-            yield "</select></p><p><button>Accept into the set</button></p>"
-        else:
-            yield "<p>There is no question set that they could join (setting question_sets).</p>"
+        yield '<p><label for="set">Question set</label> <select id="set" name="set">'
+        yield from set_options(sets)
+        yield "</select></p><p><button>Accept into the set</button></p>"
         yield "</fieldset></form>"
     if untold := sum(found.untold):
         many = "1 question was" if untold == 1 else f"{untold:,} questions were"
@@ -156,16 +149,6 @@ def _pick(number: int, reply: Reply) -> str:
     )
 
 
-def _options(found: QuestionSet) -> str:
-    value, name = quote(found.name, safe=""), shown(found.name)
-    if not found.splits:
-        return f'<option value="{value}">{name}</option>'
-    return "".join(
-        f'<option value="{value}/{quote(split, safe="")}">{name}: split {shown(split)}</option>'
-        for split in found.splits
-    )
-
-
 def _left(reply: Reply) -> str:
     got = f": {reply.trouble}" if reply.trouble else ""
     return f"{shown(reply.question)} <small>asked {times(reply.times, None)}{got}</small>"
@@ -173,7 +156,7 @@ def _left(reply: Reply) -> str:
 
 def _joined(accepted: Accepted) -> Iterator[str]:
     added, known = len(accepted.added), len(accepted.known)
-    said = f"{added:,} {'question' if added == 1 else 'questions'} joined {accepted.path.name}"
+    said = f"{added:,} {'wording' if added == 1 else 'wordings'} joined {accepted.path.name}"
     there = f", {known:,} {'was' if known == 1 else 'were'} in it already" if known else ""
     yield f'<p class="sum" role="status">{shown(said + there)}.</p>'
     if accepted.findings and accepted.findings.problems:

@@ -184,6 +184,7 @@ def _known(found: Gaps, choice: Choice, most_days: int) -> Iterator[str]:
     rows = chosen_of(found, choice)
     days = sorted({*(n for n in (7, 30, 90) if n < most_days), most_days})
     known = bool(found.gaps)
+    people = any(gap.people is not None for gap in found.gaps)
     fields = [
         select("days", "Asked in", [(f"{n}", f"the last {n:,} days") for n in days], _days(choice)),
         *(
@@ -193,7 +194,10 @@ def _known(found: Gaps, choice: Choice, most_days: int) -> Iterator[str]:
                 select(
                     *("sort", "Order"),
                     [
-                        *(("", "Most people first"), ("-times", "Asked most often first")),
+                        *(
+                            ("", "Most people first" if people else "Most asked first"),
+                            ("-times", "Asked most often first"),
+                        ),
                         *(("-last", "Asked last first"), ("cause", "By cause")),
                     ],
                     choice.sort,

@@ -6,16 +6,15 @@ It is whole HTML without a script. Questions and quotes come from notes: all of 
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from rag import Note, Span
 from ui.jobs import Job
 from ui.pages.frame import Visitor, page, sheet, ways
 from ui.pages.library import alert, progress
-from ui.pages.tables import to_library
+from ui.pages.tables import set_options, to_library
 from ui.render import source_url, visible
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _one(desk: Desk, proposal: Proposal, note: Note, asked: Asked) -> Iterator[s
         '<p id="why">In words that the note does not use: only such questions show how well it is '
         "found.</p>"
         f'<p><label for="set">Joins</label> <select id="set" name="set">'
-        f"{''.join(_options(desk.sets, asked.chosen))}</select></p>"
+        f"{''.join(set_options(desk.sets, asked.chosen))}</select></p>"
         '<p class="say"><button name="choice" value="accepted">Accept</button> '
         '<button class="quiet" name="choice" value="rejected" formnovalidate>Reject</button> '
         '<button class="quiet" name="choice" value="later" formnovalidate>Later</button></p></form>'
@@ -165,15 +164,6 @@ def _context(note: Note, proposal: Proposal) -> str:
 def _lines(text: str) -> str:
     """Returns words of a note with their lines as they are."""
     return "\n".join(_shown(line) for line in text.replace("\r\n", "\n").split("\n"))
-
-
-def _options(sets: Mapping[str, Sequence[str]], chosen: str) -> Iterator[str]:
-    for name, splits in sets.items():
-        value = quote(name, safe="")
-        parts = {f"{value}/{quote(s, safe='')}": f"{name}: split {s}" for s in splits}
-        for option, label in (parts or {value: name}).items():
-            selected = " selected" if option == chosen else ""
-            yield f'<option value="{option}"{selected}>{_shown(label)}</option>'
 
 
 def _none(desk: Desk) -> Iterator[str]:

@@ -9,7 +9,7 @@ import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from ui.render import visible
 from ui.within import plain
@@ -135,3 +135,13 @@ def to_library(said: str) -> str:
 def shown(text: str) -> str:
     """Returns text as HTML."""
     return html.escape(visible(text))
+
+
+def set_options(sets: Mapping[str, Sequence[str]], chosen: str = "") -> Iterator[str]:
+    """Yields question sets, or their splits, as the options of a field; one may be `chosen`."""
+    for name, splits in sets.items():
+        value = quote(name, safe="")
+        parts = {f"{value}/{quote(s, safe='')}": f"{name}: split {s}" for s in splits}
+        for option, label in (parts or {value: name}).items():
+            selected = " selected" if option == chosen else ""
+            yield f'<option value="{option}"{selected}>{shown(label)}</option>'
