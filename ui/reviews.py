@@ -58,7 +58,8 @@ def sets_to_join(folder: Path) -> dict[str, list[str]]:
         for file, asked in sets_in(folder)
     }
     empty = [name for name, file in stems(folder, SUFFIX) if not file.stat().st_size]
-    return dict.fromkeys([*empty, NEW_SET], list[str]()) | found
+    found |= {name: [] for name in empty}
+    return found if NEW_SET in found else found | {NEW_SET: []}
 
 
 class Reviews:
