@@ -93,7 +93,7 @@ class Covered:
         """
         kept = found.get("support", {})
         shown = [_citation(one) for one in found["citations"]]
-        citations = [_citation(one) for one in kept["citations"]] if kept else shown
+        citations = [_citation(one) for one in kept["citations"]] if "citations" in kept else shown
         documents = kept.get("documents", dict.fromkeys(one.document for one in citations))
         objective = Objective(
             id=found["id"],

@@ -76,18 +76,17 @@ COVERAGE = Coverage(
 )
 
 
-def question(text: str) -> Asked:
+def question(text: str, user: str) -> Asked:
     return Asked(
-        *("id", datetime(2026, 11, 1, tzinfo=UTC), "page", "ann@example.org", text, text),
+        *("id", datetime(2026, 11, 1, tzinfo=UTC), "page", user, text, text),
         *("abstained", 0.1, (), (), 1, None, None),
     )
 
 
-TRIAGE = Triage(Cause.ABSENT, 0.9, support(0.1, near=0.3), "What comes nearest does not answer.")
+ASKED = tuple(question("so what", f"{name}@example.org") for name in ("ann", "bob", "eve"))
+TRIAGE = Triage(Cause.ABSENT, support(0.1, near=0.3), "What comes nearest does not answer.")
 GAPS = Gaps(
-    gaps=(
-        Gap("g1", ("fees", "late"), "What does it cost?", (question("so what"),) * 3, 3, TRIAGE),
-    ),
+    gaps=(Gap("g1", ("fees", "late"), "What does it cost?", ASKED, 3, TRIAGE),),
     looked_at=40,
     troubled={},
     since=None,
