@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -30,7 +31,7 @@ ANSWER_TERMS = 3
 """An answer says this many terms that its question does not."""
 
 _LINE = re.compile(r"^[^\n]*\?[^\w\n?]*$", re.MULTILINE)
-_HEADING = re.compile(r"^#{1,6}\s", re.MULTILINE)
+_HEADING = re.compile(r"^(#{1,6})\s", re.MULTILINE)
 _MOST_CHARS = 300
 _READ_CHARS = 3_000
 
@@ -40,7 +41,8 @@ class AskedLine:
     """A line that asks something, and what stands below it up to the next.
 
     Attributes:
-        below: from the line's end to the next question or heading.
+        below: from the line's end to the next question or heading, or of a heading to the next one
+            that is not in its section.
         answered: whether that says anything.
     """
 
@@ -67,14 +69,36 @@ def asked_lines(text: str, language: str) -> list[AskedLine]:
             lines.append((Span(*match.span()), said))
     found = []
     for number, (span, said) in enumerate(lines):
-        end = lines[number + 1][0].start if number + 1 < len(lines) else len(text)
-        end = min(end, span.end + _READ_CHARS)
-        if heading := _HEADING.search(text, span.end, end):
-            end = heading.start()
-        below = Span(span.end, max(span.end, end))
+        below = Span(span.end, _end(text, span, [start for start, _ in lines[number + 1 :][:1]]))
         new = set(terms(below.of(text), language)) - said
         found.append(AskedLine(span, said, below, len(new) >= ANSWER_TERMS))
     return found
+
+
+def _end(text: str, line: Span, after: Sequence[Span]) -> int:
+    """Returns where what stands below a line ends: of a heading the sections in it belong to it.
+
+    Args:
+        after: the next line that asks something, if there is one.
+    """
+    most = min(len(text), line.end + _READ_CHARS)
+    heading = _HEADING.match(text, line.start)
+    if heading:
+        level = len(heading[1])
+        nexts = (m.start() for m in _HEADING.finditer(text, line.end, most) if len(m[1]) <= level)
+    else:
+        nexts = (m.start() for m in _HEADING.finditer(text, line.end, most))
+        most = min([most, *(span.start for span in after)])
+    return max(line.end, min(most, next(nexts, most)))
+
+
+def telling(lines: Sequence[AskedLine]) -> list[AskedLine]:
+    """Returns the lines of a note that say whether it answers: of a sheet of exercises, none.
+
+    That a question stands there with nothing below it says something where most have an answer.
+    """
+    answered = [line for line in lines if line.answered]
+    return list(lines) if 2 * len(answered) >= len(lines) else answered
 
 
 def above(lines: list[AskedLine], offset: int) -> AskedLine | None:

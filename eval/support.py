@@ -31,7 +31,7 @@ from typing import Any
 from eval.cases import Place
 from eval.conversation import Conversations
 from eval.dataset import Evidence, Question
-from eval.faq import SAME, AskedLine, above, asked_lines
+from eval.faq import SAME, AskedLine, above, asked_lines, telling
 from eval.standing import Standing
 from eval.syllabus import Wording
 from rag import Citation, Contents, Draft, Fit, Library, Passage, Span, terms
@@ -167,8 +167,8 @@ def signals(
 
 def _unknown(queries: Sequence[str], contents: Contents) -> float:
     said = {word for query in queries for word in re.findall(r"\w+", query.lower())}
-    telling = [word for word in said if terms(word, contents.language)]
-    return sum(not contents.knows(word) for word in telling) / max(1, len(telling))
+    content = [word for word in said if terms(word, contents.language)]
+    return sum(not contents.knows(word) for word in content) / max(1, len(content))
 
 
 class Judge:
@@ -298,7 +298,7 @@ class Judge:
         found = [
             line
             for document in sorted(near)
-            for line in self._lines_of(document)
+            for line in telling(self._lines_of(document))
             if any(line.likeness(words) >= SAME for words in asked)
         ]
         return max(found, key=lambda line: line.answered, default=None)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from eval.faq import LEAST_LINES, above, asked_lines
+from eval.faq import LEAST_LINES, above, asked_lines, telling
 
 ENTRY = "**What does owl number {n} eat at night? 🦉**\n\nIt hunts voles, beetles and worms.\n\n"
 FAQ = "# Owls\n\n" + "".join(ENTRY.format(n=n) for n in range(LEAST_LINES))
@@ -25,6 +25,17 @@ def test_a_question_with_nothing_below_is_open() -> None:
     assert not line.answered
 
 
+def test_what_stands_in_the_sections_of_a_heading_answers_it() -> None:
+    text = (
+        "# What are barn owls?\n\n## What do they eat?\n\nVoles, shrews and mice.\n\n"
+        "## Nests\n\nTo be done\n\n# Eagles\n\nAnother kind of bird."
+    )
+    whole, food = asked_lines(text, "english")
+    assert whole.answered and food.answered
+    assert whole.below.of(text).strip().endswith("To be done")
+    assert food.below.of(text).strip() == "Voles, shrews and mice."
+
+
 def test_a_place_stands_under_the_question_above_it_in_notes_of_questions_alone() -> None:
     lines = asked_lines(FAQ, "english")
     place = FAQ.index("beetles", FAQ.index("number 3"))
@@ -41,3 +52,14 @@ def test_likeness_is_the_share_of_common_terms() -> None:
     assert line.likeness(set()) == 0
     assert line.includes({"owl", "nest"})
     assert not line.includes({"owl", "winter"})
+
+
+def test_a_sheet_of_exercises_says_nothing_of_what_is_answered() -> None:
+    sheet = "1. Why do owls turn their heads?\n2. What do owls eat?\n3. How do owls hear?\n"
+    lines = asked_lines(sheet, "english")
+    assert len(lines) == 3
+    assert telling(lines) == []
+    text = f"{FAQ}**Which owls winter in the south?**\n\nTo be done\n"
+    lines = asked_lines(text, "english")
+    assert not lines[-1].answered
+    assert telling(lines) == lines
