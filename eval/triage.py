@@ -27,7 +27,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 
 CONSTANTS = "triage.json"
 
-MOST = 8
-"""Wordings that are judged of a group: those asked most often."""
+MOST = 4
+"""Wordings that are judged of a group: those asked most often. Of 50 groups eight each took two
+thirds of the time of a log of 50,000 questions."""
 
 DEPTH = 30
 """How many of the nearest chunks are looked at."""
@@ -113,8 +114,7 @@ def triage(judge: Judge, questions: Sequence[Asked], least: int | None = None) -
     Raises:
         QuestionError, LibraryError, ModelError: as for `Library.ask`.
     """
-    counted = Counter(question.query for question in questions)
-    queries = [query for query, _ in counted.most_common(MOST)]
+    queries = _most_often(question.query for question in questions)
     contents = judge.library.contents()
     support = judge.support([Wording(query) for query in queries])
     if not len(contents):
@@ -122,7 +122,7 @@ def triage(judge: Judge, questions: Sequence[Asked], least: int | None = None) -
     readings = judge.library.embedder.read_queries(queries)
     found = [look(contents, reading) for reading in readings]
     cause, held = Rule.shipped().cause([item.signals for item in found])
-    typed = [text for text, _ in Counter(map(in_full, questions)).most_common(MOST)]
+    typed = _most_often(map(in_full, questions))
     least = judge.library.settings.least_askers if least is None else least
     told = Telling(questions, least).parts(lambda text: _WORD.findall(text.casefold()))
     unknown = tuple(word for word in unknown_words(contents, typed) if word.casefold() in told)
@@ -283,6 +283,11 @@ def unknown_words(contents: Contents, questions: Sequence[str]) -> tuple[str, ..
 
 
 _WORD = re.compile(r"[^\W_]+")
+
+
+def _most_often(texts: Iterable[str]) -> list[str]:
+    counts = Counter(texts)
+    return sorted(counts, key=lambda text: (-counts[text], text))[:MOST]
 
 
 def _why(
