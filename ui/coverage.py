@@ -61,20 +61,21 @@ def of(
     as_json: Json = False,
 ) -> None:
     """Say what the notes cover of a syllabus, and what they miss."""
-    from eval import cover, load_objectives, write_coverage
+    from eval import Judge, cover, load_objectives, write_coverage
     from ui.console import progress
     from ui.covered import print_coverage
     from ui.render import visible
 
     asked = load_objectives(objectives)
     with progress() as report:
-        coverage = cover(library_of(context), asked, report, source=objectives.name)
+        library = library_of(context)
+        coverage = cover(library, asked, report, source=objectives.name)
     if out is not None:
         write_coverage(coverage, out)
     if as_json:
         print_json(coverage.to_dict())
         return
-    print_coverage(coverage)
+    print_coverage(coverage, measured=Judge(library).is_measured)
     if out is not None:
         typer.echo(visible(f"\nWritten: {out}. Later: notesqa coverage diff {out} NEW"))
 

@@ -34,8 +34,12 @@ LONGEST = 300
 """Characters of an objective that are shown."""
 
 
-def print_coverage(coverage: Coverage) -> None:
-    """Prints the counts, then every objective: the weakest unit first, in it what is missing."""
+def print_coverage(coverage: Coverage, *, measured: bool = True) -> None:
+    """Prints the counts, then every objective: the weakest unit first, in it what is missing.
+
+    Args:
+        measured: whether the confidence was fitted under the conditions of this library.
+    """
     counts, units = coverage.summary, coverage.units()
     say(
         Text(
@@ -46,6 +50,8 @@ def print_coverage(coverage: Coverage) -> None:
         "The number beside each is the probability that the notes answer it: covered from "
         f"{COVERED:g} on, missing below {MISSING:g}, thin between. The weakest unit comes first.",
     )
+    if not measured:
+        say("How often such numbers are right was counted with another model, or other chunks.")
     for count, text in twice(coverage):
         say(f"{count} objectives are the same: {visible(snippet(text, LONGEST))}")
     for unit in units:
