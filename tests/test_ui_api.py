@@ -356,6 +356,10 @@ def test_the_openapi_document_says_what_a_program_needs(client: TestClient) -> N
         *("ask", "ask_events", "search", "documents", "document", "status", "feedback", "health"),
         *("index", "upload", "jobs", "job", "question_sets", "start_run", "runs", "run"),
         *("run_report", "run_file", "delete_run", "compare", "comparison_report"),
+        *("objectives", "coverages", "start_coverage", "coverage", "delete_coverage"),
+        *("coverage_csv", "coverage_report", "coverage_changes"),
+        *("gaps", "look_for_gaps", "gaps_csv", "gap", "ask_gap", "gap_answers"),
+        *("audit", "look_at_notes", "audit_csv"),
     }
     for name, operation in named.items():
         words = operation["summary"].split()
