@@ -29,8 +29,8 @@ from eval.triage import Triage, triage
 from eval.unanswered import Again, Found, Group, Trouble, Wording, groups_of, sureness, wordings_of
 from rag import Asked, Citation, Library, NotesQAError, Passage, Verdict
 
-SHOWN = 50
-"""Gaps at most."""
+SHOWN = 30
+"""Gaps at most: to judge one takes some tenths of a second."""
 
 LONGEST_REASON = 200
 """Characters that are shown of why an answer did not help."""
