@@ -49,8 +49,8 @@ ASKED_ANSWERED, ASKED_OPEN = 0.97, 0.05
 
 UNDER_ANOTHER = 0.4
 """What the confidence is multiplied by where the answer stands under a question about something
-else, so that it is missing. None of 303 such answers was to what was asked (`faq`); the factor is
-no lower since it was asked in the notes' own words there, and a syllabus may use others."""
+else, so that it is missing. The 303 hidden questions of `faq` have no other known answer; the
+factor is no lower since they were asked in the notes' own words, and others may be used."""
 
 SHOWN = 3
 """Quotes of an objective at most."""
