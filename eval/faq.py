@@ -5,9 +5,9 @@ near to it by its subject, and answers it less often than its nearness says; and
 stands there with nothing below it is asked, not answered.
 
 Measured on the 166 questions of `notes-ds-interviews` (one note; a fifth of the questions hidden
-with their answers, ten draws, the 14 that stand there unanswered left out): a line that is left asks
-7 of 303 hidden ones in nearly the same terms, and 1,200 of 1,217 that are there. The constants below
-were chosen on this note.
+with their answers, ten draws, without the 14 that stand there unanswered): a line that is left asks
+7 of 303 hidden ones in nearly the same terms, and 1,200 of 1,217 that are there. The constants were
+chosen on this note.
 """
 
 from __future__ import annotations
